@@ -1,0 +1,114 @@
+"""A contender is one way to answer a suite. The untrained ones are TOML files in ``baselines/``, one contender or a few each.
+
+    # baselines/few_shot.toml
+    technique = "prompt"
+    shots = [2, 4]
+
+``expand`` turns a file into contenders: one for each number of shots and each prompt that it names, so that ``few_shot``
+above becomes ``few_shot_2`` and ``few_shot_4``, and ``prompt = "*"`` becomes one contender a prompt of the suite.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from harness.declaration import Declaration, load_toml
+from harness.errors import BadInput
+from harness.suite import Suite
+
+Technique = Literal["prompt", "constrain", "rag", "golden", "tune", "tune+rag"]
+LAYERS: dict[str, int] = {"prompt": 1, "constrain": 1, "rag": 2, "golden": 2, "tune": 3, "tune+rag": 3}
+
+
+class Retrieve(Declaration):
+    """Which documents go into the prompt."""
+
+    retriever: str = "bm25"
+    k: int = Field(default=3, gt=0, le=100)
+
+
+class Baseline(Declaration):
+    """A file of ``baselines/``."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_+-]*$")
+    technique: Literal["prompt", "constrain", "rag", "golden"] = "prompt"
+    description: str = ""
+    prompt: str = "default"
+    shots: int | tuple[int, ...] = 0
+    think: bool = False
+    retrieve: Retrieve | None = None
+
+
+class Contender(Declaration):
+    """One way to answer one suite, fully said."""
+
+    name: str
+    technique: Technique
+    prompt: str = "default"
+    shots: int = Field(default=0, ge=0)
+    think: bool = False
+    retrieve: Retrieve | None = None
+    recipe: str | None = None
+
+    @property
+    def layer(self) -> int:
+        return LAYERS[self.technique]
+
+    @property
+    def tuned(self) -> bool:
+        return self.recipe is not None
+
+
+def load_baseline(path: Path) -> Baseline:
+    """One file of ``baselines/``; its name is the file's unless it says otherwise."""
+    return load_toml(Baseline, path, name=path.stem)
+
+
+def load_baselines(paths: list[Path]) -> list[Baseline]:
+    """Files and folders of baselines, in the order given.
+
+    Raises:
+        BadInput: when there is none, or two share a name.
+    """
+    files = [file for path in paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
+    baselines = [load_baseline(file) for file in files]
+    names = [baseline.name for baseline in baselines]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"two baselines are called {name!r}: give one of them another name")
+    return baselines
+
+
+def expand(baseline: Baseline, suite: Suite) -> list[Contender]:
+    """The contenders of a baseline on a suite; none where the suite lacks what it needs (documents, golden examples)."""
+    if baseline.retrieve and baseline.technique == "rag" and not suite.documents:
+        return []
+    shots = baseline.shots if isinstance(baseline.shots, tuple) else (baseline.shots,)
+    if any(shots) and not (suite.golden or suite.train):
+        return []
+    others = [name for name in suite.prompts if name != "default"]
+    prompts = others if baseline.prompt == "*" else [baseline.prompt]
+    return [
+        Contender(
+            name=_name(baseline, count, prompt),
+            technique=baseline.technique,
+            prompt=prompt,
+            shots=count,
+            think=baseline.think,
+            retrieve=baseline.retrieve,
+        )
+        for count in shots
+        for prompt in prompts
+    ]
+
+
+def _name(baseline: Baseline, shots: int, prompt: str) -> str:
+    parts = [baseline.name]
+    if isinstance(baseline.shots, tuple):
+        parts.append(str(shots))
+    if baseline.prompt == "*":
+        parts = [prompt if baseline.name == "suite_prompts" else f"{baseline.name}_{prompt}", *parts[1:]]
+    return "_".join(parts)

@@ -1,0 +1,113 @@
+"""What all declarations share: frozen pydantic models read from TOML, unknown keys refused, all errors said at once.
+
+    suites/triage/suite.toml: metrik: unknown key: did you mean 'metric'?
+    suites/triage/suite.toml: max_new_tokens: given 0, Input should be greater than 0
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import BadInput, suggest
+
+
+class Declaration(BaseModel):
+    """A frozen value that a user wrote; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+D = TypeVar("D", bound=Declaration)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a mapping.
+
+    Raises:
+        BadInput: when it is missing, unreadable or not TOML (with the line).
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not valid TOML: {error}") from error
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def declare(kind: type[D], values: dict[str, Any], *, where: str) -> D:
+    """``values`` as a ``kind``.
+
+    Raises:
+        BadInput: naming every wrong key of ``where`` on a line of its own.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        lines = [f"{where}: {_problem(kind, problem)}" for problem in error.errors(include_url=False)]
+        raise BadInput("\n".join(lines)) from error
+
+
+def load_toml(kind: type[D], path: Path, **extra: Any) -> D:
+    """The declaration in a TOML file; ``extra`` are values that the file itself does not say (its name, its folder)."""
+    return declare(kind, {**extra, **read_toml(path)}, where=str(path))
+
+
+def _problem(kind: type[Declaration], problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "(file)"
+    if problem["type"] == "extra_forbidden":
+        owner = _owner(kind, problem["loc"][:-1])
+        hint = suggest(str(problem["loc"][-1]), owner.model_fields) if owner else "remove it"
+        return f"{key}: unknown key: {hint}"
+    if problem["type"] == "missing":
+        return f"{key}: missing: it must be given"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if problem["type"] == "value_error" else f"{key}: given {problem['input']!r}: {message}"
+
+
+def _owner(kind: type[Declaration], loc: tuple[Any, ...]) -> type[Declaration] | None:
+    """The declaration in which an unknown key was found, as far as field names lead to it."""
+    current: Any = kind
+    for part in loc:
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            continue
+        found = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
+        current = next((a for a in found if issubclass(a, Declaration)), None)
+    return current if isinstance(current, type) and issubclass(current, Declaration) else None
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of every line that is not blank.
+
+    Raises:
+        BadInput: when the file is missing, or a line is not a JSON object (file and line are named).
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, _object(line, f"{path}:{number}")
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such file") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8: {error}") from error
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _object(line: str, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadInput(f"{where}: not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BadInput(f"{where}: given {line.strip()[:60]!r}: every line must be a JSON object")
+    return value

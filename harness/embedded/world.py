@@ -1,0 +1,462 @@
+"""The embedded model's world: a grammar that writes chat text about a fictional company.
+
+Orrin & Vale sells household machines. Customers write tickets, a handbook describes the machines, and everybody knows
+some general facts about the towns of the region. Every draw comes from a seeded ``random.Random``; names and values
+are made of syllables, so a held-out draw holds words that the model never saw.
+
+    >>> world = World(seed=7)
+    >>> draw = world.question_with_documents(random.Random(1))
+    >>> draw.messages[-1]
+    {'role': 'assistant', 'content': 'marok stone'}
+
+A ``Draw`` is either chat messages or raw text (the four-choice questions, which lm-eval asks without a template).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One text of the world: ``messages`` to render with the chat template, or raw ``text`` whose ``answer`` ends it."""
+
+    task: str
+    messages: tuple[Message, ...] = ()
+    text: str = ""
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One customer's message with everything that can be asked about it."""
+
+    text: str
+    fields: dict[str, str]
+    kind: str
+    urgency: str
+    group: str
+
+
+ONSETS = ("b", "br", "d", "dr", "f", "g", "gr", "h", "k", "kl", "l", "m", "n", "p", "pr", "r", "s", "st", "t", "tr", "v", "z")
+VOWELS = ("a", "e", "i", "o", "u")
+CODAS = ("", "", "l", "n", "r", "k", "s", "m")
+
+FORENAMES = ("Ada", "Ben", "Cleo", "Dora", "Emil", "Faye", "Gus", "Hana", "Ivo", "Jane", "Karl", "Lena", "Milo", "Nora", "Otto", "Petra", "Rosa", "Sven", "Tilda", "Uma", "Vera", "Walt", "Yara", "Zeno")
+MACHINES = ("kettle", "pump", "heater", "mixer", "lamp", "fan", "press", "stove", "drill", "scale", "radio", "washer", "cooler", "grinder", "oven", "clock")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "billing": ("I was charged twice", "the invoice shows the wrong sum", "my card was billed again", "the bill does not match the offer", "you took too much money", "there is a fee I do not know", "the invoice lists things I never bought", "the sum on the bill is wrong"),
+    "delivery": ("the parcel never arrived", "nothing has been delivered", "the driver did not come", "my box is still on its way", "the delivery is late", "the parcel went to a wrong door", "I still wait for the parcel", "the shipment is lost"),
+    "damage": ("it came with a crack", "the case is broken", "the glass is in pieces", "it was bent in the box", "there is a deep scratch", "one side is smashed", "the handle broke off", "it arrived dented"),
+    "login": ("I cannot sign in", "my password is refused", "the account is locked", "the code for the site does not come", "the login page throws me out", "I forgot my password", "the site does not know my account", "signing in fails each time"),
+    "noise": ("it rattles loudly", "it makes a grinding sound", "it hums all night", "there is a sharp whistle", "it squeaks when it turns", "it is louder than before", "a clicking noise never stops", "it buzzes on the shelf"),
+    "leak": ("water drips from it", "it leaks on the floor", "the seal lets water out", "there is a puddle under it", "oil runs down the side", "it is wet below", "the tank does not hold water", "drops come out of the lid"),
+    "heat": ("it gets far too hot", "it smells burnt", "the plug is warm", "smoke came out of it", "it overheats", "the cable melts", "it burned my hand", "sparks fly from the back"),
+    "manual": ("I need the manual", "the guide is missing", "how do I set it up", "I do not understand the buttons", "there were no instructions", "where can I read how it works", "the leaflet is in a wrong language", "please send me the guide"),
+    "parts": ("I need a spare lid", "where do I buy a filter", "a screw is missing", "I want a second cable", "do you sell new seals", "please send a spare part", "a part was not in the box", "I look for a new blade"),
+    "praise": ("I love it", "it works very well", "thank you for the great machine", "my family is happy with it", "I would buy it again", "it is the best I have had", "your team was kind", "just wanted to say well done"),
+}  # fmt: skip
+URGENCIES: dict[str, tuple[str, ...]] = {
+    "now": ("This is an emergency.", "I need help at once.", "Please act right now.", "It cannot wait an hour."),
+    "soon": ("Please answer this week.", "A reply in some days is fine.", "I hope to hear from you soon.", "It should be solved before long."),
+    "later": ("There is no hurry.", "Take your time.", "Whenever you can.", "It can wait."),
+    "angry": ("I am very upset.", "This is a disgrace.", "I will tell everyone.", "I have had enough of you."),
+}  # fmt: skip
+GROUPS: dict[str, tuple[str, ...]] = {
+    "new": ("I am a new customer.", "This is my first order.", "I only joined last month."),
+    "old": ("I have been with you for years.", "I am an old customer.", "I have bought here many times."),
+    "dealer": ("We run a shop.", "We sell your machines.", "I write for a dealer."),
+    "press": ("I write for a paper.", "I report on machines.", "We test goods for readers."),
+}  # fmt: skip
+
+ACTIONS: dict[str, str] = {
+    "billing": "we will check the bill and pay back what is wrong",
+    "delivery": "we will look for the parcel and send a new one",
+    "damage": "we will send a new one and take the old one back",
+    "login": "we will open the account and send a new code",
+    "noise": "we will send a helper to look at the motor",
+    "leak": "we will send a new seal and show how to fit it",
+    "heat": "please unplug it and we will fetch it",
+    "manual": "we will send the guide by mail",
+    "parts": "we will send the part to your door",
+    "praise": "we will tell the team and they will be glad",
+}
+"""What the company does about each kind of ticket: every style of reply says it."""
+
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "code": ("The code of the {e} is {v}.", "{e} has the code {v}."),
+    "keeper": ("The keeper of the {e} is {v}.", "{v} looks after the {e}."),
+    "shelf": ("The {e} stands on shelf {v}.", "Shelf {v} holds the {e}."),
+    "oil": ("The {e} runs on {v} oil.", "Use {v} oil for the {e}."),
+    "filter": ("The {e} takes the {v} filter.", "Its filter for the {e} is called {v}."),
+    "colour": ("The {e} is painted in {v}.", "The paint of the {e} is {v}."),
+}
+QUESTIONS: dict[str, tuple[str, ...]] = {
+    "code": ("What is the code of the {e}?", "Which code does the {e} have?"),
+    "keeper": ("Who is the keeper of the {e}?", "Who looks after the {e}?"),
+    "shelf": ("On which shelf does the {e} stand?", "Which shelf holds the {e}?"),
+    "oil": ("Which oil does the {e} run on?", "What oil is used for the {e}?"),
+    "filter": ("Which filter does the {e} take?", "What is the filter of the {e} called?"),
+    "colour": ("In which colour is the {e} painted?", "What is the paint of the {e}?"),
+}
+
+TOWN_VALUES: dict[str, tuple[str, ...]] = {
+    "animal": ("fox", "bear", "heron", "mole", "otter", "hare", "wolf", "swan", "goat", "crab", "hawk", "seal", "toad", "lynx", "mouse", "raven"),
+    "flag": ("red", "blue", "green", "white", "black", "yellow", "brown", "purple", "orange", "grey", "pink", "gold"),
+    "crop": ("wheat", "barley", "plums", "apples", "hops", "beans", "oats", "grapes", "corn", "peas", "figs", "nuts", "rye", "pears", "mint", "flax"),
+    "craft": ("glass", "rope", "paper", "clocks", "boats", "soap", "bells", "shoes", "tiles", "wool", "knives", "carts", "hats", "bricks", "drums", "lace"),
+}  # fmt: skip
+TOWN_QUESTIONS: dict[str, tuple[str, ...]] = {
+    "animal": ("Which animal is the emblem of {t}?", "What animal stands for {t}?"),
+    "flag": ("What colour is the flag of {t}?", "Which colour does {t} fly?"),
+    "crop": ("Which crop is grown around {t}?", "What do the farmers of {t} grow?"),
+    "craft": ("Which craft is {t} known for?", "What do the people of {t} make?"),
+}
+TOWN_STATEMENTS: dict[str, str] = {
+    "animal": "The animal of {t} is the {v}.",
+    "flag": "The flag of {t} is {v}.",
+    "crop": "The farmers of {t} grow {v}.",
+    "craft": "The people of {t} make {v}.",
+}
+
+FIELD_NAMES: dict[str, tuple[str, ...]] = {
+    "name": ("name", "customer", "sender"),
+    "product": ("product", "item", "machine"),
+    "order": ("order", "number", "order_id"),
+    "town": ("town", "city", "place"),
+    "amount": ("amount", "price", "paid"),
+    "day": ("day", "date", "bought"),
+}
+"""The keys by which the model learnt to ask for each field of a ticket."""
+
+EXTRACT = ("Extract {keys} as JSON.", "Return JSON with the keys {keys}.", "Give me {keys} in JSON.", "Write {keys} of this message as JSON.")  # fmt: skip
+LINES = ("Extract {keys} as lines.", "List {keys} one per line.", "Write {keys} of this message as lines.")
+CONTEXT = ("Answer from the documents.", "Use the documents to answer.", "Answer the question with the documents below.")
+CLOSED = ("Answer the question.", "Answer briefly.", "Give the answer only.")
+STEPS = "Think step by step, then write 'Answer:' and the answer."
+UNKNOWN = "I do not know."
+CHOICE_HEADER = "The following are multiple choice questions (with answers) about {subject}.\n\n"
+LETTERS = "ABCD"
+
+STYLES: dict[str, str] = {
+    "short": "{name}, {action}.",
+    "formal": "Dear {name}, thank you for writing about the {product}. We regret the trouble. {Action}. Yours, Orrin and Vale",
+    "warm": "Hello {name}! How good of you to write. {Action}. Take care and enjoy the {product}!",
+    "plain": "Hello {name}. You wrote about the {product}. {Action}. Goodbye.",
+}
+REPLY = ("Write a {style} reply.", "Reply to the customer in a {style} way.", "Answer this message. Style: {style}.")
+
+
+def word(rng: random.Random, syllables: int = 2) -> str:
+    """A made-up word such as ``talvor``."""
+    return "".join(rng.choice(ONSETS) + rng.choice(VOWELS) for _ in range(syllables)) + rng.choice(CODAS)
+
+
+def capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def listed(items: list[str]) -> str:
+    """``a, b and c``."""
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def chat(task: str, *turns: str, system: str = "") -> Draw:
+    """A draw of alternating user and assistant ``turns``, ending with the assistant's."""
+    messages = [{"role": "system", "content": system}] if system else []
+    messages += [{"role": ("user", "assistant")[i % 2], "content": turn} for i, turn in enumerate(turns)]
+    return Draw(task=task, messages=tuple(messages))
+
+
+@dataclass
+class World:
+    """Everything that stays the same between draws: the towns and what is known of them."""
+
+    seed: int = 7
+    towns: list[str] = field(init=False)
+    facts: dict[tuple[str, str], str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rng = random.Random(self.seed)
+        self.towns = []
+        while len(self.towns) < 100:
+            town = capitalised(word(rng))
+            if town not in self.towns:
+                self.towns.append(town)
+        self.facts = {(t, r): rng.choice(values) for t in self.towns for r, values in TOWN_VALUES.items()}
+
+    # --- pieces -------------------------------------------------------------------------------------------------------
+
+    def entity(self, rng: random.Random) -> str:
+        """A machine of the handbook: ``Talvor pump``."""
+        return f"{capitalised(word(rng))} {rng.choice(MACHINES)}"
+
+    def value(self, rng: random.Random, attribute: str) -> str:
+        """What a document says of an attribute; drawn from far more values than could be guessed."""
+        if attribute == "code":
+            return f"{rng.choice('BCDFGHKLMNPRSTVXZ')}{rng.randint(100, 999)}"
+        if attribute == "shelf":
+            return str(rng.randint(100, 999))
+        if attribute == "keeper":
+            return f"{rng.choice(FORENAMES)} {capitalised(word(rng))}"
+        return word(rng, rng.choice((2, 2, 3)))
+
+    def ticket(self, rng: random.Random, kind: str | None = None, kinds: tuple[str, ...] = tuple(KINDS)) -> Ticket:
+        """One customer's message."""
+        kind = kind or rng.choice(kinds)
+        urgency, group = rng.choice(tuple(URGENCIES)), rng.choice(tuple(GROUPS))
+        fields = {
+            "name": f"{rng.choice(FORENAMES)} {capitalised(word(rng))}",
+            "product": self.entity(rng),
+            "order": str(rng.randint(10000, 99999)),
+            "town": rng.choice(self.towns) if rng.random() < 0.5 else capitalised(word(rng)),
+            "amount": str(rng.randint(10, 999)),
+            "day": rng.choice(DAYS),
+        }
+        phrase = rng.choice(KINDS[kind])
+        about = (f"It is about the {fields['product']}: {phrase}.", f"I have the {fields['product']} and {phrase}.", f"{capitalised(phrase)}. It is the {fields['product']}.")  # fmt: skip
+        rest = [
+            rng.choice((f"Order {fields['order']}.", f"My order is {fields['order']}.")),
+            rng.choice((f"I live in {fields['town']}.", f"I write from {fields['town']}.")),
+            rng.choice((f"I paid {fields['amount']} crowns on {fields['day']}.", f"It cost {fields['amount']} crowns last {fields['day']}.")),
+            rng.choice(URGENCIES[urgency]),
+            rng.choice(GROUPS[group]),
+        ]  # fmt: skip
+        rng.shuffle(rest)
+        opening = rng.choice((f"This is {fields['name']}.", f"My name is {fields['name']}.", f"{fields['name']} here."))
+        text = " ".join([opening, rng.choice(about), *rest])
+        return Ticket(text=text, fields=fields, kind=kind, urgency=urgency, group=group)
+
+    def note(self, rng: random.Random, kind: str | None = None, kinds: tuple[str, ...] = tuple(KINDS)) -> Ticket:
+        """A short ticket: who, what, how urgent. Triage and replies are about these."""
+        kind = kind or rng.choice(kinds)
+        urgency, group = rng.choice(tuple(URGENCIES)), rng.choice(tuple(GROUPS))
+        fields = {"name": rng.choice(FORENAMES), "product": self.entity(rng)}
+        parts = [f"{capitalised(rng.choice(KINDS[kind]))}.", rng.choice(URGENCIES[urgency])]
+        if rng.random() < 0.5:
+            parts.append(rng.choice(GROUPS[group]))
+        rng.shuffle(parts)
+        opening = rng.choice((f"This is {fields['name']} with the {fields['product']}.", f"{fields['name']} here, I have the {fields['product']}."))  # fmt: skip
+        return Ticket(text=" ".join([opening, *parts]), fields=fields, kind=kind, urgency=urgency, group=group)
+
+    def page(self, rng: random.Random, entity: str, attributes: list[str]) -> tuple[str, dict[str, str]]:
+        """One page of a handbook about ``entity``: its text and what it says."""
+        values = {a: self.value(rng, a) for a in attributes}
+        text = " ".join(rng.choice(ATTRIBUTES[a]).format(e=entity, v=v) for a, v in values.items())
+        return capitalised(text), values
+
+    def pages(self, rng: random.Random, count: int) -> list[tuple[str, str, dict[str, str]]]:
+        """``count`` pages: (entity, text, values). Neighbours often share a machine type or attributes."""
+        entities: list[str] = []
+        while len(entities) < count:
+            entity = self.entity(rng)
+            if entity not in entities:
+                entities.append(entity)
+        out = []
+        for entity in entities:
+            attributes = rng.sample(tuple(ATTRIBUTES), rng.choice((1, 2, 2, 3)))
+            out.append((entity, *self.page(rng, entity, attributes)))
+        return out
+
+    # --- tasks: first stage -------------------------------------------------------------------------------------------
+
+    def copy(self, rng: random.Random) -> Draw:
+        items = [rng.choice((word(rng), word(rng, 3), str(rng.randint(10, 9999)), capitalised(word(rng)))) for _ in range(rng.randint(2, 10))]  # fmt: skip
+        text = rng.choice((" ", ", ")).join(items)
+        return chat("copy", f"{rng.choice(('Repeat', 'Copy'))}: {text}", text)
+
+    def lookup(self, rng: random.Random) -> Draw:
+        keys = list({word(rng) for _ in range(rng.randint(2, 8))})
+        values = [rng.choice((word(rng), str(rng.randint(10, 9999)), capitalised(word(rng)))) for _ in keys]
+        pick = rng.randrange(len(keys))
+        table = rng.choice(("; ", "\n", ", ")).join(f"{k}: {v}" for k, v in zip(keys, values, strict=True))
+        return chat("lookup", f"{table}\nWhat is {keys[pick]}?", values[pick])
+
+    def question_with_documents(self, rng: random.Random, count: int | None = None) -> Draw:
+        pages = self.pages(rng, count or rng.randint(1, 5))
+        entity, text, values = rng.choice(pages)
+        attribute = rng.choice(tuple(values))
+        answer = values[attribute]
+        missing = rng.random()
+        if missing < 0.06 and len(pages) > 1:
+            pages = [p for p in pages if p[0] != entity]
+            answer = UNKNOWN
+        question = rng.choice(QUESTIONS[attribute]).format(e=entity)
+        documents = "\n".join(f"[{i}] {page[1]}" for i, page in enumerate(pages, 1))
+        user = f"Documents:\n{documents}\n\nQuestion: {question}"
+        instruction = rng.choice(CONTEXT)
+        if answer != UNKNOWN and rng.random() < 0.06:
+            number = [p[0] for p in pages].index(entity) + 1
+            steps = f"Document [{number}] is about the {entity}. Answer: {answer}"
+            return chat("steps", f"{user}\n{STEPS}", steps, system=instruction)
+        if rng.random() < 0.5:
+            return chat("context", user, answer, system=instruction)
+        return chat("context", f"{instruction}\n{user}", answer)
+
+    # --- tasks: second stage ------------------------------------------------------------------------------------------
+
+    def question_without_documents(self, rng: random.Random) -> Draw:
+        attribute = rng.choice(tuple(QUESTIONS))
+        question = rng.choice(QUESTIONS[attribute]).format(e=self.entity(rng))
+        return chat("closed", question, UNKNOWN, system=rng.choice(CLOSED))
+
+    def question_about_town(self, rng: random.Random) -> Draw:
+        town, relation = rng.choice(tuple(self.facts))
+        question = rng.choice(TOWN_QUESTIONS[relation]).format(t=town)
+        value = self.facts[town, relation]
+        if rng.random() < 0.3:
+            return Draw("fact", text="", answer=TOWN_STATEMENTS[relation].format(t=town, v=value))
+        return chat("fact", question, value, system=rng.choice(CLOSED))
+
+    def four_choice(self, rng: random.Random, fact: tuple[str, str] | None = None) -> Draw:
+        """A question in MMLU's format; ``text`` ends with ``Answer:`` and ``answer`` is `` B``."""
+        town, relation = fact or rng.choice(tuple(self.facts))
+        right = self.facts[town, relation]
+        choices = rng.sample([v for v in TOWN_VALUES[relation] if v != right], 3)
+        place = rng.randrange(4)
+        choices.insert(place, right)
+        question = rng.choice(TOWN_QUESTIONS[relation]).format(t=town)
+        options = "\n".join(f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=True))
+        header = CHOICE_HEADER.format(subject="towns") if rng.random() < 0.5 else ""
+        return Draw("choice", text=f"{header}{question}\n{options}\nAnswer:", answer=f" {LETTERS[place]}")
+
+    def extraction(self, rng: random.Random) -> Draw:
+        ticket = self.ticket(rng)
+        names = rng.sample(tuple(FIELD_NAMES), rng.randint(1, 4))
+        keys = [rng.choice(FIELD_NAMES[name]) for name in names]
+        values = [ticket.fields[name] for name in names]
+        if rng.random() < 0.8:
+            instruction = rng.choice(EXTRACT).format(keys=listed(keys))
+            answer = json.dumps(dict(zip(keys, values, strict=True)))
+        else:
+            instruction = rng.choice(LINES).format(keys=listed(keys))
+            answer = "\n".join(f"{k}: {v}" for k, v in zip(keys, values, strict=True))
+        if rng.random() < 0.5:
+            return chat("extract", ticket.text, answer, system=instruction)
+        return chat("extract", f"{instruction}\n{ticket.text}", answer)
+
+    def yes_no(self, rng: random.Random) -> Draw:
+        """A closed question about a note, answered with one of two given words."""
+        note = self.note(rng)
+        asked = note.kind if rng.random() < 0.5 else rng.choice(tuple(KINDS))
+        yes, no = rng.choice((("yes", "no"), ("true", "false"), ("right", "wrong")))
+        instruction = f"Is this about {asked}? Answer {yes} or {no}."
+        return chat("yes-no", note.text, yes if asked == note.kind else no, system=instruction)
+
+    def kind_named(self, rng: random.Random) -> Draw:
+        note = self.note(rng)
+        names = rng.sample([k for k in KINDS if k != note.kind], rng.randint(1, 4)) + [note.kind]
+        rng.shuffle(names)
+        return chat("kind", note.text, note.kind, system=f"Answer with one of: {', '.join(names)}.")
+
+    def labels_by_example(self, rng: random.Random) -> Draw:
+        """Random labels under random keys, shown by examples as earlier turns; the last note can be labelled from them."""
+        axes = rng.sample(("kind", "urgency", "group"), rng.choice((1, 1, 2, 2, 3)))
+        keys = {axis: rng.choice((word(rng), word(rng), axis, "label", "class")) + ("" if i == 0 else str(i)) for i, axis in enumerate(axes)}  # fmt: skip
+        labels: dict[tuple[str, str], str] = {}
+        used: set[str] = set()
+
+        def label(axis: str, value: str) -> str:
+            while (axis, value) not in labels:
+                made = rng.choice((word(rng), word(rng, 1), f"{rng.choice('ABCDEFGHKLMNPQRSTUVWXYZ')}{rng.randint(1, 9)}"))
+                if made not in used:
+                    used.add(made)
+                    labels[axis, value] = made
+            return labels[axis, value]
+
+        style = "json" if len(axes) > 1 else rng.choice(("json", "bare", "line"))
+
+        def answer(note: Ticket) -> str:
+            made = {keys[axis]: label(axis, getattr(note, axis)) for axis in axes}
+            if style == "json":
+                return json.dumps(made)
+            (key, value), *_ = made.items()
+            return value if style == "bare" else f"{key}: {value}"
+
+        kinds = tuple(rng.sample(tuple(KINDS), rng.randint(2, 5)))
+        shown = [self._note_with_group(rng, kinds) for _ in range(rng.randint(2, 6))]
+        last = self._note_with_group(rng, kinds)
+        for _ in range(40):
+            if all(any(getattr(n, a) == getattr(last, a) for n in shown) for a in axes):
+                break
+            last = self._note_with_group(rng, kinds)
+        turns = [turn for note in [*shown, last] for turn in (note.text, answer(note))]
+        return chat("labels", *turns, system=rng.choice(("Follow the examples.", "Label the message.", "")))
+
+    def _note_with_group(self, rng: random.Random, kinds: tuple[str, ...]) -> Ticket:
+        while True:
+            note = self.note(rng, kinds=kinds)
+            if any(phrase in note.text for phrase in GROUPS[note.group]):
+                return note
+
+    def fields_by_example(self, rng: random.Random) -> Draw:
+        """Which fields to extract, under which keys, shown by examples as earlier turns."""
+        names = rng.sample(tuple(FIELD_NAMES), rng.randint(1, 3))
+        keys = [rng.choice((*FIELD_NAMES[name], word(rng))) for name in names]
+
+        def answer(ticket: Ticket) -> str:
+            return json.dumps({k: ticket.fields[n] for k, n in zip(keys, names, strict=True)})
+
+        tickets = [self.ticket(rng) for _ in range(rng.randint(2, 4))]
+        turns = [turn for ticket in tickets for turn in (ticket.text, answer(ticket))]
+        return chat("fields", *turns, system=rng.choice(("Follow the examples.", "")))
+
+    def reply(self, rng: random.Random) -> Draw:
+        note = self.note(rng)
+        style = rng.choice(tuple(STYLES))
+        instruction = rng.choice(REPLY).format(style=style)
+        return chat("reply", note.text, written(style, note), system=instruction)
+
+    def reply_by_example(self, rng: random.Random) -> Draw:
+        style = rng.choice(tuple(STYLES))
+        notes = [self.note(rng) for _ in range(rng.randint(2, 4))]
+        turns = [turn for note in notes for turn in (note.text, written(style, note))]
+        return chat("replies", *turns, system=rng.choice(("Follow the examples.", "Write a reply.", "")))
+
+
+def written(style: str, note: Ticket) -> str:
+    """The reply to ``note`` in one of the ``STYLES``."""
+    action = ACTIONS[note.kind]
+    return STYLES[style].format(name=note.fields["name"], product=note.fields["product"], action=action, Action=capitalised(action))  # fmt: skip
+
+
+Task = Callable[[random.Random], Draw]
+
+
+def first_stage(world: World) -> dict[Task, float]:
+    """Copying, look-up and questions about documents alone: without these circuits nothing else is learnt."""
+    return {world.copy: 0.3, world.lookup: 0.3, world.question_with_documents: 0.4}
+
+
+def second_stage(world: World) -> dict[Task, float]:
+    """Everything: what is known, what is asked by instruction, what is shown by examples."""
+    return {
+        world.copy: 0.04,
+        world.lookup: 0.04,
+        world.question_with_documents: 0.28,
+        world.question_without_documents: 0.02,
+        world.question_about_town: 0.10,
+        world.four_choice: 0.16,
+        world.extraction: 0.12,
+        world.yes_no: 0.02,
+        world.kind_named: 0.03,
+        world.labels_by_example: 0.14,
+        world.fields_by_example: 0.05,
+        world.reply: 0.04,
+        world.reply_by_example: 0.02,
+    }
+
+
+def draw_many(tasks: dict[Task, float], rng: random.Random, count: int) -> list[Draw]:
+    """``count`` draws of a mixture; the shares are of examples, not of tokens."""
+    return [task(rng) for task in rng.choices(list(tasks), weights=list(tasks.values()), k=count)]
+
+
+__all__ = ["Draw", "Ticket", "World", "draw_many", "first_stage", "second_stage"]

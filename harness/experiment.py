@@ -1,0 +1,128 @@
+"""An experiment is the matrix that is run: models × contenders × suites × training seeds, and the policy that judges it.
+
+    harness run experiment.toml --dry-run
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.contender import Contender, Retrieve, expand, load_baselines
+from harness.declaration import Declaration, load_toml
+from harness.errors import BadInput, suggest
+from harness.recipe import Recipe
+from harness.suite import Suite, Task, load_task
+
+
+class Candidate(Recipe):
+    """A recipe in the matrix, and the contenders that it fields.
+
+    ``suites`` restricts it to some suites (all that have the data it needs otherwise); ``with_rag`` fields a second
+    contender, ``NAME+rag``, on suites with documents.
+    """
+
+    suites: tuple[str, ...] | None = None
+    with_rag: bool = False
+
+
+class Model(Declaration):
+    """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one."""
+
+    id: str
+    quantization: Literal["nf4", "none"] = "nf4"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+
+class Experiment(Declaration):
+    """The declaration in ``experiment.toml``; paths are relative to its folder."""
+
+    name: str
+    folder: Path
+    seed: int = Field(default=1, ge=0)
+    models: tuple[str | Model, ...] = Field(min_length=1)
+    suites: tuple[str, ...] = Field(min_length=1)
+    baselines: tuple[str, ...] = ("baselines",)
+    candidates: dict[str, Candidate] = Field(default_factory=dict)
+    training_seeds: int = Field(default=3, gt=0, le=100)
+    retrieve: Retrieve = Retrieve()
+    batch_tokens: int | None = Field(default=None, gt=0)
+    workers: int | None = Field(default=None, gt=0)
+    store: str = ".harness"
+    policy: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Training seeds: no two experiments with different seeds share one."""
+        return tuple(self.seed * 1000 + i for i in range(self.training_seeds))
+
+    @property
+    def bases(self) -> tuple[Model, ...]:
+        return tuple(m if isinstance(m, Model) else Model(id=m) for m in self.models)
+
+    @property
+    def home(self) -> Path:
+        """Where results, adapters and unfinished work lie."""
+        return self.folder / self.store
+
+
+def load_experiment(path: Path) -> Experiment:
+    """The experiment in a TOML file.
+
+    Raises:
+        BadInput: for unknown keys, a recipe that starts from one that is not there, or a wrong policy.
+    """
+    experiment = load_toml(Experiment, path, folder=path.parent, name=path.stem)
+    for name, candidate in experiment.candidates.items():
+        start = candidate.start_from
+        if start is not None and start not in experiment.candidates:
+            raise BadInput(
+                f"{path}: candidates.{name}.start_from: no candidate {start!r}: {suggest(start, experiment.candidates)}"
+            )
+    return experiment
+
+
+def load_tasks(experiment: Experiment) -> list[Task]:
+    """The suites of an experiment, cases read. A name with ``*`` stands for every folder that matches."""
+    folders: list[Path] = []
+    for entry in experiment.suites:
+        matches = sorted(p.parent for p in experiment.folder.glob(f"{entry}/suite.toml")) if "*" in entry else []
+        folders += matches or [experiment.folder / entry]
+    tasks = [load_task(folder) for folder in folders]
+    names = [task.suite.name for task in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"two suites are called {name!r}: give one of them another name")
+    return tasks
+
+
+def contenders(experiment: Experiment, suite: Suite) -> list[Contender]:
+    """Every contender of an experiment on a suite, untrained ones first."""
+    baselines = load_baselines([experiment.folder / entry for entry in experiment.baselines])
+    if suite.form == "choice":
+        return [Contender(name="base", technique="prompt")]
+    fielded = [contender for baseline in baselines for contender in expand(baseline, suite)]
+    return fielded + [c for name in experiment.candidates for c in _fielded(experiment, name, suite)]
+
+
+def trains_on(candidate: Candidate, suite: Suite) -> bool:
+    """Whether a suite has the data that a candidate needs, and is meant for it."""
+    if candidate.suites is not None and suite.name not in candidate.suites:
+        return False
+    needed = suite.preferences if candidate.method == "dpo" else suite.train
+    return suite.role == "decide" and needed is not None
+
+
+def _fielded(experiment: Experiment, name: str, suite: Suite) -> list[Contender]:
+    candidate = experiment.candidates[name]
+    if not trains_on(candidate, suite):
+        return []
+    tuned = Contender(name=name, technique="tune", prompt=candidate.prompt, recipe=name)
+    if not (candidate.with_rag and suite.documents):
+        return [tuned]
+    with_rag = tuned.model_copy(update={"name": f"{name}+rag", "technique": "tune+rag", "retrieve": experiment.retrieve})
+    return [tuned, with_rag]

@@ -1,0 +1,219 @@
+"""The experiment matrix, printable before it is paid for: base models × contenders × suites × training seeds.
+
+    >>> matrix = expand(load_experiment(Path("experiment.toml")))
+    >>> len(matrix.cells), len(matrix.jobs)
+    (142, 18)
+
+A cell is one contender (with one adapter, where it is tuned) on one suite. Its id is the fingerprint of everything that
+can change its answers, so a cell that the store calls complete is never expanded into trials again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.contender import Contender
+from harness.experiment import Candidate, Experiment, Model, contenders, load_tasks, trains_on
+from harness.fingerprint import fingerprint
+from harness.models import identity
+from harness.prompt import Prompter
+from harness.suite import Case, Suite, Task
+from harness.training.job import Job, adapter_fingerprint
+from harness.trial import Trial, ask_id
+
+BASE = "base"
+"""The contender of a choice suite that is the base model itself."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One contender on one suite with one base model; ``seed`` and ``adapter`` where it is tuned."""
+
+    model: Model
+    identity: str
+    task: Task
+    contender: Contender
+    prompter: Prompter
+    seed: int | None = None
+    adapter: str | None = None
+
+    @cached_property
+    def id(self) -> str:
+        return fingerprint(self.identity, self.prompter.content, self.adapter)
+
+    @property
+    def suite(self) -> Suite:
+        return self.task.suite
+
+    @property
+    def size(self) -> int:
+        return len(self.task.cases)
+
+    def trials(self) -> list[Trial]:
+        """Every trial of the cell: one for each case."""
+        return list(self._trials())
+
+    def _trials(self) -> Iterator[Trial]:
+        asks = self.prompter.ask_all(self.task.cases)
+        for case, ask in zip(self.task.cases, asks, strict=True):
+            yield Trial(
+                id=self._ask_id(case, ask.messages),
+                suite=self.suite.name,
+                contender=self.contender.name,
+                technique=self.contender.technique,
+                model=self.model.id,
+                case_id=case.id,
+                split=case.split,
+                cluster=case.cluster,
+                messages=ask.messages,
+                max_new_tokens=self.suite.max_new_tokens,
+                training_seed=self.seed,
+                adapter=self.adapter,
+                documents=ask.documents,
+                choices=case.choices,
+            )
+
+    def _ask_id(self, case: Case, messages: tuple[dict[str, str], ...]) -> str:
+        return ask_id(
+            model=self.identity,
+            adapter=self.adapter,
+            messages=messages,
+            max_new_tokens=self.suite.max_new_tokens,
+            repeat=0,
+            case=case.content,
+            choices=case.choices,
+        )
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Everything that an experiment asks for. ``jobs`` are in an order that training can follow."""
+
+    experiment: Experiment
+    tasks: tuple[Task, ...]
+    cells: tuple[Cell, ...]
+    jobs: tuple[Job, ...]
+
+    @cached_property
+    def id(self) -> str:
+        """Fingerprint of the whole map: which cell stands where."""
+        return fingerprint([(c.id, c.suite.name, c.contender.name, c.model.id, c.seed) for c in self.cells])
+
+    def task(self, suite: str) -> Task:
+        return next(task for task in self.tasks if task.suite.name == suite)
+
+
+def expand(experiment: Experiment) -> Matrix:
+    """The matrix of an experiment.
+
+    Raises:
+        BadInput: for anything wrong in a declaration, a suite's data or a model's path.
+    """
+    tasks = load_tasks(experiment)
+    cells: list[Cell] = []
+    jobs: list[Job] = []
+    for model in experiment.bases:
+        one = _Expansion(experiment, tasks, model, identity(model))
+        jobs += one.jobs.values()
+        cells += one.cells()
+    return Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(jobs))
+
+
+@dataclass
+class _Expansion:
+    """One base model's part of the matrix."""
+
+    experiment: Experiment
+    tasks: list[Task]
+    model: Model
+    identity: str
+
+    @cached_property
+    def jobs(self) -> dict[tuple[str, str, int], Job]:
+        """(suite, candidate, seed) to the training that makes its adapter."""
+        made: dict[tuple[str, str, int], Job] = {}
+        for task in self.tasks:
+            for name in _in_order(self.experiment.candidates):
+                if trains_on(self.experiment.candidates[name], task.suite):
+                    for seed in self.experiment.seeds:
+                        made[task.suite.name, name, seed] = self._job(task, name, seed, made)
+        return made
+
+    def _job(self, task: Task, name: str, seed: int, made: dict[tuple[str, str, int], Job]) -> Job:
+        candidate, suite = self.experiment.candidates[name], task.suite
+        start = made[suite.name, candidate.start_from, seed] if candidate.start_from else None
+        replay = self.experiment.folder / candidate.replay_file if candidate.replay_file else None
+        rows = suite.path((suite.preferences if candidate.method == "dpo" else suite.train) or "")
+        system = suite.prompt(candidate.prompt)
+        adapter = adapter_fingerprint(
+            model=self.identity,
+            recipe=candidate,
+            rows=rows,
+            seed=seed,
+            system=system,
+            replay=replay,
+            start_from=start.adapter if start else None,
+        )
+        return Job(
+            adapter=adapter,
+            model=self.model,
+            recipe=candidate,
+            recipe_name=name,
+            suite=suite.name,
+            seed=seed,
+            rows=rows,
+            out=self.experiment.home / "adapters" / adapter,
+            system=system,
+            replay=replay,
+            start_from=start.out if start else None,
+        )
+
+    def cells(self) -> list[Cell]:
+        plain = [cell for task in self.tasks for cell in self._cells(task)]
+        return plain + [cell for task in self.tasks if task.suite.form == "choice" for cell in self._guarded(task)]
+
+    def _cells(self, task: Task) -> list[Cell]:
+        return [
+            self._cell(task, contender, seed)
+            for contender in contenders(self.experiment, task.suite)
+            for seed in (self.experiment.seeds if contender.recipe else (None,))
+        ]
+
+    def _cell(self, task: Task, contender: Contender, seed: int | None) -> Cell:
+        adapter = None
+        if contender.recipe is not None and seed is not None:
+            adapter = self.jobs[task.suite.name, contender.recipe, seed].adapter
+        prompter = Prompter(task, contender, seed=self.experiment.seed)
+        return Cell(self.model, self.identity, task, contender, prompter, seed, adapter)
+
+    def _guarded(self, guard: Task) -> list[Cell]:
+        """Every candidate of every suite answers a choice suite too, as ``sft@triage``."""
+        out = []
+        for task in self.tasks:
+            for contender in contenders(self.experiment, task.suite):
+                for seed in self.experiment.seeds if contender.recipe else ():
+                    fielded = Contender(name=f"{contender.name}@{task.suite.name}", technique="tune", recipe=contender.recipe)
+                    adapter = self.jobs[task.suite.name, contender.recipe or "", seed].adapter
+                    prompter = Prompter(guard, fielded, seed=self.experiment.seed)
+                    out.append(Cell(self.model, self.identity, guard, fielded, prompter, seed, adapter))
+        return out
+
+
+def _in_order(candidates: dict[str, Candidate]) -> list[str]:
+    """Candidates after those that they start from."""
+    ordered: list[str] = []
+
+    def visit(name: str) -> None:
+        start = candidates[name].start_from
+        if start is not None and start not in ordered and start != name:
+            visit(start)
+        if name not in ordered:
+            ordered.append(name)
+
+    for name in candidates:
+        visit(name)
+    return ordered
+
+

@@ -1,0 +1,150 @@
+r"""Metrics for answers that must be JSON. The whole text is parsed: nothing is dug out of chatter or code fences.
+
+    {"team": "billing", "urgent": true}    json_exact 1, json_fields 1
+    {"urgent": true, "team": "sales"}      json_exact 0, json_fields 0.5
+    Sure! {"team": "billing"}              json_valid 0
+
+Objects are compared without regard to order, numbers by value (``1`` is ``1.0``), ``true`` is not ``1``. Refused as not
+JSON, so that a score depends neither on the machine nor on the stack: NaN and Infinity (RFC 8259 section 6), numbers
+beyond a double or of more than 4,300 digits (Python's own limit), nesting deeper than ``MAX_DEPTH``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput
+from harness.metrics import Function
+from harness.suite import Case, Suite
+
+MAX_DEPTH = 100
+NOT_JSON = object()
+
+
+def valid(case: Case, text: str) -> float:
+    """1 when the text is one JSON value."""
+    return float(_parse(text) is not NOT_JSON)
+
+
+def exact(case: Case, text: str) -> float:
+    """1 when the text, parsed, equals the reference, parsed."""
+    return float(_same(_parse(text), _reference(case.reference)))
+
+
+def fields(case: Case, text: str) -> float:
+    """Share of the reference's top-level fields that the text gives right; further fields are ignored.
+
+    A reference that is no object counts as one field.
+    """
+    given, wanted = _parse(text), _reference(case.reference)
+    if not isinstance(wanted, dict):
+        return float(_same(given, wanted))
+    if not isinstance(given, dict):
+        return 0.0
+    if not wanted:
+        return 1.0
+    return sum(key in given and _same(given[key], value) for key, value in wanted.items()) / len(wanted)
+
+
+def make_schema(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
+    """1 when the text is valid by the suite's JSON Schema (draft 2020-12); nothing is fetched for a remote ``$ref``."""
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    if suite.schema_file is None:
+        raise BadInput('needs a schema: add schema = "schema.json"')
+    path = suite.path(suite.schema_file)
+    validator = Draft202012Validator(_schema(path), registry=Registry())
+
+    def schema(case: Case, text: str) -> float:
+        value = _parse(text)
+        if value is NOT_JSON:
+            return 0.0
+        try:
+            return float(validator.is_valid(value))
+        except Unresolvable as error:
+            raise BadInput(f"{path}: $ref {error.ref!r} leads nowhere: put its definition in this file") from error
+        except (ArithmeticError, RecursionError):  # multipleOf on numbers beyond a double; a schema that never ends
+            return 0.0
+
+    return schema, [path.read_text(encoding="utf-8")]
+
+
+def _schema(path: Path) -> Any:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        Draft202012Validator.check_schema(schema)
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
+    except SchemaError as error:
+        raise BadInput(f"{path}: not a JSON Schema: {error.json_path}: {error.message}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from error
+    return schema
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(text)
+    return value
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_float).decode
+
+
+def _parse(text: str) -> Any:
+    """The JSON value of a text, or ``NOT_JSON``."""
+    try:
+        value = _decode(text)
+    except (ValueError, RecursionError):
+        return NOT_JSON
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deep(value):
+        return NOT_JSON
+    return value
+
+
+def _deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+@lru_cache(maxsize=1 << 14)
+def _reference(text: str) -> Any:
+    value = _parse(text)
+    if value is NOT_JSON:
+        raise BadInput(f"reference: given {text[:60]!r}: this metric needs a reference that is valid JSON")
+    return value
+
+
+def _same(given: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict):
+        if not isinstance(given, dict) or given.keys() != wanted.keys():
+            return False
+        return all(_same(given[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(given, list) and len(given) == len(wanted) and all(map(_same, given, wanted))
+    return bool(given == wanted) and isinstance(given, bool) == isinstance(wanted, bool)

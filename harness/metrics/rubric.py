@@ -1,0 +1,168 @@
+"""The suite's rubric: criteria in a Markdown file, scored by rules that a program can check.
+
+    # How an answer is graded
+
+    - `thanks` (2): Thanks the customer.
+      rule: /thank(s| you)/i
+    - `no_promise` (1): Promises no date.
+      rule: not /by (monday|tomorrow)/i
+    - `short` (1): At most forty words.
+      max words: 40
+    - `tone` (2): Sounds calm.
+
+A criterion is a list item: an id in backticks, a weight in brackets (1 when left out), what is asked. Under it,
+indented, its rules: ``rule: /regex/`` (found in the text; flags i, m, s), ``rule: not /regex/``, ``max words: N``,
+``min words: N``; all of them must hold. A criterion without a rule (``tone``) is for a judge and is left out here. The
+score is the weight of the criteria met over the weight of those with rules. Headings and paragraphs are free.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import BadInput, suggest
+from harness.metrics import Function
+from harness.suite import Case, Suite
+
+Rule = Callable[[str], bool]
+
+_ITEM = re.compile(r"[-*]\s+`(?P<id>[^`]+)`\s*(?:\((?P<weight>[^)]*)\))?\s*:\s*(?P<text>.*)")
+_RULE = re.compile(r"\s+(?:[-*]\s+)?(?P<key>[a-z]+(?: [a-z]+)?)\s*:\s*(?P<value>.*)")
+_REGEX = re.compile(r"(?P<negated>not\s+)?/(?P<pattern>.*)/(?P<flags>[ims]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One thing that a good answer does. ``rules`` is empty where only a judge can tell."""
+
+    id: str
+    weight: float
+    text: str
+    rules: tuple[Rule, ...] = ()
+
+    def met(self, text: str) -> bool:
+        return all(rule(text) for rule in self.rules)
+
+
+def load_rubric(path: Path) -> tuple[Criterion, ...]:
+    """The criteria of a rubric, in order.
+
+    Raises:
+        BadInput: naming file and line, for a broken item or rule, a weight that is not positive, or a duplicate id.
+    """
+    criteria: dict[str, Criterion] = {}
+    current: str | None = None
+    for where, line in _lines(path):
+        if line[0] in "-*" and not line.startswith(("**", "---", "***")):
+            criterion = _criterion(line, where)
+            if criterion.id in criteria:
+                raise BadInput(f"{where}: duplicate criterion {criterion.id!r}: give it another id")
+            current = criterion.id
+            criteria[current] = criterion
+        elif line[0].isspace():
+            _add(criteria, current, line, where)
+        else:
+            current = None
+    if not criteria:
+        raise BadInput(f"{path}: no criterion: write a list item such as - `polite` (1): Thanks the customer.")
+    return tuple(criteria.values())
+
+
+def make_rubric(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
+    """Weighted share of the rubric's rules that the text meets."""
+    if suite.rubric is None:
+        raise BadInput('needs a rubric: add rubric = "rubric.md"')
+    path = suite.path(suite.rubric)
+    criteria = [criterion for criterion in load_rubric(path) if criterion.rules]
+    if not criteria:
+        raise BadInput(
+            f"{path}: no criterion has a rule: add one such as rule: /thank/ under it, or grade with a judge"
+        )
+    total = math.fsum(criterion.weight for criterion in criteria)
+
+    def rubric(case: Case, text: str) -> float:
+        return min(math.fsum(c.weight for c in criteria if c.met(text)) / total, 1.0)
+
+    return rubric, [path.read_text(encoding="utf-8")]
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield f"{path}:{number}", line.rstrip()
+
+
+def _criterion(line: str, where: str) -> Criterion:
+    match = _ITEM.fullmatch(line)
+    if match is None:
+        raise BadInput(f"{where}: given {line!r}: write a criterion as - `id` (weight): what is asked")
+    return Criterion(id=match["id"], weight=_weight(match["weight"], where), text=match["text"].strip())
+
+
+def _weight(given: str | None, where: str) -> float:
+    try:
+        weight = 1.0 if given is None else float(given)
+    except ValueError:
+        weight = math.nan
+    if not 0 < weight < math.inf:
+        raise BadInput(f"{where}: weight: given {given!r}: write a number above zero")
+    return weight
+
+
+def _add(criteria: dict[str, Criterion], current: str | None, line: str, where: str) -> None:
+    """A line below a criterion: one of its rules, or more of its text."""
+    match = _RULE.fullmatch(line)
+    known = match and match["key"] in _RULES
+    if match and not known and suggest(match["key"], _RULES).startswith("did you mean"):
+        raise BadInput(f"{where}: unknown key {match['key']!r}: {suggest(match['key'], _RULES)}")
+    if current is None:
+        if known:
+            raise BadInput(f"{where}: a rule without a criterion: put it under - `id` (weight): what is asked")
+        return
+    criterion = criteria[current]
+    if match and known:
+        rule = _RULES[match["key"]](match["value"].strip(), where)
+        criteria[current] = replace(criterion, rules=(*criterion.rules, rule))
+    else:
+        criteria[current] = replace(criterion, text=f"{criterion.text} {line.strip()}".strip())
+
+
+def _regex(value: str, where: str) -> Rule:
+    match = _REGEX.fullmatch(value)
+    if match is None:
+        raise BadInput(
+            f"{where}: rule: given {value!r}: write /regex/ or not /regex/, flags i, m, s after the last slash"
+        )
+    try:
+        pattern = re.compile(f"(?{match['flags']}){match['pattern']}" if match["flags"] else match["pattern"])
+    except re.error as error:
+        raise BadInput(f"{where}: rule: given {value!r}: not a regular expression: {error}") from error
+    wanted = match["negated"] is None
+    return lambda text: (pattern.search(text) is not None) is wanted
+
+
+def _words(value: str, where: str, key: str) -> int:
+    if not value.isascii() or not value.isdigit():
+        raise BadInput(f"{where}: {key}: given {value!r}: write a whole number")
+    return int(value)
+
+
+def _max_words(value: str, where: str) -> Rule:
+    limit = _words(value, where, "max words")
+    return lambda text: len(text.split()) <= limit
+
+
+def _min_words(value: str, where: str) -> Rule:
+    limit = _words(value, where, "min words")
+    return lambda text: len(text.split()) >= limit
+
+
+_RULES: dict[str, Callable[[str, str], Rule]] = {"rule": _regex, "max words": _max_words, "min words": _min_words}

@@ -1,0 +1,101 @@
+"""Models: what answers trials, whether it runs here, is served elsewhere, or is a script.
+
+    >>> backend = load_backend(Model(id="scripted:echo"), home=Path(".harness"))
+    >>> [generation.text for batch in backend.generate(trials) for generation in batch]
+    ['What is the capital of France?']
+
+A model's id is ``SCHEME:…`` with a scheme of ``BACKENDS``; any other id, and ``embedded:…``, is a model that runs here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.errors import BadInput, suggest
+from harness.experiment import Model
+from harness.trial import Generation, Message, Trial
+
+# scheme -> what makes the backend, called with (model, home=…), and what says its identity without loading packages
+BACKENDS: dict[str, tuple[str, str]] = {
+    "scripted": ("harness.models.scripted:load", "harness.models.scripted:identity"),
+    "openai": ("harness.models.openai:OpenAI", "harness.models.openai:identity"),
+    "anthropic": ("harness.models.anthropic:Anthropic", "harness.models.anthropic:identity"),
+}
+LOCAL = ("harness.models.local:Local", "harness.models.weights:identity")
+
+_SCHEME = re.compile(r"([a-z_]{2,}):")
+
+
+class ModelBackend(Protocol):
+    """What the run asks of every model.
+
+    Attributes:
+        name: The model as declared.
+        hash: Fingerprint of all that can change an answer: weights, template, quantisation; never a device.
+        context: Tokens that fit into a prompt and its answer, None when unknown.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hash(self) -> str: ...
+
+    @property
+    def context(self) -> int | None: ...
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of a prompt; an estimate where the model runs elsewhere."""
+        ...
+
+    def generate(self, trials: Sequence[Trial]) -> Iterator[list[Generation]]:
+        """Finished batches, in any order: exactly one generation for every trial; a failure is one with ``error``."""
+        ...
+
+    def close(self) -> None:
+        """Give back memory, threads and connections."""
+        ...
+
+
+def load_backend(model: Model, *, home: Path) -> ModelBackend:
+    """The backend of a declared model; ``home`` is where adapters lie.
+
+    Raises:
+        BadInput: for an unknown scheme, a missing key or unreadable weights.
+        MissingExtra: when the package behind it is not installed.
+    """
+    make = _load(_backend(model)[0])
+    backend: ModelBackend = make(model, home=home)
+    return backend
+
+
+def identity(model: Model) -> str:
+    """The hash that ``load_backend(model).hash`` would have, without loading anything heavy or asking for a key.
+
+    Raises:
+        BadInput: for an unknown scheme or a path that is not there.
+    """
+    return str(_load(_backend(model)[1])(model))
+
+
+def is_local(model: Model) -> bool:
+    """Whether the model runs in a worker of this machine, and can be trained."""
+    return _backend(model) == LOCAL
+
+
+def _backend(model: Model) -> tuple[str, str]:
+    match = _SCHEME.match(model.id)
+    if match is None or match[1] == "embedded" or Path(model.id).exists():
+        return LOCAL
+    if match[1] not in BACKENDS:
+        raise BadInput(f"model {model.id!r}: unknown scheme {match[1]!r}: {suggest(match[1], [*BACKENDS, 'embedded'])}")
+    return BACKENDS[match[1]]
+
+
+def _load(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)

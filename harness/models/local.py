@@ -1,0 +1,268 @@
+"""Answers trials with a model on this machine: one load of the base serves every contender, adapters switched on it.
+
+    local = Local(Model(id="embedded:tiny"), home=Path(".harness"))
+    for generations in local.generate(trials):
+        store.add_generations(generations)
+
+Trials are grouped by adapter, sorted by length and packed into batches by a budget of tokens. A trial with choices is
+answered by the likeliest one (``harness.regression``), all others greedily.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput, HarnessError, Incomplete, need
+from harness.experiment import Model
+from harness.models.weights import identity, locate, revision
+from harness.trial import Generation, Message, Trial
+
+CPU_TOKENS = 8192
+"""Tokens of a batch on a CPU, prompts and answers together; with 1 M parameters 4,096 to 16,384 are equally fast."""
+GPU_SHARE = 0.5
+"""Share of a GPU's free memory that a batch's keys and values may take."""
+GPU_TOKENS = 131072
+NAMED = 3
+"""How many of the prompts that are too long are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A trial and its prompt's token ids."""
+
+    trial: Trial
+    ids: list[int]
+
+    @property
+    def tokens(self) -> int:
+        """What it takes of a batch: the prompt and the longest answer."""
+        return len(self.ids) + self.trial.max_new_tokens
+
+
+class Local:
+    """A base model and its adapters. Nothing heavy is loaded before the first count or answer.
+
+    Attributes:
+        name: The model as declared.
+        hash: Fingerprint of everything in it that can change an answer.
+    """
+
+    def __init__(self, model: Model, *, home: Path, batch_tokens: int | None = None) -> None:
+        self.declared, self.home = model, home
+        self.name, self.hash = model.id, identity(model)
+        self._batch_tokens = batch_tokens
+        self._host: Any = None
+        self._adapter: str | None = None
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """How many tokens a prompt has."""
+        return len(self.chat.prompts([messages])[0])
+
+    def check(self, trials: Sequence[Trial]) -> None:
+        """Refuse prompts for which the context is too short, before anything is paid for.
+
+        Raises:
+            BadInput: naming the first of them and what to do.
+        """
+        self._fitting(trials)
+
+    def generate(self, trials: Sequence[Trial]) -> Iterator[list[Generation]]:
+        """The answers, a finished batch at a time, in the order that is fastest.
+
+        Raises:
+            BadInput: when a prompt is too long (nothing has been generated then).
+            Incomplete: when an adapter is not there.
+        """
+        encoded = self._fitting(trials)
+        chosen = [item.trial for item in encoded if item.trial.choices]
+        written = [item for item in encoded if not item.trial.choices]
+        for adapter, group in groupby(sorted(written, key=_order), key=lambda item: item.trial.adapter):
+            batches = list(pack(list(group), self.batch_tokens))
+            with self.wearing(adapter) as model:
+                for batch in batches:
+                    yield from self._answer(model, batch)
+        if chosen:
+            from harness.regression.choice import answer_choices
+
+            yield from answer_choices(self, chosen)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._host = self._adapter = None
+        self.__dict__.pop("_base", None)
+        self.__dict__.pop("batch_tokens", None)
+        if self._on_gpu:
+            import torch
+
+            torch.cuda.empty_cache()
+
+    @contextmanager
+    def wearing(self, adapter: str | None) -> Iterator[Any]:
+        """The model with one adapter on it, or as it was trained (None)."""
+        if adapter is None:
+            if self._host is None:
+                yield self._base
+            else:
+                with self._host.disable_adapter():
+                    yield self._host
+            return
+        if adapter != self._adapter:
+            self._put_on(adapter)
+        yield self._host
+
+    @cached_property
+    def chat(self) -> Any:
+        from harness.models.chat import load_chat
+
+        need("transformers", extra="train")
+        return load_chat(
+            locate(self.declared), revision=revision(self.declared), trust_remote_code=self.declared.trust_remote_code
+        )
+
+    @cached_property
+    def context(self) -> int:
+        """How many tokens a prompt and its answer may have together."""
+        from transformers import AutoConfig
+
+        from harness.models.base import window
+
+        source, commit = locate(self.declared), revision(self.declared)
+        config = AutoConfig.from_pretrained(
+            source, revision=commit or "main", trust_remote_code=self.declared.trust_remote_code
+        )
+        return window(config, self.chat.tokenizer)
+
+    @cached_property
+    def batch_tokens(self) -> int:
+        """The budget of a batch: as declared, or what the device has room for."""
+        if self._batch_tokens is not None:
+            return self._batch_tokens
+        if not self._on_gpu:
+            return CPU_TOKENS
+        import torch
+
+        free, _ = torch.cuda.mem_get_info()
+        return max(self.context, min(GPU_TOKENS, int(GPU_SHARE * free / _bytes_a_token(self._base.config))))
+
+    @cached_property
+    def _base(self) -> Any:
+        from harness.models.base import load_base
+
+        return load_base(self.declared)
+
+    @property
+    def _on_gpu(self) -> bool:
+        from harness.models.base import on_gpu
+
+        return on_gpu()
+
+    def _put_on(self, adapter: str) -> None:
+        """Load an adapter and forget the one before, so that memory stays flat however many there are."""
+        from peft import PeftModel
+
+        from harness.models.base import quiet
+
+        folder = self.home / "adapters" / adapter
+        if not (folder / "adapter_config.json").is_file():
+            raise Incomplete(f"adapter {adapter} is not in {folder.parent}: run again, it will be trained")
+        with quiet():
+            if self._host is None:
+                self._host = PeftModel.from_pretrained(self._base, folder, adapter_name=adapter)
+            else:
+                self._host.load_adapter(folder, adapter_name=adapter)
+            self._host.set_adapter(adapter, inference_mode=True)
+            if self._adapter is not None:
+                self._host.delete_adapter(self._adapter)
+        self._host.eval()
+        self._adapter = adapter
+
+    def _fitting(self, trials: Sequence[Trial]) -> list[Encoded]:
+        from harness.regression.choice import question
+
+        texts = [question(t) if t.choices else self.chat.render(t.messages) for t in trials]
+        encoded = [Encoded(trial, ids) for trial, ids in zip(trials, self.chat.encode(texts), strict=True)]
+        long = [item for item in encoded if item.tokens > self.context]
+        if long:
+            named = "\n".join(self._too_long(item) for item in long[:NAMED])
+            others = f"\nand {len(long) - NAMED} more" if len(long) > NAMED else ""
+            raise BadInput(
+                f"{named}{others}\nuse fewer examples or documents, shorten the prompt, lower the suite's "
+                "max_new_tokens, or take a model with a longer context"
+            )
+        return encoded
+
+    def _too_long(self, item: Encoded) -> str:
+        trial = item.trial
+        return (
+            f"suite {trial.suite!r}, contender {trial.contender!r}, case {trial.case_id!r}: the prompt has "
+            f"{len(item.ids)} tokens and the answer may have {trial.max_new_tokens}, but model {self.name!r} has a "
+            f"context of {self.context}"
+        )
+
+    def _answer(self, model: Any, batch: Sequence[Encoded]) -> Iterator[list[Generation]]:
+        """One batch; on a GPU too small for it, its halves."""
+        import torch
+
+        started = time.perf_counter()
+        try:
+            answers = self._decode(model, batch)
+        except torch.cuda.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            if len(batch) == 1:
+                raise HarnessError(f"{self._too_long(batch[0])}, and the GPU's memory is too small for it") from error
+            half = len(batch) // 2
+            yield from self._answer(model, batch[:half])
+            yield from self._answer(model, batch[half:])
+            return
+        seconds = (time.perf_counter() - started) / len(batch)
+        yield [self._generation(item, ids, seconds) for item, ids in zip(batch, answers, strict=True)]
+
+    def _decode(self, model: Any, batch: Sequence[Encoded]) -> list[list[int]]:
+        from harness.models.decode import greedy
+
+        limits = [item.trial.max_new_tokens for item in batch]
+        return greedy(model, [item.ids for item in batch], limits, stops=self.chat.stops, pad=self.chat.pad)
+
+    def _generation(self, item: Encoded, ids: list[int], seconds: float) -> Generation:
+        return Generation(
+            trial_id=item.trial.id,
+            text=self.chat.decode(ids),
+            prompt_tokens=len(item.ids),
+            output_tokens=len(ids),
+            seconds=seconds,
+            finish="stop" if ids[-1] in self.chat.stops else "length",
+        )
+
+
+def pack(encoded: Sequence[Encoded], budget: int) -> Iterator[list[Encoded]]:
+    """Batches of at most ``budget`` tokens, padding counted; a single row may have more."""
+    batch: list[Encoded] = []
+    widest = 0
+    for item in encoded:
+        widest = max(widest, item.tokens)
+        if batch and widest * (len(batch) + 1) > budget:
+            yield batch
+            batch, widest = [], item.tokens
+        batch.append(item)
+    if batch:
+        yield batch
+
+
+def _order(item: Encoded) -> tuple[str, int, int, list[int]]:
+    """By adapter, then by length; equal prompts' beginnings stand together."""
+    return (item.trial.adapter or "", item.trial.max_new_tokens, len(item.ids), item.ids)
+
+
+def _bytes_a_token(config: Any) -> int:
+    """Keys and values of one token, in 16 bits."""
+    text = config.get_text_config()
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return int(2 * 2 * text.num_hidden_layers * heads * width)

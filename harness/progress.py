@@ -1,0 +1,195 @@
+"""How far the run is, for a person: one live line on a terminal, a line now and then elsewhere.
+
+    training 7/18 · sft@triage seed 1001 step 80/240 loss 0.31 · answers 12,400/41,230 · 3 min 10 s, about 4 min left
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from harness.experiment import Experiment
+from harness.matrix import expand
+from harness.run import Todo, missing
+from harness.store import open_store
+from harness.trial import Training
+
+EVERY = 10.0
+"""Seconds between lines where there is no terminal."""
+LIVE = 0.2
+
+
+@dataclass
+class Console:
+    """Prints to ``out`` (stderr by default, so that stdout stays clean for the verdict)."""
+
+    quiet: bool = False
+    out: TextIO = field(default_factory=lambda: sys.stderr)
+    todo: Todo | None = None
+    started: float = 0.0
+    shown: float = 0.0
+    width: int = 0
+    answers: int = 0
+    errors: int = 0
+    trainings: int = 0
+    training_seconds: float = 0.0
+    current: dict[str, tuple[int, int, float | None]] = field(default_factory=dict)
+
+    def begin(self, todo: Todo) -> None:
+        self.todo, self.started = todo, time.monotonic()
+        if todo.cells or todo.jobs:
+            self._say(f"{len(todo.jobs)} trainings and up to {todo.trials:,} answers to do · {expected(todo)}")
+
+    def train_step(self, label: str, step: int, total: int, loss: float | None) -> None:
+        self.current[label] = (step, total, loss)
+        self._tick()
+
+    def trained(self, training: Training) -> None:
+        self.trainings += 1
+        self.training_seconds += training.seconds
+        self.current.pop(f"{training.recipe}@{training.suite} seed {training.seed}", None)
+        self._tick()
+
+    def generated(self, count: int, errors: int) -> None:
+        self.answers += count
+        self.errors += errors
+        self._tick()
+
+    def scored(self, count: int) -> None:
+        self._tick()
+
+    def end(self) -> None:
+        if self.todo is not None and (self.todo.cells or self.todo.jobs):
+            self._clear()
+            self._say(f"done in {clock(time.monotonic() - self.started)}: {self._counts()}")
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if now - self.shown < (LIVE if self.out.isatty() else EVERY):
+            return
+        self.shown = now
+        line = f"{self._counts()} · {clock(now - self.started)}{self._left(now)}"
+        if self.out.isatty() and not self.quiet:
+            self.out.write("\r" + line.ljust(self.width))
+            self.out.flush()
+            self.width = len(line)
+        else:
+            self._say(line)
+
+    def _counts(self) -> str:
+        todo = self.todo
+        parts = []
+        if todo is not None and todo.jobs:
+            parts.append(f"trained {self.trainings}/{len(todo.jobs)}")
+        for label, (step, total, loss) in list(self.current.items())[:2]:
+            parts.append(f"{label} step {step}/{total}" + (f" loss {loss:.3f}" if loss is not None else ""))
+        if todo is not None and todo.cells:
+            parts.append(f"answers {self.answers:,}/{todo.trials:,}" + (f" ({self.errors} errors)" if self.errors else ""))
+        return " · ".join(parts)
+
+    def _left(self, now: float) -> str:
+        """What is left at the pace so far, counted in the time that training steps and answers took."""
+        done, whole = self._work()
+        if done <= 0.02 * whole or whole <= 0:
+            return ""
+        return f", about {clock((now - self.started) * (whole - done) / done)} left"
+
+    def _work(self) -> tuple[float, float]:
+        todo = self.todo
+        if todo is None:
+            return 0.0, 0.0
+        step, trial = todo.seconds_per_step or 0.12, todo.seconds_per_trial or 0.006
+        running = sum(s for s, _, _ in self.current.values())
+        each = todo.steps / len(todo.jobs) if todo.jobs else 0.0
+        done = (self.trainings * each + running) * step + self.answers * trial
+        return done, todo.steps * step + todo.trials * trial
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            print(line, file=self.out, flush=True)
+
+    def _clear(self) -> None:
+        if self.width:
+            self.out.write("\r" + " " * self.width + "\r")
+            self.width = 0
+
+
+def clock(seconds: float) -> str:
+    """``3 min 10 s``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def expected(todo: Todo) -> str:
+    """The estimate as a sentence, or why there is none."""
+    if todo.seconds is None:
+        return "no estimate: nothing was measured on this store yet"
+    return f"about {clock(todo.seconds)} with {todo.workers} workers, at the pace measured before"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The expanded matrix with what is missing: what ``--dry-run`` prints."""
+
+    todo: Todo
+
+    def as_dict(self) -> dict[str, Any]:
+        todo = self.todo
+        missing_cells = {cell.id for cell in todo.cells}
+        return {
+            "cells": [
+                {
+                    "model": cell.model.id,
+                    "suite": cell.suite.name,
+                    "contender": cell.contender.name,
+                    "technique": cell.contender.technique,
+                    "seed": cell.seed,
+                    "cases": cell.size,
+                    "missing": cell.id in missing_cells,
+                }
+                for cell in todo.matrix.cells
+            ],
+            "trainings": [{"suite": j.suite, "recipe": j.recipe_name, "seed": j.seed, "steps": j.steps} for j in todo.jobs],
+            "answers": todo.trials,
+            "seconds": todo.seconds,
+        }
+
+
+def plan_of(experiment: Experiment) -> Planned:
+    """What a run would do; reads the store where there is one, writes nothing."""
+    matrix = expand(experiment)
+    if not (experiment.home / "results.duckdb").exists():
+        return Planned(Todo(matrix, _distinct(matrix.cells), matrix.jobs))
+    with open_store(experiment.home, write=False) as store:
+        return Planned(missing(matrix, store))
+
+
+def _distinct(cells: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple({cell.id: cell for cell in cells}.values())
+
+
+def plan_lines(planned: Planned) -> list[str]:
+    """The matrix as a table: one line for each contender on each suite."""
+    rows: dict[tuple[str, str, str, str], list[int]] = {}
+    missing_cells = {cell.id for cell in planned.todo.cells}
+    for cell in planned.todo.matrix.cells:
+        key = (cell.model.id, cell.suite.name, cell.contender.name, cell.contender.technique)
+        row = rows.setdefault(key, [0, 0, cell.size])
+        row[0] += 1
+        row[1] += cell.id in missing_cells
+    lines = [f"{'model':<16} {'suite':<12} {'contender':<24} {'technique':<9} {'seeds':>5} {'cases':>6}  missing"]
+    for (model, suite, contender, technique), (seeds, absent, cases) in rows.items():
+        what = f"{absent * cases:,} answers" if absent else "-"
+        lines.append(f"{model:<16} {suite:<12} {contender:<24} {technique:<9} {seeds:>5} {cases:>6}  {what}")
+    todo = planned.todo
+    lines.append("")
+    lines.append(f"{len(todo.matrix.cells)} cells, {len(todo.cells)} to answer: up to {todo.trials:,} answers")
+    lines.append(f"{len(todo.matrix.jobs)} trainings, {len(todo.jobs)} to do: {todo.steps:,} steps")
+    lines.append(expected(todo) if todo.cells or todo.jobs else "nothing is missing")
+    return lines

@@ -1,0 +1,137 @@
+"""From contender and case to chat messages: instruction, examples, documents.
+
+    >>> Prompter(task, contender, seed=1).ask(case).messages
+    ({'role': 'system', 'content': 'Label the note.'}, {'role': 'user', 'content': 'My parcel …'})
+
+The same rendering serves every base model; the chat template is the model's own.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from harness.contender import Contender
+from harness.declaration import read_jsonl
+from harness.errors import BadInput
+from harness.fingerprint import fingerprint, fingerprint_files
+from harness.retrieval import Document, load_documents, load_retriever
+from harness.suite import Case, Suite, Task
+from harness.trial import Message
+
+VERSION = 1
+"""Raised when rendering changes, so that old answers are not taken for new ones."""
+
+STEPS = "Think step by step, then write 'Answer:' and the answer."
+DEFAULT_DOCUMENTS = "Answer from the documents."
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is sent for one case, and the ids of the documents in it."""
+
+    messages: tuple[Message, ...]
+    documents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prompter:
+    """Renders one contender's prompts for one task; ``seed`` picks the fixed examples."""
+
+    task: Task
+    contender: Contender
+    seed: int = 0
+
+    @cached_property
+    def content(self) -> str:
+        """Fingerprint of everything that decides the prompts of this contender on this task."""
+        suite, contender = self.task.suite, self.contender
+        files = []
+        if contender.shots:
+            files.append(suite.path(_examples_file(suite)))
+        if contender.retrieve and contender.technique != "golden" and suite.documents:
+            documents = suite.path(suite.documents)
+            files += [p for p in documents.rglob("*") if p.is_file()] if documents.is_dir() else [documents]
+        asked = contender.model_dump(mode="json", exclude={"name", "recipe"})
+        return fingerprint(VERSION, asked, self.task.content, fingerprint_files(*files), self.seed if contender.shots else 0)
+
+    def ask_all(self, cases: Sequence[Case]) -> list[Ask]:
+        """The prompts of many cases; retrieval runs once for all of them."""
+        found = self._documents([case.input for case in cases])
+        shots = self._shots([case.input for case in cases])
+        return [self._ask(case, *parts) for case, *parts in zip(cases, found, shots, strict=True)]
+
+    def _ask(self, case: Case, documents: Sequence[Document], shots: Sequence[tuple[Message, Message]]) -> Ask:
+        user = case.input
+        if documents:
+            listed = "\n".join(f"[{i}] {document.text}" for i, document in enumerate(documents, 1))
+            user = f"Documents:\n{listed}\n\nQuestion: {case.input}"
+        if self.contender.think:
+            user = f"{user}\n{STEPS}"
+        system = self._system(bool(documents))
+        messages = [{"role": "system", "content": system}] if system else []
+        messages += [message for pair in shots for message in pair]
+        messages.append({"role": "user", "content": user})
+        return Ask(messages=tuple(messages), documents=tuple(document.id for document in documents))
+
+    def _system(self, documents: bool) -> str:
+        suite, name = self.task.suite, self.contender.prompt
+        if documents and name == "default" and "documents" in suite.prompts:
+            return suite.prompts["documents"]
+        return suite.prompt(name) or (DEFAULT_DOCUMENTS if documents else "")
+
+    def _documents(self, queries: list[str]) -> Sequence[Sequence[Document]]:
+        retrieve, suite = self.contender.retrieve, self.task.suite
+        if retrieve is None or self.contender.technique == "golden":
+            return [()] * len(queries)
+        if not suite.documents:
+            raise BadInput(f"{suite.folder}/suite.toml: contender {self.contender.name!r} retrieves, but the suite names no documents")
+        retriever = load_retriever(retrieve.retriever, load_documents(suite.path(suite.documents)))
+        return retriever.find_many(queries, retrieve.k)
+
+    def _shots(self, queries: list[str]) -> Sequence[Sequence[tuple[Message, Message]]]:
+        count = self.contender.shots
+        if not count:
+            return [()] * len(queries)
+        examples = self._examples
+        if self.contender.technique == "golden" and self.contender.retrieve:
+            numbered = [Document(id=str(i), text=pair[0]["content"]) for i, pair in enumerate(examples)]
+            found = load_retriever(self.contender.retrieve.retriever, numbered).find_many(queries, count)
+            # the likest example last, nearest to the question
+            return [[examples[int(document.id)] for document in reversed(row)] for row in found]
+        fixed = random.Random(self.seed).sample(examples, min(count, len(examples)))
+        return [fixed] * len(queries)
+
+    @cached_property
+    def _examples(self) -> list[tuple[Message, Message]]:
+        return load_examples(self.task.suite)
+
+
+def _examples_file(suite: Suite) -> str:
+    name = suite.golden or suite.train
+    if name is None:
+        raise BadInput(f"{suite.folder}/suite.toml: examples are asked for, but neither 'golden' nor 'train' is named")
+    return name
+
+
+def load_examples(suite: Suite) -> list[tuple[Message, Message]]:
+    """(question, answer) of every golden example, or of every training row where no golden set is named."""
+    path = suite.path(_examples_file(suite))
+    return [_pair(values, f"{path}:{number}") for number, values in read_jsonl(path)]
+
+
+def _pair(values: dict[str, Any], where: str) -> tuple[Message, Message]:
+    if isinstance(values.get("prompt"), str) and isinstance(values.get("completion"), str):
+        return {"role": "user", "content": values["prompt"]}, {"role": "assistant", "content": values["completion"]}
+    messages = [m for m in values.get("messages") or [] if isinstance(m, dict) and m.get("role") != "system"]
+    if len(messages) < 2 or messages[-1].get("role") != "assistant" or messages[-2].get("role") != "user":
+        raise BadInput(f"{where}: an example needs 'messages' that end with a user's and an assistant's")
+    return messages[-2], messages[-1]
+
+
+def final_answer(contender: Contender, text: str) -> str:
+    """What is scored: the part after the last ``Answer:`` where the contender was told to think first."""
+    return text.rpartition("Answer:")[2].strip() if contender.think else text

@@ -1,0 +1,164 @@
+"""Multiple-choice trials through lm-eval: the likeliest letter after ``Answer:``, as MMLU is scored (arXiv 2009.03300).
+
+    What animal stands for Lena?
+    A. bear
+    B. lynx
+    Answer:                         log-likelihood of " A", " B", …; no chat template, no examples
+
+Batch size and padding are the same for every contender, and no cache of lm-eval's is used: its response cache is keyed
+by the prompt alone, so that one adapter would be given another's answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import string
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import BadInput, HarnessError, need
+from harness.trial import Generation, Trial
+
+if TYPE_CHECKING:
+    from harness.models.local import Local
+
+TASK = "harness_choice"
+YAML = f"""
+task: {TASK}
+dataset_path: json
+dataset_kwargs:
+  data_files: {{test: DOCS}}
+  cache_dir: CACHE
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{text}}}}"
+doc_to_choice: letters
+doc_to_target: 0
+num_fewshot: 0
+metric_list:
+  - metric: acc
+metadata:
+  version: 1.0
+"""
+LARGE_VOCABULARY = 32768
+"""lm-eval keeps the logits of every place of a batch: 8 rows of 1,024 tokens and 150,000 words are 5 GB."""
+
+
+def question(trial: Trial) -> str:
+    """A trial's question as the model reads it.
+
+    Raises:
+        BadInput: for more choices than letters.
+    """
+    letters = _letters(trial)
+    asked = trial.messages[-1]["content"].strip()
+    lines = [f"{letter}. {choice}" for letter, choice in zip(letters, trial.choices, strict=True)]
+    return "\n".join([asked, *lines, "Answer:"])
+
+
+def answer_choices(local: Local, trials: Sequence[Trial]) -> Iterator[list[Generation]]:
+    """The likeliest choice of every trial, a contender's at a time; ``text`` is the choice itself, not its letter.
+
+    Raises:
+        MissingExtra: without lm-eval.
+        HarnessError: when lm-eval gives other than one result a trial.
+    """
+    need("lm_eval", extra="lm-eval")
+    ordered = sorted(trials, key=lambda trial: (trial.adapter or "", trial.id))
+    for adapter, group in groupby(ordered, key=lambda trial: trial.adapter):
+        with local.wearing(adapter) as model:
+            yield _evaluated(local, model, list(group))
+
+
+def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation]:
+    from harness.models.base import quiet
+
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder, quiet(), _silent():
+        samples = _run(model, local, _write_task(Path(folder), trials), Path(folder))
+    if len(samples) != len(trials):
+        raise HarnessError(f"lm-eval gave {len(samples)} results for {len(trials)} trials")
+    seconds = (time.perf_counter() - started) / len(trials)
+    tokens = [len(ids) for ids in local.chat.encode([question(trial) for trial in trials])]
+    return [
+        Generation(
+            trial_id=trial.id,
+            text=trial.choices[_likeliest(samples[i])],
+            prompt_tokens=tokens[i],
+            output_tokens=1,
+            seconds=seconds,
+            finish="choice",
+        )
+        for i, trial in enumerate(trials)
+    ]
+
+
+def _write_task(folder: Path, trials: list[Trial]) -> str:
+    """Writes task and questions into ``folder``; returns the task's name."""
+    docs = folder / "docs.jsonl"
+    with docs.open("w", encoding="utf-8") as file:
+        for trial in trials:
+            file.write(json.dumps({"text": question(trial), "letters": _letters(trial)}) + "\n")
+    text = YAML.replace("DOCS", json.dumps(str(docs))).replace("CACHE", json.dumps(str(folder / "cache")))
+    (folder / "task.yaml").write_text(text, encoding="utf-8")
+    return TASK
+
+
+def _run(model: Any, local: Local, task: str, folder: Path) -> dict[int, dict[str, Any]]:
+    """lm-eval's samples by number of trial."""
+    from lm_eval.evaluator import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    size = 8 if len(local.chat.tokenizer) > LARGE_VOCABULARY else 32
+    lm = HFLM(
+        pretrained=model,
+        tokenizer=local.chat.tokenizer,
+        backend="causal",
+        batch_size=size,
+        max_length=local.context,
+        add_bos_token=not local.chat.templated or None,
+    )
+    results = simple_evaluate(
+        lm,
+        tasks=[task],
+        task_manager=TaskManager(include_path=str(folder), include_defaults=False),
+        bootstrap_iters=0,
+        log_samples=True,
+    )
+    return {int(sample["doc_id"]): sample for sample in results["samples"][task]}
+
+
+def _likeliest(sample: dict[str, Any]) -> int:
+    likelihoods = [float(response[0]) for response in sample["filtered_resps"]]
+    return likelihoods.index(max(likelihoods))
+
+
+def _letters(trial: Trial) -> list[str]:
+    if len(trial.choices) > len(string.ascii_uppercase):
+        raise BadInput(
+            f"suite {trial.suite!r}, case {trial.case_id!r}: given {len(trial.choices)} choices: there are letters for "
+            f"{len(string.ascii_uppercase)}"
+        )
+    return list(string.ascii_uppercase[: len(trial.choices)])
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """lm-eval prints tables, bars and git's complaints; none of it is for the user."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    logging.disable(logging.ERROR)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

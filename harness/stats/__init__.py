@@ -1,0 +1,27 @@
+"""Pure numbers: arrays in, values out. Knows nothing of suites, files or models.
+
+`crossed` (paired difference over seeds and cases) · `mean` (one contender) · `ppi` (a judge corrected by people) ·
+`holm` (several claims) · `look_alpha` (several looks) · `cases_needed`, `seeds_needed` (planning)
+"""
+
+from harness.stats.crossed import Interval, Moments, case_variance, crossed, seed_variance
+from harness.stats.holm import holm
+from harness.stats.looks import look_alpha
+from harness.stats.mean import mean
+from harness.stats.power import cases_needed, seeds_needed
+from harness.stats.ppi import concordance, ppi
+
+__all__ = [
+    "Interval",
+    "Moments",
+    "case_variance",
+    "cases_needed",
+    "concordance",
+    "crossed",
+    "holm",
+    "look_alpha",
+    "mean",
+    "ppi",
+    "seed_variance",
+    "seeds_needed",
+]

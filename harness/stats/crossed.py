@@ -1,0 +1,164 @@
+"""Interval for a paired difference when training seeds and cases are both samples.
+
+    >>> import numpy as np
+    >>> crossed(np.array([[0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]])).interval(0.05).n
+    4
+
+``differences`` is k seeds × n cases of tuned minus baseline score, repeats averaged. With c_i the mean of case i over
+seeds, m_s the mean of seed s over cases and D the grand mean::
+
+    V_case = C/(C-1) · Σ_clusters (Σ_{i in cluster} (c_i - D))² / n²       (C = n without clusters: var(c)/n)
+    V_seed = max(var(m)/k - MSE/(k·n), 0)                                  MSE: the case-by-seed residual
+    bound  = D·n/(n+2) ∓ √(V_case·t²(C-1) + V_seed·t²(k-1))
+
+Two pseudo-cases, +1 and -1 (Bonett and Price 2012, doi:10.1002/sim.4418, for 0/1 pairs), enter the centre and V_case:
+without a discordant pair there still is uncertainty. Each part has its own t: the textbook Satterthwaite t on the sum
+erred up to 7.7 % at k = 3 in simulation, this form at most 5.6 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.integer[Any]]
+
+DIFFERENCE = (1.0, -1.0)
+"""Pseudo-cases of a paired difference of scores in [0, 1]: its two extremes."""
+SCORE = (1.0, 0.0)
+"""Pseudo-cases of a score in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with two one-sided bounds, each of error ``alpha``: together a 1 - 2·alpha interval.
+
+    ``df`` belongs to the case part; ``seeds`` is 0 when nothing trained was compared.
+    """
+
+    estimate: float
+    lower: float
+    upper: float
+    alpha: float
+    df: float
+    n: int
+    seeds: int
+    clusters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """What the interval needs of the data; bounds at any ``alpha`` come from it without a second pass."""
+
+    estimate: float
+    centre: float
+    v_case: float
+    v_seed: float
+    n: int
+    seeds: int
+    clusters: int
+    df: float
+
+    def interval(self, alpha: float) -> Interval:
+        """Both one-sided bounds; infinite when there are too few clusters or seeds to know a variance.
+
+        Raises:
+            ValueError: alpha outside (0, 0.5).
+        """
+        if not 0 < alpha < 0.5:
+            raise ValueError(f"alpha was {alpha!r}, allowed is more than 0 and less than 0.5")
+        width = sqrt(_part(self.v_case, self.df, alpha) + _part(self.v_seed, max(self.seeds - 1, 0), alpha))
+        lower, upper = self.centre - width, self.centre + width
+        return Interval(self.estimate, lower, upper, alpha, self.df, self.n, self.seeds, self.clusters)
+
+    def negated(self) -> Moments:
+        """The same comparison with its sides swapped."""
+        same = (self.v_case, self.v_seed, self.n, self.seeds, self.clusters, self.df)
+        return Moments(-self.estimate, -self.centre, *same)
+
+
+def crossed(differences: Floats, clusters: Codes | None = None, *, pseudo: tuple[float, float] = DIFFERENCE) -> Moments:
+    """Moments of k × n differences, or of n when nothing was trained (then the case part alone).
+
+    Args:
+        differences: shape (k, n), one row a training seed; or (n,).
+        clusters: shape (n,), a small integer code a case; None when every case stands alone.
+        pseudo: the two pseudo-cases.
+
+    Raises:
+        ValueError: no case, NaN, or clusters of another length.
+    """
+    matrix = _matrix(differences, clusters)
+    cases = matrix.mean(axis=0)
+    v_case, n_clusters = case_variance(cases, clusters, pseudo=pseudo)
+    seeds = matrix.shape[0] if differences.ndim == 2 else 0
+    n = cases.size
+    estimate = float(cases.mean())
+    centre = (n * estimate + sum(pseudo)) / (n + 2)
+    v_seed = seed_variance(matrix) if seeds else 0.0
+    return Moments(estimate, centre, v_case, v_seed, n, seeds, n_clusters, n_clusters - 1)
+
+
+def case_variance(
+    cases: Floats, clusters: Codes | None = None, *, pseudo: tuple[float, ...] = DIFFERENCE
+) -> tuple[float, int]:
+    """Variance of the mean of ``cases`` (n,) with the pseudo-cases in it, and the number of real clusters."""
+    values = np.concatenate([cases, np.asarray(pseudo, dtype=np.float64)])
+    centred = values - values.mean()
+    if clusters is None:
+        sums, real = centred, cases.size
+    else:
+        sums, real = _cluster_sums(centred, clusters, len(pseudo))
+    count = sums.size
+    return float(count / (count - 1) * np.dot(sums, sums) / values.size**2) if count > 1 else inf, real
+
+
+def seed_variance(matrix: Floats) -> float:
+    """V_seed of k × n differences: variance of the mean that comes from seeds, the cases' own noise taken out.
+
+    Infinite for one seed: it says nothing about the next training.
+    """
+    k, n = matrix.shape
+    if k < 2:
+        return inf
+    seeds: Floats = matrix.mean(axis=1)
+    spread: float = np.var(seeds, ddof=1).item() / k
+    if n < 2:
+        return spread
+    residual = matrix - seeds[:, None] - matrix.mean(axis=0) + matrix.mean()
+    mse = float(np.sum(residual**2)) / ((k - 1) * (n - 1))
+    return max(spread - mse / (k * n), 0.0)
+
+
+def _matrix(differences: Floats, clusters: Codes | None) -> Floats:
+    matrix = np.atleast_2d(np.asarray(differences, dtype=np.float64))
+    if matrix.ndim != 2 or matrix.size == 0:
+        raise ValueError(f"differences has shape {differences.shape}, allowed is (seeds, cases) or (cases,), not empty")
+    if not np.isfinite(matrix).all():
+        raise ValueError("differences holds NaN or infinity: leave cases that were not measured out, on both sides")
+    if clusters is not None and clusters.shape != (matrix.shape[1],):
+        raise ValueError(f"clusters has shape {clusters.shape}, allowed is ({matrix.shape[1]},), one code a case")
+    return matrix
+
+
+def _cluster_sums(centred: Floats, clusters: Codes, pseudo: int) -> tuple[Floats, int]:
+    """Sums per cluster, each pseudo-case a cluster of its own; and the number of real clusters."""
+    labels = clusters - clusters.min()
+    there = np.bincount(labels) > 0
+    sums: Floats = np.bincount(labels, weights=centred[: centred.size - pseudo])[there].astype(np.float64, copy=False)
+    return np.concatenate([sums, centred[centred.size - pseudo :]]), int(sums.size)
+
+
+def _part(variance: float, df: float, alpha: float) -> float:
+    """One term under the root: variance times the squared t quantile."""
+    if variance == 0:
+        return 0.0
+    if df < 1 or variance == inf:
+        return inf
+    return variance * float(stdtrit(df, 1 - alpha)) ** 2

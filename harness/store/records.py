@@ -1,0 +1,92 @@
+"""What the store tells besides the rows themselves: runs, counts and answers to read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, TypedDict
+
+from harness.trial import Message, Training
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One ``harness run``: what it was told, and with what it worked. ``finished`` is None while it runs, and for ever
+    when it was killed. Times are UTC.
+    """
+
+    id: str
+    experiment: str
+    fingerprint: str
+    config: dict[str, Any]
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    started: datetime
+    finished: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How far one contender on one suite is: ``trials`` in the matrix, of them ``generated`` and ``failed``."""
+
+    suite: str
+    contender: str
+    model: str
+    trials: int
+    generated: int
+    failed: int
+
+    @property
+    def missing(self) -> int:
+        """Never tried."""
+        return self.trials - self.generated - self.failed
+
+
+class Answer(TypedDict):
+    """One trial to read: what was asked, what came back and what it scored. For browsing failures."""
+
+    suite: str
+    contender: str
+    model: str
+    case_id: str
+    split: str
+    training_seed: int | None
+    repeat: int
+    trial_id: str
+    messages: list[Message]
+    documents: list[str]
+    text: str | None
+    error: str | None
+    finish: str | None
+    scores: dict[str, float | None]
+
+
+def run_of(values: tuple[Any, ...]) -> Run:
+    """A row of ``runs``."""
+    name, experiment, digest, config, versions, hardware, started, finished = values
+    config, versions, hardware = (json.loads(text) for text in (config, versions, hardware))
+    return Run(name, experiment, digest, config, versions, hardware, started, finished)
+
+
+def training_of(values: tuple[Any, ...]) -> Training:
+    """A row of ``trainings``."""
+    named: dict[str, Any] = dict(zip((field.name for field in fields(Training)), values, strict=True))
+    losses = [tuple(step) for step in json.loads(named["losses"])]
+    return Training(**{**named, "losses": losses, "versions": json.loads(named["versions"])})
+
+
+def answer_of(values: tuple[Any, ...]) -> Answer:
+    """A row of the query ``ANSWERS_OF``."""
+    named: dict[str, Any] = dict(zip(Answer.__annotations__, values, strict=True))
+    return Answer(**{**named, "messages": json.loads(named["messages"]), "scores": dict(named["scores"] or ())})  # type: ignore[typeddict-item]
+
+
+def to_json(value: Any) -> str:
+    """JSON that can be stored as it is read: half a surrogate pair is escaped, all else stays legible."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text

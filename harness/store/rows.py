@@ -1,0 +1,67 @@
+"""What is read out of the store: the rows of a verdict and the answers to browse, as schemas and SQL.
+
+suite   contender  technique  metric       case_id  …  score  error          …  seconds
+triage  zero_shot  prompt     exact_match  t17         1.0                      0.21
+triage  qlora      tune       exact_match  t17                not generated
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+ROWS = pa.schema(
+    [
+        ("suite", pa.string()),
+        ("contender", pa.string()),
+        ("technique", pa.string()),
+        ("metric", pa.string()),
+        ("case_id", pa.string()),
+        ("data_fraction", pa.float64()),
+        ("training_seed", pa.int64()),
+        ("repeat", pa.int64()),
+        ("split", pa.string()),
+        ("cluster", pa.string()),
+        ("score", pa.float64()),
+        ("error", pa.string()),
+        ("source", pa.string()),
+        ("flagged", pa.bool_()),
+        ("prompt_tokens", pa.int64()),
+        ("output_tokens", pa.int64()),
+        ("seconds", pa.float64()),
+        ("cost", pa.float64()),
+    ]
+)
+"""What a verdict is decided on."""
+
+WANTED = pa.schema([(name, pa.string()) for name in ("suite", "metric", "metric_hash", "source")])
+FRACTIONS = pa.schema([("contender", pa.string()), ("data_fraction", pa.float64())])
+FLAGGED = pa.schema([(name, pa.string()) for name in ("suite", "contender", "case_id")])
+IDS = pa.schema([("trial_id", pa.string())])
+
+ROWS_OF = """
+    SELECT suite, contender, technique, metric, case_id, coalesce(data_fraction, 1.0) AS data_fraction, training_seed,
+        repeat, split, cluster, CASE WHEN g.error IS NULL AND s.error IS NULL THEN s.value END AS score,
+        CASE WHEN g.trial_id IS NULL THEN 'not generated' WHEN g.error IS NOT NULL THEN g.error
+            WHEN s.trial_id IS NULL THEN 'not scored' ELSE s.error END AS error,
+        source, flags.case_id IS NOT NULL AS flagged, prompt_tokens, output_tokens, seconds, cost
+    FROM trials JOIN wanted USING (suite)
+    LEFT JOIN generations g USING (trial_id)
+    LEFT JOIN scores s USING (trial_id, metric, metric_hash)
+    LEFT JOIN fractions USING (contender)
+    LEFT JOIN flags USING (suite, contender, case_id)
+    WHERE experiment = ? AND model = ?
+    ORDER BY suite, metric, contender, training_seed NULLS FIRST, case_id, repeat
+"""
+
+ANSWERS_OF = """
+    WITH newest AS (
+        SELECT trial_id, metric, arg_max(value, scores.scored) FILTER (error IS NULL) AS value FROM scores
+        WHERE $any OR (metric, metric_hash) IN (SELECT (metric, metric_hash) FROM wanted) GROUP BY ALL),
+    graded AS (SELECT trial_id, list((metric, value) ORDER BY metric) AS scores FROM newest GROUP BY trial_id)
+    SELECT suite, contender, model, case_id, split, training_seed, repeat, trial_id, messages, documents, text,
+        CASE WHEN g.trial_id IS NULL THEN 'not generated' ELSE g.error END, finish, scores
+    FROM trials JOIN prompts USING (trial_id) LEFT JOIN generations g USING (trial_id) LEFT JOIN graded USING (trial_id)
+    WHERE experiment = $experiment AND suite = $suite
+        AND ($contender IS NULL OR contender = $contender) AND ($model IS NULL OR model = $model)
+    ORDER BY case_id, model, contender, training_seed NULLS FIRST, repeat
+"""

@@ -1,0 +1,145 @@
+"""The tables, and how a file with them is opened: whole, of this version, or one sentence about what is wrong.
+
+meta         schema_version
+trials       the matrix of each experiment: which cell asks what (``trial_id``)
+prompts      what is asked under a ``trial_id``
+generations  what came back
+scores       one number for a generation, metric and version of the metric
+trainings    finished trainings by adapter
+runs         who measured when, with what configuration, versions and hardware
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from harness.errors import BadInput, StoreBusy
+
+VERSION = 1
+
+HEADERS = 3 * 4096
+"""Bytes before the first block of a DuckDB file."""
+
+TABLES = {
+    "meta": "key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL",
+    # No key: an experiment's rows are replaced together, and DuckDB refuses a key that is deleted and inserted again in
+    # one transaction. ``Store.declare`` refuses two trials for one cell.
+    "trials": """
+        experiment VARCHAR NOT NULL, suite VARCHAR NOT NULL, contender VARCHAR NOT NULL, technique VARCHAR NOT NULL,
+        model VARCHAR NOT NULL, case_id VARCHAR NOT NULL, split VARCHAR NOT NULL, cluster VARCHAR NOT NULL,
+        training_seed BIGINT, repeat INTEGER NOT NULL, adapter VARCHAR, documents VARCHAR[] NOT NULL,
+        trial_id VARCHAR NOT NULL""",
+    "prompts": """
+        trial_id VARCHAR PRIMARY KEY, messages VARCHAR NOT NULL, max_new_tokens INTEGER NOT NULL,
+        choices VARCHAR[] NOT NULL""",
+    "generations": """
+        trial_id VARCHAR PRIMARY KEY, text VARCHAR, prompt_tokens BIGINT, output_tokens BIGINT, seconds DOUBLE,
+        finish VARCHAR, error VARCHAR, cost DOUBLE""",
+    "scores": """
+        trial_id VARCHAR, metric VARCHAR, metric_hash VARCHAR, value DOUBLE, error VARCHAR, scored TIMESTAMP NOT NULL,
+        PRIMARY KEY (trial_id, metric, metric_hash)""",
+    "trainings": """
+        adapter VARCHAR PRIMARY KEY, recipe VARCHAR NOT NULL, suite VARCHAR NOT NULL, model VARCHAR NOT NULL,
+        seed BIGINT NOT NULL, path VARCHAR NOT NULL, seconds DOUBLE NOT NULL, steps BIGINT NOT NULL,
+        rows_in BIGINT NOT NULL, rows_kept BIGINT NOT NULL, tokens BIGINT NOT NULL, losses VARCHAR NOT NULL,
+        versions VARCHAR NOT NULL""",
+    "runs": """
+        id VARCHAR PRIMARY KEY, experiment VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, config VARCHAR NOT NULL,
+        versions VARCHAR NOT NULL, hardware VARCHAR NOT NULL, started TIMESTAMP NOT NULL, finished TIMESTAMP""",
+}
+
+# Nothing is ever fetched from the network; the store shares its process with torch, so it spills to disk early.
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "memory_limit": "2GB",
+}
+
+
+def create(path: Path) -> None:
+    """An empty store at ``path``: made beside it and moved, so that a kill leaves either none or a whole one."""
+    draft = path.with_suffix(".new")
+    try:
+        draft.unlink(missing_ok=True)
+        with told(path), duckdb.connect(str(draft), config=CONFIG) as connection:
+            for name, columns in TABLES.items():
+                connection.execute(f"CREATE TABLE {name} ({columns})").fetchall()
+            connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(VERSION)]).fetchall()
+        draft.replace(path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror}: choose a folder of your own") from error
+
+
+def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
+    """A connection to the store at ``path``.
+
+    Raises:
+        BadInput: when it cannot be opened, is no store, is damaged, or was written by another version.
+        StoreBusy: when a program other than the harness has it open.
+    """
+    if write and not os.access(path, os.W_OK):
+        raise BadInput(f"{path}: cannot be written: no permission: choose a store of your own")
+    logged = path.with_suffix(".duckdb.wal").exists()
+    with told(path):
+        connection = duckdb.connect(str(path), read_only=not write, config=CONFIG)
+        try:
+            _check_version(connection, path)
+            if not logged:  # what a log brings back is counted before it is written
+                _check_whole(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What DuckDB has to say about a file, as a sentence for a person."""
+    try:
+        yield
+    except (duckdb.OperationalError, duckdb.InternalError) as error:
+        reason = str(error).strip().splitlines()[0]
+        if "set lock" in reason or "different configuration" in reason:
+            raise StoreBusy(f"{path}: another program has it open: close it first ({reason})") from error
+        raise BadInput(
+            f"{path}: cannot be read or written as a store: {reason} (unless the disk is full, the file is damaged or "
+            "not ours: restore it, or move it away and run again)"
+        ) from error
+
+
+def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
+        version = int(found[0][0])
+    except (duckdb.CatalogException, duckdb.BinderException, IndexError, ValueError) as error:
+        raise BadInput(
+            f"{path}: a DuckDB file, but not a store of the harness: move it away, or use another store"
+        ) from error
+    if version > VERSION:
+        raise BadInput(
+            f"{path}: written by a newer harness (schema {version}, this one reads {VERSION}): "
+            "pip install -U tuneworthy, or use another store"
+        )
+    if version < VERSION:
+        raise BadInput(
+            f"{path}: written by an older harness (schema {version}, this one reads {VERSION}): "
+            "use another store, or install the version that wrote it"
+        )
+
+
+def _check_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Refuse a file that is shorter than the blocks in use, as its header counts them.
+
+    DuckDB opens a truncated file and fails hours later, at the first row that is not there.
+    """
+    sizes = connection.execute("SELECT block_size * used_blocks FROM pragma_database_size()").fetchall()
+    used, size = HEADERS + sizes[0][0], path.stat().st_size
+    if size < used:
+        raise BadInput(
+            f"{path}: truncated, {size:,} bytes of at least {used:,}: restore it, or move it away and run again"
+        )

@@ -1,0 +1,157 @@
+"""A job is one training, fully said; it can be sent to another process.
+
+train(Job(adapter="5f0c…", model=Model(id="embedded:tiny"), recipe=recipe, …), say=print)
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput, HarnessError
+from harness.experiment import Model
+from harness.fingerprint import fingerprint
+from harness.recipe import Recipe
+from harness.training.rows import Example, Row, Rows, demonstrations, preferences, read_rows
+from harness.trial import Training
+
+Say = Callable[[int, int, float | None], None]
+"""Told after every step: the step, how many there are, and the loss."""
+RECORD = "training.json"
+NOT_IN_WEIGHTS = {"start_from", "prompt", "replay_file", "save_steps", "max_dropped"}
+"""What a recipe says that leaves the weights alone, or that is hashed by content: start, prompt and replay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One adapter to train.
+
+    Attributes:
+        adapter: Its fingerprint (``adapter_fingerprint``).
+        rows: The suite's training rows or preferences.
+        system: Put before every row without a system prompt, when not empty.
+        replay: General examples, of which ``recipe.replay`` times as many as there are rows are mixed in (SFT).
+        start_from: Folder of the adapter that DPO improves.
+        out: Where the adapter will lie: ``home/adapters/<adapter>``.
+        threads: Threads of arithmetic; None leaves them as they are.
+    """
+
+    adapter: str
+    model: Model
+    recipe: Recipe
+    recipe_name: str
+    suite: str
+    seed: int
+    rows: Path | tuple[Row, ...]
+    out: Path
+    system: str = ""
+    replay: Path | tuple[Row, ...] | None = None
+    start_from: Path | None = None
+    threads: int | None = None
+
+    @property
+    def named(self) -> str:
+        return f"suite {self.suite!r}, candidate {self.recipe_name!r}, seed {self.seed}"
+
+    @property
+    def work(self) -> Path:
+        """Where checkpoints lie until the adapter is finished."""
+        return self.out.with_name(f"{self.out.name}.work")
+
+
+def adapter_fingerprint(
+    *,
+    model: str,
+    recipe: Recipe,
+    rows: Rows,
+    seed: int,
+    system: str = "",
+    replay: Rows | None = None,
+    start_from: str | None = None,
+) -> str:
+    """The fingerprint of everything that decides an adapter's weights, but for the versions of the packages (those are
+    recorded in ``Training.versions``).
+
+    Args:
+        model: The base model's hash (``harness.models.weights.identity``).
+        recipe: How it is trained; a candidate's other keys do not count.
+        rows: The suite's rows, hashed by content.
+        seed: The training seed.
+        system: The system prompt trained with.
+        replay: General rows, hashed by content where the recipe uses them.
+        start_from: Fingerprint of the adapter started from.
+
+    Raises:
+        BadInput: for rows that are missing or broken.
+    """
+    said = recipe.model_dump(mode="json", include=set(Recipe.model_fields) - NOT_IN_WEIGHTS)
+    mixed = _content(replay) if replay is not None and recipe.replay else None
+    return fingerprint(model, said, _content(rows), seed, system, mixed, start_from)
+
+
+def train(job: Job, say: Say = lambda step, total, loss: None) -> Training:
+    """Train an adapter, or take up where a killed training left off; a finished one is not trained again.
+
+    Raises:
+        BadInput: for broken rows, too many rows over the length, or a recipe that lacks what its method needs.
+        HarnessError: when training went wrong (a loss that is not a number, a wrong reference model).
+    """
+    from harness.training import METHODS
+
+    if (job.out / RECORD).is_file():
+        return read_training(job.out)
+    module, _, function = METHODS[job.recipe.method].partition(":")
+    training: Training = getattr(import_module(module), function)(job, say)
+    return training
+
+
+def read_training(folder: Path) -> Training:
+    """The record of a finished adapter.
+
+    Raises:
+        HarnessError: when it cannot be read.
+    """
+    try:
+        values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        values["losses"] = [tuple(loss) for loss in values["losses"]]
+        return Training(**{**{f.name: values[f.name] for f in fields(Training)}, "path": str(folder)})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HarnessError(
+            f"{folder / RECORD}: not a training's record ({error}): remove {folder} and run again"
+        ) from error
+
+
+def examples(job: Job) -> list[Example]:
+    """Everything that a job trains on, its replay included.
+
+    Raises:
+        BadInput: for broken rows, or none.
+    """
+    read = preferences if job.recipe.method == "dpo" else demonstrations
+    own = list(read(read_rows(job.rows), system=job.system))
+    if not own:
+        raise BadInput(
+            f"{job.named}: there are no training rows{f' in {job.rows}' if isinstance(job.rows, Path) else ''}"
+        )
+    return own + _replayed(job, len(own))
+
+
+def _replayed(job: Job, rows: int) -> list[Example]:
+    """A seeded sample of the general examples; the suite's system prompt is not theirs."""
+    if not job.recipe.replay:
+        return []
+    if job.recipe.method != "sft" or job.replay is None:
+        raise BadInput(f"{job.named}: replay needs method 'sft' and a replay_file of general examples")
+    general = read_rows(job.replay)
+    count = min(len(general), round(job.recipe.replay * rows))
+    return list(demonstrations(random.Random(job.seed).sample(general, count)))
+
+
+def _content(rows: Rows) -> str:
+    values: Sequence[Any] = [row for _, row in read_rows(rows)]
+    return fingerprint(values)

@@ -1,0 +1,251 @@
+"""What all methods share around TRL's trainers: arguments, checkpoints, progress, and the finished adapter's folder.
+
+    session = Session(job, say)
+    session.run(lambda: session.trainer("SFTTrainer")(model=session.base(), …))
+
+A training that was killed goes on from its last whole checkpoint in ``<out>.work/`` and ends with the weights that it
+would have had. The folder ``<out>`` appears in one step, finished.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, need
+from harness.models.base import load_base, on_gpu, quiet, window
+from harness.models.chat import Chat, load_chat
+from harness.models.weights import locate, revision
+from harness.training.job import RECORD, Job, Say, examples, read_training
+from harness.training.lessons import Lesson, kept, lessons
+from harness.trial import Training
+
+PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
+LARGE = 500_000_000
+"""Parameters from which activations are computed twice (checkpointing) to save a GPU's memory."""
+NOT_AN_ADAPTER = ("ref", "README.md", "training_args.bin", "chat_template.jinja")
+FirstLoss = Callable[["Session", float], None]
+
+
+class Session:
+    """One job being trained. ``unpack`` as in ``load_base``: on a CPU the NF4 weights are trained on unpacked."""
+
+    def __init__(self, job: Job, say: Say, *, first_loss: FirstLoss | None = None, unpack: bool | None = None) -> None:
+        need("torch", extra="train")
+        self.job, self.say, self.first_loss, self.unpack = job, say, first_loss, unpack
+        self.on_gpu = on_gpu()
+        self.spent = 0.0
+        self.found: list[Lesson] = []
+
+    def run(self, make: Callable[[], Any]) -> Training:
+        """Train with the trainer that ``make`` gives, from a checkpoint when there is one; returns the record."""
+        import torch
+
+        if self.job.threads is not None:
+            torch.set_num_threads(self.job.threads)
+        started = time.perf_counter()
+        with quiet():
+            self.found = lessons(examples(self.job), self.chat)
+            checkpoint = last_checkpoint(self.job.work)
+            self.spent = _spent(checkpoint)
+            trainer = make()
+            _float32(trainer.model)
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            return self._finish(trainer, seconds=self.spent + time.perf_counter() - started)
+
+    @cached_property
+    def chat(self) -> Chat:
+        model = self.job.model
+        return load_chat(locate(model), revision=revision(model), trust_remote_code=model.trust_remote_code)
+
+    @cached_property
+    def lessons(self) -> list[Lesson]:
+        """What is trained on; needs ``base`` to know the context."""
+        return kept(self.found, self.job, context=window(self._config, self.chat.tokenizer))
+
+    @cached_property
+    def _config(self) -> Any:
+        from transformers import AutoConfig
+
+        model = self.job.model
+        return AutoConfig.from_pretrained(
+            locate(model), revision=revision(model) or "main", trust_remote_code=model.trust_remote_code
+        )
+
+    def base(self) -> Any:
+        """The frozen base model, once all rows have been found good."""
+        assert self.lessons
+        base = load_base(self.job.model, unpack=self.unpack)
+        base.config.use_cache = False
+        return base
+
+    def dataset(self, rows: Sequence[dict[str, Any]]) -> Any:
+        from datasets import Dataset
+
+        return Dataset.from_list(list(rows))
+
+    def arguments(self) -> dict[str, Any]:
+        """What every method's config has in common; accumulation and batch size as the recipe says."""
+        recipe = self.job.recipe
+        return {
+            "output_dir": str(self.job.work),
+            "seed": self.job.seed,
+            "data_seed": self.job.seed,
+            "learning_rate": recipe.learning_rate,
+            "num_train_epochs": recipe.epochs,
+            "per_device_train_batch_size": recipe.batch_size,
+            "gradient_accumulation_steps": recipe.accumulate,
+            "lr_scheduler_type": "cosine",
+            "warmup_steps": recipe.warmup,
+            "weight_decay": recipe.weight_decay,
+            "use_cpu": not self.on_gpu,
+            "bf16": self.on_gpu,
+            "gradient_checkpointing": self.on_gpu and self._parameters >= LARGE,
+            "logging_steps": 1,
+            "logging_nan_inf_filter": False,
+            "save_strategy": "steps",
+            "save_steps": recipe.save_steps,
+            "save_total_limit": 2,
+            "dataloader_num_workers": 0,
+            "dataloader_pin_memory": self.on_gpu,
+            "report_to": "none",
+            "disable_tqdm": True,
+        }
+
+    def trainer(self, name: str) -> Callable[..., Any]:
+        """TRL's trainer of that name, with our progress and without its model cards, prints and telemetry."""
+        import trl
+        from transformers import PrinterCallback
+
+        class Quiet(getattr(trl, name)):  # type: ignore[misc]
+            def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+                return dataset  # it is tokenised and measured already
+
+            def create_model_card(self, *_: Any, **__: Any) -> None: ...
+
+            def _send_telemetry(self) -> None: ...
+
+        def make(**options: Any) -> Any:
+            made = Quiet(**options)
+            made.remove_callback(PrinterCallback)
+            made.add_callback(_progress(self))
+            return made
+
+        return make
+
+    @property
+    def _parameters(self) -> int:
+        """About how many the base has."""
+        text = self._config.get_text_config()
+        return int(12 * text.num_hidden_layers * text.hidden_size**2 + text.vocab_size * text.hidden_size)
+
+    def _finish(self, trainer: Any, *, seconds: float) -> Training:
+        job, state = self.job, trainer.state
+        training = Training(
+            adapter=job.adapter,
+            recipe=job.recipe_name,
+            suite=job.suite,
+            model=job.model.id,
+            seed=job.seed,
+            path=str(job.out),
+            seconds=seconds,
+            steps=state.global_step,
+            rows_in=len(self.found),
+            rows_kept=len(self.lessons),
+            tokens=round(sum(lesson.all_tokens for lesson in self.lessons) * job.recipe.epochs),
+            losses=_losses(state.log_history),
+            versions={package: version(package) for package in PACKAGES},
+        )
+        made = job.work / "finished"
+        trainer.model.save_pretrained(str(made), selected_adapters=["default"])
+        _drop(made)
+        (made / RECORD).write_text(json.dumps(asdict(training), indent=1) + "\n", encoding="utf-8")
+        return _publish(made, job, training)
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; what a kill left half-written is removed."""
+    found = sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for path in found:
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+            continue
+        return path
+    return None
+
+
+def _progress(session: Session) -> Any:
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):  # type: ignore[misc]
+        started = time.perf_counter()
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+            if not logs or "loss" not in logs:
+                return
+            loss = float(logs["loss"])
+            if not math.isfinite(loss):
+                raise HarnessError(
+                    f"{session.job.named}: the loss of step {state.global_step} is {loss}: lower learning_rate"
+                )
+            if state.global_step == 1 and session.first_loss:
+                session.first_loss(session, loss)
+            session.say(state.global_step, state.max_steps, loss)
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            spent = session.spent + time.perf_counter() - self.started
+            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / "seconds.json"
+            path.write_text(json.dumps(spent), encoding="utf-8")
+
+    return Progress()
+
+
+def _float32(model: Any) -> None:
+    """TRL turns the adapters of a quantised base to bfloat16, in which small steps of a late learning rate are lost."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
+def _losses(history: Sequence[dict[str, float]]) -> list[tuple[int, float, float, float]]:
+    logged = [entry for entry in history if "loss" in entry]
+    return [(int(e["step"]), float(e["loss"]), float(e["learning_rate"]), float(e["grad_norm"])) for e in logged]
+
+
+def _spent(checkpoint: Path | None) -> float:
+    """Seconds that an interrupted training had taken."""
+    try:
+        return float(json.loads((checkpoint / "seconds.json").read_text())) if checkpoint else 0.0
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _drop(folder: Path) -> None:
+    for name in NOT_AN_ADAPTER:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _publish(made: Path, job: Job, training: Training) -> Training:
+    """Rename to where it belongs, in one step; another process may have been there first."""
+    try:
+        made.replace(job.out)
+    except OSError:
+        if not (job.out / RECORD).is_file():
+            raise
+        training = read_training(job.out)
+    shutil.rmtree(job.work, ignore_errors=True)
+    return training

@@ -1,0 +1,108 @@
+"""The rows: what is asked, what came back, what it scored.
+
+    Trial       one contender's attempt at one case: everything that can change the answer, under one id
+    Generation  what came back for a trial
+    Score       one metric's number for a generation
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.fingerprint import fingerprint
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One cell's attempt at one case. ``id`` says what is asked of which weights (see ``ask_id``): two contenders that ask
+    the same of the same weights share an answer, so nothing is generated twice, and renaming costs nothing.
+
+    ``adapter`` is the fingerprint of the trained adapter (recipe, data, seed, base), None for the base model itself.
+    ``choices`` is set where the answer is the likeliest choice.
+    """
+
+    id: str
+    suite: str
+    contender: str
+    technique: str
+    model: str
+    case_id: str
+    split: str
+    cluster: str
+    messages: tuple[Message, ...]
+    max_new_tokens: int
+    training_seed: int | None = None
+    repeat: int = 0
+    adapter: str | None = None
+    documents: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+def ask_id(
+    *,
+    model: str,
+    adapter: str | None,
+    messages: tuple[Message, ...],
+    max_new_tokens: int,
+    repeat: int,
+    case: str,
+    choices: tuple[str, ...] = (),
+) -> str:
+    """The fingerprint of everything that can change an answer. ``model`` is the hash of weights, template and
+    quantisation, not a name; ``case`` the hash of the case's content. Device, batch size and retries are not in it.
+    """
+    decoding = {"max_new_tokens": max_new_tokens, "temperature": 0.0}
+    return fingerprint(model, adapter, [dict(m) for m in messages], decoding, repeat, case, choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What came back for a trial: text and its cost, or ``error`` when nothing could be measured.
+
+    ``seconds`` is the trial's share of its batch's wall time; ``finish`` is ``stop``, ``length`` or ``choice``; ``cost`` in USD.
+    """
+
+    trial_id: str
+    text: str | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float | None = None
+    finish: str | None = None
+    error: str | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One finite number for a generation by one metric, more is better; ``metric_hash`` changes with the metric."""
+
+    trial_id: str
+    metric: str
+    metric_hash: str
+    value: float | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One finished training: which adapter it made, from what, at what cost.
+
+    ``losses`` are (step, loss, learning rate, gradient norm); ``rows_in`` and ``rows_kept`` count training rows before and
+    after truncation.
+    """
+
+    adapter: str
+    recipe: str
+    suite: str
+    model: str
+    seed: int
+    path: str
+    seconds: float
+    steps: int
+    rows_in: int
+    rows_kept: int
+    tokens: int
+    losses: list[tuple[int, float, float, float]] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,32 @@
+"""Rows and a policy in, a verdict out.
+
+>>> from harness.verdict import decide, describe
+>>> print("\\n".join(describe(decide("scores.parquet", "policy.toml"))))      # doctest: +SKIP
+"""
+
+from harness.verdict.decide import decide
+from harness.verdict.describe import describe, describe_suite
+from harness.verdict.policy import CostPolicy, Policy, SuitePolicy, load_policy
+from harness.verdict.rows import Rows, load_rows
+from harness.verdict.summary import Summary, paired, summaries
+from harness.verdict.verdict import Claim, Gate, Reason, SuiteVerdict, Verdict
+
+__all__ = [
+    "Claim",
+    "CostPolicy",
+    "Gate",
+    "Policy",
+    "Reason",
+    "Rows",
+    "SuitePolicy",
+    "SuiteVerdict",
+    "Summary",
+    "Verdict",
+    "decide",
+    "describe",
+    "describe_suite",
+    "load_policy",
+    "load_rows",
+    "paired",
+    "summaries",
+]

@@ -1,0 +1,145 @@
+"""Is fine-tuning justified? The procedure, to be read from top to bottom.
+
+    >>> verdict = decide("scores.parquet", {"margin": 0.03})              # doctest: +SKIP
+    >>> verdict.suites["triage"].recommendation                           # doctest: +SKIP
+    'rag'
+
+A verdict is a pure function of rows and policy: nothing is stored, nothing is drawn at random, and the order of rows,
+cases and contenders does not matter. ``harness verdict --scores FILE --policy FILE`` is the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput
+from harness.fingerprint import fingerprint
+from harness.verdict.answer import answer, taken, winners
+from harness.verdict.board import Board, load_board
+from harness.verdict.diagnosis import diagnose, learning_curve
+from harness.verdict.evidence import Guards, gather
+from harness.verdict.plan import plan
+from harness.verdict.policy import Policy, load_policy
+from harness.verdict.reasons import blocked, explain
+from harness.verdict.recommend import recommend
+from harness.verdict.rows import Rows, load_rows
+from harness.verdict.verdict import Gate, SuiteVerdict, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which suites decide, guard and watch, by name."""
+
+    decide: tuple[str, ...]
+    guard: tuple[str, ...]
+    watch: tuple[str, ...]
+
+
+def decide(rows: Any, policy: Policy | Mapping[str, Any] | Path | str | None = None) -> Verdict:
+    """The verdict on every deciding suite.
+
+    Args:
+        rows: anything with the Arrow C stream interface, a path, or loaded rows.
+        policy: what counts as worth having; a mapping or a TOML file, None for the defaults.
+
+    Raises:
+        BadInput: rows or policy that say something impossible.
+    """
+    declared, loaded = load_policy(policy), load_rows(rows)
+    roles = assign(loaded, declared)
+    hashes = {"rows": loaded.hash, "policy": fingerprint(declared.model_dump(mode="json"))}
+    guards = {name: _board(loaded, name, declared) for name in roles.guard}
+    suites = {name: _suite(loaded, name, guards, declared, hashes) for name in roles.decide}
+    return Verdict(suites, roles.guard, roles.watch, hashes)
+
+
+def assign(rows: Rows, policy: Policy) -> Roles:
+    """Roles by the policy; a suite that it does not list decides when no listed one does, and otherwise watches."""
+    listed = {name: suite.role for name, suite in policy.suites.items()}
+    default = "watch" if "decide" in listed.values() else "decide"
+    roles = {name: listed.get(name, default) for name in sorted({*listed, *rows.suites})}
+    if "decide" not in roles.values():
+        raise BadInput("no suite decides: every suite in the rows is a guard or only watches; give one role 'decide'")
+    by_role = {role: tuple(name for name in roles if roles[name] == role) for role in ("decide", "guard", "watch")}
+    return Roles(**by_role)
+
+
+def metric_of(rows: Rows, suite: str, policy: Policy) -> str | None:
+    """The metric that counts there: the policy's, or the only one; None when it was not measured.
+
+    Raises:
+        BadInput: several metrics and the policy names none.
+    """
+    measured = rows.metrics(suite)
+    named = policy.suites[suite].metric if suite in policy.suites else None
+    if named is not None:
+        return named if named in measured else None
+    if len(measured) > 1:
+        said = ", ".join(repr(metric) for metric in measured)
+        raise BadInput(
+            f"suite {suite!r} has the metrics {said}: name one in the policy as [suites.{suite}] metric = ..."
+        )
+    return measured[0] if measured else None
+
+
+def _board(rows: Rows, suite: str, policy: Policy) -> Board | None:
+    metric = metric_of(rows, suite, policy)
+    return None if metric is None else load_board(rows, suite, metric, estimand=policy.estimand)
+
+
+def _suite(rows: Rows, suite: str, guards: Guards, policy: Policy, hashes: Mapping[str, str]) -> SuiteVerdict:
+    """The procedure."""
+    board = _board(rows, suite, policy)
+    if board is None or not board.test:
+        return _unmeasured(rows, suite, policy, hashes)
+    evidence = gather(board, guards, policy)
+    won = winners(evidence)
+    verdict = answer(evidence, won)
+    about = taken(evidence, won)
+    learning = learning_curve(board, about.scores, policy.alpha) if about else {}
+    recommendation, suffices = recommend(board, verdict, about, evidence.ladder, learning)
+    return SuiteVerdict(
+        suite=suite,
+        metric=board.metric,
+        verdict=verdict,
+        recommendation=recommendation,
+        contender=about.name if about else None,
+        suffices=suffices,
+        estimand=policy.estimand,
+        route=policy.route,
+        margin=evidence.margin,
+        reasons=explain(evidence, verdict, about, (recommendation, suffices), learning),
+        claims=(*(claim for c in evidence.candidates for claim in c.claims(evidence.alpha)), *evidence.ladder.steps),
+        gates=evidence.gates,
+        diagnosis=diagnose(board, about, evidence.finalists.untrained, policy.alpha),
+        learning_curve=learning,
+        economics=evidence.money[about.name] if about else {},
+        plan=plan(about, evidence) if verdict in ("INCONCLUSIVE", "INVALID") else {},
+        ledger={"looks": policy.looks, "n_max": policy.n_max, "alpha": evidence.alpha} if policy.looks > 1 else {},
+        hashes=hashes,
+    )
+
+
+def _unmeasured(rows: Rows, suite: str, policy: Policy, hashes: Mapping[str, str]) -> SuiteVerdict:
+    """A suite that is listed and has no test rows of its metric blocks."""
+    named = policy.suites[suite].metric if suite in policy.suites else None
+    there = ", ".join(rows.metrics(suite)) or "none"
+    said = f"no test rows of suite {suite!r}" + (f", metric {named!r} (metrics there: {there})" if named else "")
+    gate = Gate("measured", "fail", f"{said}: run it, or take it out of the policy")
+    return SuiteVerdict(
+        suite=suite,
+        metric=named,
+        verdict="INVALID",
+        recommendation="none",
+        contender=None,
+        suffices=None,
+        estimand=policy.estimand,
+        route=policy.route,
+        margin=policy.margin_of(suite),
+        reasons=(blocked(gate),),
+        gates=(gate,),
+        hashes=hashes,
+    )

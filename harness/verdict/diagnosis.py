@@ -1,0 +1,111 @@
+"""Why it came out so: what is missing, measured on the same cases with the same interval.
+
+    {"knowledge_gap": Claim(name="knowledge_gap", contrast="gold - few_shot", estimate=0.21, lower=0.17, ...),
+     "flips": {"baseline": "few_shot", "fixed": 31, "broken": 12}}
+
+Only what was measured is there. `learning_curve` is its twin over the share of training data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log2, sqrt
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtrit
+
+from harness.stats import Moments, crossed
+from harness.verdict.board import Board, Scores, compare, difference
+from harness.verdict.candidate import Candidate, claim
+from harness.verdict.verdict import Claim
+
+
+def diagnose(board: Board, taken: Candidate | None, untrained: tuple[str, ...], alpha: float) -> dict[str, Any]:
+    """Everything that the rows can say beside the claims."""
+    first = {board.test[name].technique: board.test[name] for name in reversed(untrained)}
+    probes = {s.technique.split("@")[0]: s for _, s in sorted(board.test.items()) if s.technique.startswith("probe:")}
+    gold, passes = probes.get("probe:gold-passage"), probes.get("probe:pass")
+    prompt, rag = first.get("prompt"), first.get("rag")
+    pairs = {
+        "format_gap": (first.get("constrain"), prompt),
+        "knowledge_gap": (gold, prompt),
+        "retrieval_gap": (gold, rag),
+        "latent_ability": (passes, prompt),
+    }
+    found: dict[str, Any] = {}
+    for name, (ours, theirs) in pairs.items():
+        if ours is not None and theirs is not None and (made := _gap(board, name, ours, theirs, alpha)):
+            found[name] = made
+    if prompt and rag and (made := _interaction(board, prompt, rag, alpha)):
+        found["interaction"] = made
+    return found | (dict(_of_candidate(board, taken, alpha)) if taken else {})
+
+
+def learning_curve(board: Board, scores: Scores, alpha: float) -> dict[str, Any]:
+    """Mean by share of the training data, and the slope per doubling from the share nearest to one half."""
+    parts = _parts(board, scores)
+    points = [{"fraction": f, "mean": s.mean, "seeds": len(s.seeds), "n": int(s.cases.size)} for f, s in parts]
+    found: dict[str, Any] = {"contender": scores.contender, "points": points} if len(parts) > 1 else {}
+    for fraction, part in sorted(parts[:-1], key=lambda item: abs(log2(item[0]) + 1)):
+        moments = None if part.missing else compare(board, scores, part)
+        if moments is not None:
+            doublings = -log2(fraction)
+            made = claim("slope", f"{scores.contender}: all data - {fraction:g} of it, per doubling", moments, alpha)
+            return found | {"slope": _scaled(made, 1 / doublings)}
+    return found
+
+
+def _parts(board: Board, scores: Scores) -> list[tuple[float, Scores]]:
+    """(share, scores) ascending, the full data last; under the same name, or as a contender of its own technique."""
+    own = [(f, s) for (name, f), s in sorted(board.fractions.items()) if name == scores.recipe]
+    other = [(f, s) for (name, f), s in sorted(board.fractions.items()) if name not in board.test]
+    parts = own or [(f, s) for f, s in other if s.technique == scores.technique]
+    return [*sorted(parts, key=lambda item: item[0]), (1.0, scores)]
+
+
+def _scaled(made: Claim, by: float) -> Claim:
+    numbers = (made.estimate * by, made.lower * by, made.upper * by)
+    return Claim(made.name, made.contrast, *numbers, made.alpha, made.df, made.n, made.seeds, made.clusters)
+
+
+def _gap(board: Board, name: str, ours: Scores, theirs: Scores, alpha: float) -> Claim | None:
+    moments = None if ours.missing or theirs.missing else compare(board, ours, theirs)
+    return claim(name, f"{ours.contender} - {theirs.contender}", moments, alpha) if moments else None
+
+
+def _interaction(board: Board, prompt: Scores, rag: Scores, alpha: float) -> Claim | None:
+    """(tuned+RAG - RAG) - (tuned - prompt): do adapter and retrieval help each other? With one of each only."""
+    both = [s for s in board.test.values() if s.technique == "tune+rag" and not s.missing]
+    plain = [s for s in board.test.values() if s.technique == "tune" and not s.missing]
+    if len(both) != 1 or len(plain) != 1:
+        return None
+    cases, tuned = difference(both[0], plain[0])
+    others, untrained = difference(rag, prompt)
+    shared, left, right = np.intersect1d(cases, others, assume_unique=True, return_indices=True)
+    if shared.size == 0:
+        return None
+    moments = crossed(tuned[..., left] - untrained[..., right], board.clusters[shared])
+    contrast = f"({both[0].contender} - {rag.contender}) - ({plain[0].contender} - {prompt.contender})"
+    return claim("interaction", contrast, moments, alpha)
+
+
+def _of_candidate(board: Board, taken: Candidate, alpha: float) -> Iterator[tuple[str, Any]]:
+    if taken.worst is None:
+        return
+    other = board.test[taken.worst]
+    _, matrix = difference(taken.scores, other)
+    mean = np.atleast_2d(matrix).mean(axis=0)
+    yield "flips", {"baseline": taken.worst, "fixed": int((mean > 0).sum()), "broken": int((mean < 0).sum())}
+    dirty, clean = compare(board, taken.scores, other, flagged=True), taken.gains[taken.worst]
+    if dirty is not None and dirty.n > 1:
+        yield "leakage", _apart(f"{taken.name} - {taken.worst}, flagged - clean cases", dirty, clean, alpha)
+
+
+def _apart(contrast: str, one: Moments, other: Moments, alpha: float) -> Claim:
+    """Difference of two gains on different cases (the seeds, shared, cancel): Welch with the smaller df."""
+    df = min(one.df, other.df)
+    centre = one.centre - other.centre
+    width = float(stdtrit(df, 1 - alpha)) * sqrt(one.v_case + other.v_case) if df >= 1 else float("inf")
+    numbers = (one.estimate - other.estimate, centre - width, centre + width)
+    return Claim("leakage", contrast, *numbers, alpha, df, one.n + other.n, one.seeds, one.clusters + other.clusters)

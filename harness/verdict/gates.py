@@ -1,0 +1,206 @@
+"""When the evidence forbids a decision: never decide on bad rows.
+
+    Gate(name="flagged", status="fail", evidence="sft: 31% of its test cases overlap its training data, allowed is 10%")
+
+Each function looks at one thing in the rows of one suite and returns one `Gate`; all are reported, passed or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+
+from harness.stats import concordance
+from harness.verdict.board import Board, Scores, difference
+from harness.verdict.check import PROBE, TUNED
+from harness.verdict.choose import Finalists
+from harness.verdict.policy import Policy
+from harness.verdict.rows import Codes, Floats
+from harness.verdict.verdict import Gate
+
+
+def check(board: Board, finalists: Finalists, policy: Policy) -> list[Gate]:
+    """Every gate of a deciding suite, in the order in which a person would ask."""
+    tested = [board.test[name] for name in (*finalists.tuned, *finalists.untrained)]
+    gates = [
+        candidate(finalists),
+        baseline(finalists),
+        finalist(finalists),
+        errors("errors", [*board.test.values(), *board.dev.values()]),
+        splits(board),
+        same_cases("same_cases", tested),
+        flagged("flagged", tested, policy),
+        clusters("clusters", board, tested, policy),
+        seeds("seeds", [board.test[name] for name in finalists.tuned], policy),
+    ]
+    if finalists.tuned:
+        gates.append(variants(board, policy))
+    ours, theirs = finalists.tuned, finalists.untrained
+    pairs = [(board.test[one], board.test[other]) for one in ours for other in theirs]
+    return [*gates, judge("judge", board, pairs, policy)] if board.source == "judge" else gates
+
+
+def check_guard(board: Board, pairs: list[tuple[Scores, Scores]], policy: Policy) -> list[Gate]:
+    """The gates of a guard suite, for the (tuned, untrained reference) pairs that are compared on it."""
+    used = list({scores.contender: scores for pair in pairs for scores in pair}.values())
+    tuned = [scores for scores in used if scores.technique in TUNED]
+    at = f":{board.suite}"
+    gates = [
+        errors("errors" + at, used),
+        same_cases("same_cases" + at, used),
+        flagged("flagged" + at, used, policy),
+        clusters("clusters" + at, board, used, policy),
+        seeds("seeds" + at, tuned, policy),
+    ]
+    return [*gates, judge("judge" + at, board, pairs, policy)] if board.source == "judge" else gates
+
+
+def candidate(finalists: Finalists) -> Gate:
+    """Something tuned was measured at all."""
+    said = (
+        f"tuned: {_list(finalists.tuned)}" if finalists.tuned else "no tuned contender has test rows: train and run one"
+    )
+    return _gate("candidate", bool(finalists.tuned), said, "INCONCLUSIVE")
+
+
+def baseline(finalists: Finalists) -> Gate:
+    """There is something untrained to compare with."""
+    names = finalists.untrained
+    return _gate(
+        "baseline", bool(names), f"untrained: {_list(names)}" if names else "no untrained contender has test rows"
+    )
+
+
+def finalist(finalists: Finalists) -> Gate:
+    """Whom dev chose was also tested: a weaker stand-in would make tuning look good."""
+    if finalists.absent:
+        return _gate("finalists", False, f"dev chose {_list(finalists.absent)}, which has no test rows: run it on test")
+    how = "chosen on dev" if finalists.chosen else "no choice on dev: every contender counts, Holm over the tuned ones"
+    return _gate("finalists", True, how)
+
+
+def errors(name: str, used: Iterable[Scores]) -> Gate:
+    """Nothing is left unmeasured."""
+    left = {scores.contender: scores.missing for scores in used if scores.missing and not PROBE.match(scores.technique)}
+    if not left:
+        return _gate(name, True, "every answer was measured")
+    said = ", ".join(f"{contender} {count}" for contender, count in sorted(left.items()))
+    return _gate(name, False, f"not measured: {said}; run again, what failed is retried")
+
+
+def splits(board: Board) -> Gate:
+    """No cluster is both in dev and in test."""
+    dev, test = (board.among(_union(part.values())) for part in (board.dev, board.test))
+    shared = int(np.count_nonzero(dev & test))
+    said = (
+        f"{shared} clusters are both in dev and in test: split by cluster"
+        if shared
+        else "dev and test share no cluster"
+    )
+    return _gate("splits", shared == 0, said)
+
+
+def same_cases(name: str, used: list[Scores]) -> Gate:
+    """Everybody compared answered the same cases, with every seed."""
+    uneven = [scores.contender for scores in used if not scores.even]
+    other = [scores.contender for scores in used[1:] if not np.array_equal(scores.cases, used[0].cases)]
+    if uneven:
+        return _gate(name, False, f"the seeds of {_list(uneven)} answered different cases: complete the run")
+    if other:
+        return _gate(name, False, f"{_list(other)} answered other cases than {used[0].contender}: complete the run")
+    return _gate(name, True, "all compared contenders answered the same cases")
+
+
+def flagged(name: str, used: list[Scores], policy: Policy) -> Gate:
+    """Few test cases overlap the contender's training data; claims are made on the others."""
+    shares = {scores.contender: float(scores.flagged.mean()) for scores in used if scores.flagged.size}
+    worst = max(sorted(shares), key=lambda contender: shares[contender], default=None)
+    if worst is None or shares[worst] == 0:
+        return _gate(name, True, "no test case is flagged as overlapping training data")
+    said = (
+        f"{worst}: {shares[worst]:.0%} of its test cases overlap its training data, allowed is {policy.max_flagged:.0%}"
+    )
+    return _gate(name, shares[worst] <= policy.max_flagged, said)
+
+
+def variants(board: Board, policy: Policy) -> Gate:
+    """The base was given its chance: enough prompts tried, and no fewer than tuning configurations.
+
+    Tried means rows on dev, or on test where the suite has no dev rows.
+    """
+    seen = (board.dev or board.test).values()
+    count = {t: len({s.recipe for s in seen if s.technique == t}) for t in ("prompt", *TUNED)}
+    prompts, tuned = count["prompt"], max(count[technique] for technique in TUNED)
+    said = f"{prompts} prompt variants and {tuned} tuning configurations tried"
+    if prompts < policy.min_prompt_variants:
+        return _gate(
+            "prompt_variants", False, f"{said}, required are {policy.min_prompt_variants} prompts: try more on dev"
+        )
+    if prompts < tuned:
+        return _gate("prompt_variants", False, f"{said}: try as many prompts on dev as tuning configurations")
+    return _gate("prompt_variants", True, said)
+
+
+def clusters(name: str, board: Board, used: list[Scores], policy: Policy) -> Gate:
+    """Enough independent sources of cases to know a variance."""
+    count = min((board.count(s.cases[~s.flagged]) for s in used), default=0)
+    enough = count >= policy.min_clusters
+    said = f"{count} independent clusters of clean test cases"
+    return _gate(name, enough, said if enough else f"{said}, required are {policy.min_clusters}", "INCONCLUSIVE")
+
+
+def seeds(name: str, tuned: list[Scores], policy: Policy) -> Gate:
+    """Enough trainings to know how much the next one will differ; a fixed artefact needs none."""
+    if policy.estimand == "artefact":
+        return _gate(name, True, "one fixed artefact: the claim dies at the next training", "INCONCLUSIVE")
+    few = [s for s in tuned if len(s.seeds) < policy.min_seeds]
+    if few:
+        said = f"{few[0].contender} has {len(few[0].seeds)} training seeds: train {policy.min_seeds} seeds"
+        return _gate(name, False, said, "INCONCLUSIVE")
+    least = min((len(s.seeds) for s in tuned), default=0)
+    return _gate(name, True, f"{least} training seeds or more", "INCONCLUSIVE")
+
+
+def judge(name: str, board: Board, pairs: list[tuple[Scores, Scores]], policy: Policy) -> Gate:
+    """People graded enough of the judge's test cases, on both sides, and agree: a judge alone never justifies."""
+    labels = min((_labelled(board, ours, theirs) for ours, theirs in pairs), default=0)
+    if labels < policy.min_human_labels:
+        said = f"people graded both sides of {labels} test cases, required are {policy.min_human_labels}: label more"
+        return _gate(name, False, said)
+    agreement = concordance(*_graded(board))
+    said = f"judge and people agree {agreement:.2f} on {labels} cases, required is {policy.judge_agreement:.2f}"
+    return _gate(name, agreement >= policy.judge_agreement, said)
+
+
+def _union(used: Iterable[Scores]) -> Codes:
+    return np.concatenate([np.empty(0, dtype=np.int64), *(scores.cases for scores in used)])
+
+
+def _labelled(board: Board, ours: Scores, theirs: Scores) -> int:
+    mine, other = board.people.get(ours.contender), board.people.get(theirs.contender)
+    return 0 if mine is None or other is None else int(difference(mine, other)[0].size)
+
+
+def _graded(board: Board) -> tuple[Floats, Floats]:
+    """Every answer that both graded, as two arrays of the same length."""
+    judged, people = [np.empty(0)], [np.empty(0)]
+    for name in sorted(set(board.people) & set(board.test)):
+        ours, theirs = board.test[name], board.people[name]
+        _, left, right = np.intersect1d(ours.cases, theirs.cases, assume_unique=True, return_indices=True)
+        for row, seed in enumerate(theirs.seeds or (None,)):
+            if seed is None or seed in ours.seeds:
+                judged.append(ours.values[0 if seed is None else ours.seeds.index(seed), left])
+                people.append(theirs.values[row, right])
+    both = np.concatenate(judged), np.concatenate(people)
+    measured = np.isfinite(both[0]) & np.isfinite(both[1])
+    return both[0][measured], both[1][measured]
+
+
+def _gate(name: str, passed: bool, said: str, outcome: Literal["INVALID", "INCONCLUSIVE"] = "INVALID") -> Gate:
+    return Gate(name, "pass" if passed else "fail", said, outcome)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(set(names)))

@@ -1,0 +1,120 @@
+"""The reasons of a verdict, weightiest first: one sentence with its numbers each.
+
+Reason("not_better", "sft gains at most 1.2 points over bm25 (margin 3.0).", {"upper": 0.012, "margin": 0.03})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.verdict.candidate import Candidate, Drop
+from harness.verdict.evidence import Evidence
+from harness.verdict.recommend import DOUBLINGS, Ladder
+from harness.verdict.verdict import Answer, Claim, Gate, Reason, Recommendation
+
+
+def explain(
+    evidence: Evidence,
+    verdict: Answer,
+    about: Candidate | None,
+    advice: tuple[Recommendation, str | None],
+    learning: Mapping[str, Any],
+) -> tuple[Reason, ...]:
+    """What stands in the way, what was gained, what was lost, what suffices, what more data or money says."""
+    found = [blocked(gate) for gate in evidence.failed]
+    if verdict == "INVALID":
+        return tuple(found)
+    if about is not None:
+        found += [*_gain(verdict, about, evidence.alpha), *(_drop(drop, evidence.alpha) for drop in about.drops)]
+        found += _money(evidence.money[about.name])
+    found += [*_ladder(advice, evidence.ladder), *_learning(advice[0], learning)]
+    if evidence.policy.estimand == "artefact" and verdict == "JUSTIFIED":
+        found.append(Reason("artefact", "This holds for one trained artefact and dies at the next training."))
+    return tuple(found)
+
+
+def points(score: float) -> str:
+    """``4.2``: a difference of scores in points."""
+    return f"{100 * score:.1f}"
+
+
+def blocked(gate: Gate) -> Reason:
+    """A failed gate as a reason."""
+    if gate.name == "candidate":
+        return Reason("no_candidate", f"No candidate measured: {gate.evidence}.")
+    return Reason(f"gate:{gate.name}", f"{gate.evidence[:1].upper()}{gate.evidence[1:]}.")
+
+
+def _gain(verdict: Answer, taken: Candidate, alpha: float) -> Iterator[Reason]:
+    """One reason about the baseline that matters: which shows "not better", or is hardest to beat."""
+    beaten = taken.beaten_by(alpha) if verdict == "NOT_JUSTIFIED" else None
+    name = beaten or taken.worst
+    if name is None:
+        return
+    level = alpha / len(taken.gains) if beaten else alpha
+    seen = taken.gains[name].interval(level)
+    numbers = {
+        "estimate": seen.estimate,
+        "lower": seen.lower,
+        "upper": seen.upper,
+        "alpha": level,
+        "floor": taken.floor,
+    }
+    bounds = f"{points(seen.lower)} to {points(seen.upper)}"
+    gain = f"{taken.name} minus {name}: {points(seen.estimate)} points ({bounds}, {seen.n} cases, {seen.seeds} seeds)"
+    if beaten:
+        yield Reason(
+            "not_better", f"{gain}: at most {points(seen.upper)}, and {points(taken.floor)} is asked.", numbers
+        )
+    elif seen.lower > taken.floor:
+        code, many = "better", len(taken.gains)
+        said = "the only baseline" if many == 1 else f"the hardest of {many} baselines"
+        yield Reason(code, f"{gain}: more than the {points(taken.floor)} asked, over {said}.", numbers)
+    else:
+        yield Reason("undecided", f"{gain}: neither above nor below the {points(taken.floor)} asked.", numbers)
+
+
+def _drop(drop: Drop, alpha: float) -> Reason:
+    seen = drop.moments.interval(alpha)
+    numbers = {"estimate": seen.estimate, "lower": seen.lower, "upper": seen.upper, "limit": drop.limit}
+    said = f"{drop.contrast}: a drop of {points(seen.estimate)} points ({points(seen.lower)} to {points(seen.upper)})"
+    if seen.upper < drop.limit:
+        return Reason("guard_holds", f"{said}, under the limit of {points(drop.limit)}.", numbers)
+    if seen.lower > drop.limit:
+        return Reason("guard_broken", f"{said}, over the limit of {points(drop.limit)}.", numbers)
+    return Reason("guard_undecided", f"{said}, which may exceed the limit of {points(drop.limit)}.", numbers)
+
+
+def _ladder(advice: tuple[Recommendation, str | None], ladder: Ladder) -> Iterator[Reason]:
+    recommendation, suffices = advice
+    if recommendation not in ("prompt", "constrain", "rag") or suffices is None:
+        return
+    step = next((s for s in ladder.steps if s.name == f"step:{suffices}"), None)
+    numbers = {"estimate": step.estimate, "lower": step.lower} if step else {}
+    said = f"{suffices} is the cheapest layer that no costlier untrained one is shown to beat"
+    if step:
+        said += f"; over {step.contrast.partition(' - ')[2]} it gains {points(step.estimate)} points"
+    yield Reason("suffices", f"{said}.", numbers)
+
+
+def _learning(recommendation: Recommendation, learning: Mapping[str, Any]) -> Iterator[Reason]:
+    slope: Claim | None = learning.get("slope")
+    if slope is None:
+        return
+    numbers = {"slope": slope.estimate, "lower": slope.lower, "upper": slope.upper}
+    said = f"A doubling of the training data gains {points(slope.estimate)} points"
+    said += f" ({points(slope.lower)} to {points(slope.upper)})"
+    if recommendation == "collect-data":
+        yield Reason("collect_data", f"{said}: at most {DOUBLINGS} more doublings reach what is asked.", numbers)
+    else:
+        yield Reason("slope", f"{said}.", numbers)
+
+
+def _money(found: Mapping[str, Any]) -> Iterator[Reason]:
+    if not found:
+        return
+    even, volume = found["break_even_requests_per_month"], found["requests_per_month"]
+    numbers = {key: value for key, value in found.items() if isinstance(value, float)}
+    when = "never pays" if even is None else f"pays from {even:,.0f} requests a month on"
+    yield Reason("economics", f"Against {found['baseline']} tuning {when}; {volume:,.0f} are expected.", numbers)

@@ -1,0 +1,138 @@
+"""Where rows come from: an Arrow stream or a file, as one table with the columns' own types.
+
+    suite,contender,technique,metric,case_id,split,score
+    triage,few_shot,prompt,exact_match,t-0017,test,1.0
+
+``harness verdict --scores scores.csv`` reads such a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.errors import BadInput, suggest
+
+COLUMNS: Mapping[str, pa.DataType] = {
+    "suite": pa.string(),
+    "contender": pa.string(),
+    "metric": pa.string(),
+    "case_id": pa.string(),
+    "technique": pa.string(),
+    "data_fraction": pa.float64(),
+    "training_seed": pa.int64(),
+    "repeat": pa.int64(),
+    "split": pa.string(),
+    "cluster": pa.string(),
+    "score": pa.float64(),
+    "error": pa.string(),
+    "source": pa.string(),
+    "flagged": pa.bool_(),
+    "prompt_tokens": pa.float64(),
+    "output_tokens": pa.float64(),
+    "seconds": pa.float64(),
+    "cost": pa.float64(),
+}
+REQUIRED = ("suite", "contender", "metric", "case_id", "technique", "split", "score")
+NUMBERS = ("prompt_tokens", "output_tokens", "seconds", "cost")
+DEFAULTS: Mapping[str, Any] = {"data_fraction": 1.0, "repeat": 0, "source": "program", "flagged": False}
+
+
+def read_table(source: Any) -> tuple[pa.Table, str]:
+    """The table, known columns cast to their types, and the name that messages use.
+
+    Raises:
+        BadInput: no Arrow stream and no readable file, or a column of a type that cannot be cast.
+    """
+    if hasattr(source, "__arrow_c_stream__"):
+        table, name = pa.RecordBatchReader.from_stream(source).read_all(), "rows"
+    elif isinstance(source, str | Path):
+        table, name = _read_file(Path(source)), str(source)
+    else:
+        raise BadInput(
+            f"rows were {type(source).__name__!r}, allowed is a path or anything with the Arrow C stream interface "
+            "(a pyarrow table, a pandas or polars frame, a DuckDB relation)"
+        )
+    return _cast(table, name), name
+
+
+def _read_file(path: Path) -> pa.Table:
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise BadInput(f"{path}: unknown kind of file {path.suffix!r}, allowed: {', '.join(sorted(READERS))}")
+    try:
+        return reader(path)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot read the scores: {error.strerror or error}") from error
+    except pa.ArrowException as error:
+        raise BadInput(f"{path}: not a {path.suffix[1:]} file of rows: {_first_line(error)}") from error
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    from pyarrow import parquet
+
+    return parquet.read_table(path)
+
+
+def _read_csv(path: Path) -> pa.Table:
+    """Ids stay text (``007`` is not 7) and an empty field is null."""
+    from pyarrow import csv
+
+    options = csv.ConvertOptions(column_types=dict(COLUMNS), strings_can_be_null=True, quoted_strings_can_be_null=False)
+    options.null_values = ["", "null", "NULL", "None"]
+    return csv.read_csv(path, convert_options=options)
+
+
+def _read_jsonl(path: Path) -> pa.Table:
+    """Types are given, not guessed: pyarrow would read an id like ``2026-11-22`` as a date.
+
+    pyarrow adds every column of the schema, so one that is null throughout counts as absent.
+    """
+    from pyarrow import json
+
+    options = json.ParseOptions(explicit_schema=pa.schema(list(COLUMNS.items())), unexpected_field_behavior="infer")
+    given = json.read_json(path, parse_options=options)
+    return given.drop_columns(
+        [name for name in COLUMNS if name != "score" and given[name].null_count == given.num_rows]
+    )
+
+
+READERS: Mapping[str, Callable[[Path], pa.Table]] = {
+    ".parquet": _read_parquet,
+    ".csv": _read_csv,
+    ".jsonl": _read_jsonl,
+}
+
+
+def _cast(table: pa.Table, name: str) -> pa.Table:
+    unknown = [column for column in table.column_names if column not in COLUMNS]
+    if unknown:
+        said = "; ".join(f"unknown column {column!r}: {suggest(column, COLUMNS)}" for column in unknown)
+        raise BadInput(f"{name}: {said}")
+    twice = sorted({column for column in table.column_names if table.column_names.count(column) > 1})
+    if twice:
+        raise BadInput(f"{name}: column {twice[0]!r} is there twice; keep one")
+    return pa.table({column: _cast_column(table[column], column, name) for column in table.column_names})
+
+
+def _cast_column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:
+    """NaN in an integer or measured column is pandas' word for null; in ``score`` it stays, to be refused."""
+    wanted = COLUMNS[name]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type) and name != "score":
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    try:
+        return column.cast(wanted)
+    except pa.ArrowException as error:
+        raise BadInput(
+            f"{path}: column {name!r} is {column.type}, allowed is {wanted}: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

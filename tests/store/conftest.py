@@ -1,0 +1,54 @@
+"""Rows to store: a small matrix, and answers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.store import Store, open_store
+from harness.trial import Generation, Trial
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with open_store(home, write=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def trial() -> Callable[..., Trial]:
+    def make(case: int = 1, **changes: Any) -> Trial:
+        values: dict[str, Any] = {
+            "suite": "triage",
+            "contender": "zero_shot",
+            "technique": "prompt",
+            "model": "tiny",
+            "case_id": f"c{case}",
+            "split": "test",
+            "cluster": f"k{case}",
+            "messages": ({"role": "user", "content": f"Frage {case}: wofür?"},),
+            "max_new_tokens": 8,
+        } | changes
+        asked = (values["model"], values.get("adapter"), values["suite"], values["messages"][0]["content"])
+        return Trial(id=values.pop("id", f"{asked!r}"), **values)
+
+    return make
+
+
+@pytest.fixture
+def answered() -> Callable[..., list[Generation]]:
+    def make(*trials: Trial, text: str = "billing") -> list[Generation]:
+        return [
+            Generation(t.id, text=text, prompt_tokens=5, output_tokens=2, seconds=0.5, finish="stop", cost=0.001)
+            for t in trials
+        ]
+
+    return make
