@@ -16,11 +16,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from harness.errors import BadInput, HarnessError, suggest
 
+# typer brings its own copy of click from 0.20 on: its exceptions are found through one that typer exports
+USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 REQUIRE_UNMET = 1
 INTERRUPTED = 130
 
@@ -55,7 +56,9 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to write the project
 @app.command()
 def run(
     experiment: ExperimentFile = DEFAULT,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the matrix, what is missing and what it takes.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the matrix, what is missing and what it takes.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Another experiment seed than the file's.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait while another run holds the store.")] = 0.0,
     as_json: Json = False,
@@ -82,7 +85,9 @@ def verdict(
     experiment: ExperimentFile = DEFAULT,
     scores: Annotated[Path | None, typer.Option(help="Decide on these rows instead (Parquet, CSV or JSONL).")] = None,
     policy: Annotated[Path | None, typer.Option(help="The policy for --scores, as TOML.")] = None,
-    require: Annotated[list[str] | None, typer.Option(help="SUITE=ANSWER that must hold, such as triage=fine-tune.")] = None,
+    require: Annotated[
+        list[str] | None, typer.Option(help="SUITE=ANSWER that must hold, such as triage=fine-tune.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say whether fine-tuning is justified, suite by suite, and why."""
@@ -103,7 +108,9 @@ def verdict(
 @app.command()
 def report(
     experiment: ExperimentFile = DEFAULT,
-    out: Annotated[Path | None, typer.Option(help="Folder for report.html and report.md; reports/NAME otherwise.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for report.html and report.md; reports/NAME otherwise.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the Markdown for a pull request.")] = False,
 ) -> None:
     """Render what the store holds: terminal table, Markdown, one self-contained HTML page."""
@@ -123,7 +130,9 @@ def report(
         (folder / "report.html").write_text(to_html(gathered), encoding="utf-8")
         (folder / "report.md").write_text(to_markdown(gathered), encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"{folder}: the report cannot be written: {error.strerror}: choose another folder with --out") from error
+        raise BadInput(
+            f"{folder}: the report cannot be written: {error.strerror}: choose another folder with --out"
+        ) from error
     typer.echo(to_terminal(gathered))
     typer.echo(f"wrote {folder / 'report.html'} and {folder / 'report.md'}")
 
@@ -203,11 +212,9 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         code = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         code = _complain("interrupted: everything finished is kept; run again to go on", INTERRUPTED)
-    except KeyboardInterrupt:
-        code = _complain("interrupted: everything finished is kept; run again to go on", INTERRUPTED)
-    except click.ClickException as error:
+    except USAGE as error:
         code = _complain(error.format_message(), BadInput.exit_code)
     except HarnessError as error:
         code = _complain(str(error), error.exit_code)

@@ -5,7 +5,8 @@
     shots = [2, 4]
 
 ``expand`` turns a file into contenders: one for each number of shots and each prompt that it names, so that ``few_shot``
-above becomes ``few_shot_2`` and ``few_shot_4``, and ``prompt = "*"`` becomes one contender a prompt of the suite.
+above becomes ``few_shot_2`` and ``few_shot_4``, and ``prompt = "*"`` becomes one contender a prompt of the suite (but for
+``documents``, which is the instruction that retrieved documents come with).
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def expand(baseline: Baseline, suite: Suite) -> list[Contender]:
     shots = baseline.shots if isinstance(baseline.shots, tuple) else (baseline.shots,)
     if any(shots) and not (suite.golden or suite.train):
         return []
-    others = [name for name in suite.prompts if name != "default"]
+    others = [name for name in suite.prompts if name not in ("default", "documents")]
     prompts = others if baseline.prompt == "*" else [baseline.prompt]
     return [
         Contender(

@@ -1,7 +1,7 @@
 """What all declarations share: frozen pydantic models read from TOML, unknown keys refused, all errors said at once.
 
-    suites/triage/suite.toml: metrik: unknown key: did you mean 'metric'?
-    suites/triage/suite.toml: max_new_tokens: given 0, Input should be greater than 0
+suites/triage/suite.toml: metrik: unknown key: did you mean 'metric'?
+suites/triage/suite.toml: max_new_tokens: given 0, Input should be greater than 0
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def load_toml(kind: type[D], path: Path, **extra: Any) -> D:
 
 
 def _problem(kind: type[Declaration], problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "(file)"
+    key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         owner = _owner(kind, problem["loc"][:-1])
         hint = suggest(str(problem["loc"][-1]), owner.model_fields) if owner else "remove it"
@@ -69,7 +69,9 @@ def _problem(kind: type[Declaration], problem: Any) -> str:
     if problem["type"] == "missing":
         return f"{key}: missing: it must be given"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}" if problem["type"] == "value_error" else f"{key}: given {problem['input']!r}: {message}"
+    if problem["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    return f"{key}: given {problem['input']!r}: {message}"
 
 
 def _owner(kind: type[Declaration], loc: tuple[Any, ...]) -> type[Declaration] | None:

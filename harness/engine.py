@@ -150,7 +150,9 @@ class Pool:
         except (EOFError, ConnectionResetError) as error:
             worker.process.join(timeout=5)
             code = worker.process.exitcode
-            killed = f"killed by signal {-code} ({signal.Signals(-code).name})" if code and code < 0 else f"exit code {code}"
+            killed = (
+                f"killed by signal {-code} ({signal.Signals(-code).name})" if code and code < 0 else f"exit code {code}"
+            )
             raise HarnessError(
                 f"a worker died while at {_named(work)}: {killed}; out of memory is the usual cause: lower batch_size, "
                 "batch_tokens or workers, then run again: everything finished is kept"
@@ -225,7 +227,7 @@ def _serve(pipe: Connection, parent: int, threads: int) -> None:
             pipe.send(("error", error))
         except (EOFError, BrokenPipeError):
             return
-        except Exception as error:  # noqa: BLE001 - whatever a library raises must reach the user as one line
+        except Exception as error:
             pipe.send(("error", HarnessError(f"{type(error).__name__}: {error}")))
 
 

@@ -1,7 +1,7 @@
 """From store to verdict: the rows of an experiment, the policy that judges them, one verdict a base model.
 
-    with evidence(load_experiment(Path("experiment.toml"))) as found:
-        found.verdict("embedded:tiny").suites["triage"].verdict
+with evidence(load_experiment(Path("experiment.toml"))) as found:
+    found.verdict("embedded:tiny").suites["triage"].verdict
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pyarrow as pa
 
-from harness.declaration import declare
 from harness.experiment import Experiment
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
@@ -42,33 +40,19 @@ class Evidence:
     def metrics(self) -> dict[str, dict[str, Metric]]:
         return metrics_of(self.matrix)
 
-    @cached_property
+    @property
     def policy(self) -> Policy:
-        return policy_of(self.matrix)
+        return self.matrix.policy
 
     def rows(self, model: str) -> pa.Table:
         """One row a trial and metric, with the columns that ``decide`` takes."""
         hashes = {suite: {name: metric.hash for name, metric in named.items()} for suite, named in self.metrics.items()}
-        return self.store.rows(self.experiment.name, hashes, model=model)
+        return self.store.rows(self.experiment.name, metrics=hashes, model=model)
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """Base model → verdict; recomputed each time, never stored as truth."""
         return {model: decide(self.rows(model), self.policy) for model in self.models}
-
-
-def policy_of(matrix: Matrix) -> Policy:
-    """The experiment's policy, with every suite's metric, role and margins filled in from its declaration."""
-    given = dict(matrix.experiment.policy)
-    suites: dict[str, dict[str, Any]] = {}
-    for task in matrix.tasks:
-        suite = task.suite
-        said = {"metric": suite.metric, "role": suite.role, "margin": suite.margin, "noninferiority": suite.noninferiority}
-        suites[suite.name] = {key: value for key, value in said.items() if value is not None}
-    for name, said in dict(given.pop("suites", {})).items():
-        suites[name] = {**suites.get(name, {}), **said}
-    where = f"{matrix.experiment.folder / 'experiment.toml'}: policy"
-    return declare(Policy, {**given, "suites": suites}, where=where)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """An experiment is the matrix that is run: models × contenders × suites × training seeds, and the policy that judges it.
 
-    harness run experiment.toml --dry-run
+harness run experiment.toml --dry-run
 """
 
 from __future__ import annotations
@@ -83,7 +83,20 @@ def load_experiment(path: Path) -> Experiment:
             raise BadInput(
                 f"{path}: candidates.{name}.start_from: no candidate {start!r}: {suggest(start, experiment.candidates)}"
             )
+        _refuse_circle(experiment, name, path)
     return experiment
+
+
+def _refuse_circle(experiment: Experiment, name: str, path: Path) -> None:
+    seen, current = [name], experiment.candidates[name].start_from
+    while current is not None:
+        if current in seen:
+            raise BadInput(
+                f"{path}: candidates.{name}.start_from: {' → '.join([*seen, current])} goes in a circle: "
+                "one of them must start from the base model"
+            )
+        seen.append(current)
+        current = experiment.candidates[current].start_from if current in experiment.candidates else None
 
 
 def load_tasks(experiment: Experiment) -> list[Task]:
@@ -124,5 +137,7 @@ def _fielded(experiment: Experiment, name: str, suite: Suite) -> list[Contender]
     tuned = Contender(name=name, technique="tune", prompt=candidate.prompt, recipe=name)
     if not (candidate.with_rag and suite.documents):
         return [tuned]
-    with_rag = tuned.model_copy(update={"name": f"{name}+rag", "technique": "tune+rag", "retrieve": experiment.retrieve})
+    with_rag = tuned.model_copy(
+        update={"name": f"{name}+rag", "technique": "tune+rag", "retrieve": experiment.retrieve}
+    )
     return [tuned, with_rag]

@@ -1,7 +1,7 @@
 """One hash for everything that can change an answer.
 
-    >>> fingerprint({"b": 1, "a": [1, 2]}) == fingerprint({"a": [1, 2], "b": 1})
-    True
+>>> fingerprint({"b": 1, "a": [1, 2]}) == fingerprint({"a": [1, 2], "b": 1})
+True
 """
 
 from __future__ import annotations

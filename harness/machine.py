@@ -1,7 +1,7 @@
 """What the harness runs on: cores, GPUs, versions; found without importing torch.
 
-    >>> hardware()
-    {'machine': 'x86_64', 'processor': 'AMD EPYC', 'cores': 2, 'memory_gib': 23.4, 'gpus': [], 'system': 'Linux 6.1'}
+>>> hardware()
+{'machine': 'x86_64', 'processor': 'AMD EPYC', 'cores': 2, 'memory_gib': 23.4, 'gpus': [], 'system': 'Linux 6.1'}
 """
 
 from __future__ import annotations

@@ -13,15 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from harness.contender import Contender
+from harness.declaration import declare
+from harness.errors import BadInput
 from harness.experiment import Candidate, Experiment, Model, contenders, load_tasks, trains_on
 from harness.fingerprint import fingerprint
-from harness.models import identity
+from harness.models import identity, is_local
 from harness.prompt import Prompter
 from harness.suite import Case, Suite, Task
 from harness.training.job import Job, adapter_fingerprint
 from harness.trial import Trial, ask_id
+from harness.verdict.policy import Policy
 
 BASE = "base"
 """The contender of a choice suite that is the base model itself."""
@@ -101,6 +105,19 @@ class Matrix:
         """Fingerprint of the whole map: which cell stands where."""
         return fingerprint([(c.id, c.suite.name, c.contender.name, c.model.id, c.seed) for c in self.cells])
 
+    @cached_property
+    def policy(self) -> Policy:
+        """The experiment's policy, with every suite's metric, role and margins filled in from its declaration."""
+        given = dict(self.experiment.policy)
+        suites: dict[str, dict[str, Any]] = {}
+        for task in self.tasks:
+            suite = task.suite
+            said = {key: getattr(suite, key) for key in ("metric", "role", "margin", "noninferiority")}
+            suites[suite.name] = {key: value for key, value in said.items() if value is not None}
+        for name, more in dict(given.pop("suites", {})).items():
+            suites[name] = {**suites.get(name, {}), **more}
+        return declare(Policy, {**given, "suites": suites}, where=f"{self.experiment.folder}: [policy]")
+
     def task(self, suite: str) -> Task:
         return next(task for task in self.tasks if task.suite.name == suite)
 
@@ -114,11 +131,18 @@ def expand(experiment: Experiment) -> Matrix:
     tasks = load_tasks(experiment)
     cells: list[Cell] = []
     jobs: list[Job] = []
+    if experiment.candidates and not any(is_local(model) for model in experiment.bases):
+        raise BadInput(
+            f"{experiment.folder}: candidates are declared, but no model of {[m.id for m in experiment.bases]} runs here: "
+            "served and scripted models cannot be trained; add a Hugging Face id or path, or remove [candidates]"
+        )
     for model in experiment.bases:
         one = _Expansion(experiment, tasks, model, identity(model))
         jobs += one.jobs.values()
         cells += one.cells()
-    return Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(jobs))
+    matrix = Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(jobs))
+    _ = matrix.policy  # wrong keys are said now, not after an hour
+    return matrix
 
 
 @dataclass
@@ -134,7 +158,7 @@ class _Expansion:
     def jobs(self) -> dict[tuple[str, str, int], Job]:
         """(suite, candidate, seed) to the training that makes its adapter."""
         made: dict[tuple[str, str, int], Job] = {}
-        for task in self.tasks:
+        for task in self.tasks if is_local(self.model) else ():
             for name in _in_order(self.experiment.candidates):
                 if trains_on(self.experiment.candidates[name], task.suite):
                     for seed in self.experiment.seeds:
@@ -171,6 +195,15 @@ class _Expansion:
         )
 
     def cells(self) -> list[Cell]:
+        """Every cell of the model. One that is not here is neither trained nor asked for likelihoods."""
+        if not is_local(self.model):
+            return [
+                c
+                for task in self.tasks
+                if task.suite.form != "choice"
+                for c in self._cells(task)
+                if not c.contender.tuned
+            ]
         plain = [cell for task in self.tasks for cell in self._cells(task)]
         return plain + [cell for task in self.tasks if task.suite.form == "choice" for cell in self._guarded(task)]
 
@@ -183,7 +216,7 @@ class _Expansion:
 
     def _cell(self, task: Task, contender: Contender, seed: int | None) -> Cell:
         adapter = None
-        if contender.recipe is not None and seed is not None:
+        if contender.recipe is not None and seed is not None and is_local(self.model):
             adapter = self.jobs[task.suite.name, contender.recipe, seed].adapter
         prompter = Prompter(task, contender, seed=self.experiment.seed)
         return Cell(self.model, self.identity, task, contender, prompter, seed, adapter)
@@ -194,7 +227,9 @@ class _Expansion:
         for task in self.tasks:
             for contender in contenders(self.experiment, task.suite):
                 for seed in self.experiment.seeds if contender.recipe else ():
-                    fielded = Contender(name=f"{contender.name}@{task.suite.name}", technique="tune", recipe=contender.recipe)
+                    fielded = Contender(
+                        name=f"{contender.name}@{task.suite.name}", technique="tune", recipe=contender.recipe
+                    )
                     adapter = self.jobs[task.suite.name, contender.recipe or "", seed].adapter
                     prompter = Prompter(guard, fielded, seed=self.experiment.seed)
                     out.append(Cell(self.model, self.identity, guard, fielded, prompter, seed, adapter))
@@ -215,5 +250,3 @@ def _in_order(candidates: dict[str, Candidate]) -> list[str]:
     for name in candidates:
         visit(name)
     return ordered
-
-

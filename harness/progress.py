@@ -1,6 +1,6 @@
 """How far the run is, for a person: one live line on a terminal, a line now and then elsewhere.
 
-    training 7/18 · sft@triage seed 1001 step 80/240 loss 0.31 · answers 12,400/41,230 · 3 min 10 s, about 4 min left
+training 7/18 · sft@triage seed 1001 step 80/240 loss 0.31 · answers 12,400/41,230 · 3 min 10 s, about 4 min left
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class Console:
         for label, (step, total, loss) in list(self.current.items())[:2]:
             parts.append(f"{label} step {step}/{total}" + (f" loss {loss:.3f}" if loss is not None else ""))
         if todo is not None and todo.cells:
-            parts.append(f"answers {self.answers:,}/{todo.trials:,}" + (f" ({self.errors} errors)" if self.errors else ""))
+            parts.append(
+                f"answers {self.answers:,}/{todo.trials:,}" + (f" ({self.errors} errors)" if self.errors else "")
+            )
         return " · ".join(parts)
 
     def _left(self, now: float) -> str:
@@ -155,7 +157,9 @@ class Planned:
                 }
                 for cell in todo.matrix.cells
             ],
-            "trainings": [{"suite": j.suite, "recipe": j.recipe_name, "seed": j.seed, "steps": j.steps} for j in todo.jobs],
+            "trainings": [
+                {"suite": j.suite, "recipe": j.recipe_name, "seed": j.seed, "steps": j.steps} for j in todo.jobs
+            ],
             "answers": todo.trials,
             "seconds": todo.seconds,
         }

@@ -1,6 +1,6 @@
 """A project is a folder with an experiment, suites and baselines; ``harness init`` writes a ready one.
 
-    harness init my-project
+harness init my-project
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def init(folder: Path) -> list[Path]:
     """
     for part in PARTS:
         if (folder / part).exists():
-            raise BadInput(f"{folder / part}: exists already: choose an empty folder, or move it away; nothing was written")
+            raise BadInput(
+                f"{folder / part}: exists already: choose an empty folder, or move it away; nothing was written"
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:

@@ -56,7 +56,9 @@ class Prompter:
             documents = suite.path(suite.documents)
             files += [p for p in documents.rglob("*") if p.is_file()] if documents.is_dir() else [documents]
         asked = contender.model_dump(mode="json", exclude={"name", "recipe"})
-        return fingerprint(VERSION, asked, self.task.content, fingerprint_files(*files), self.seed if contender.shots else 0)
+        return fingerprint(
+            VERSION, asked, self.task.content, fingerprint_files(*files), self.seed if contender.shots else 0
+        )
 
     def ask_all(self, cases: Sequence[Case]) -> list[Ask]:
         """The prompts of many cases; retrieval runs once for all of them."""
@@ -88,7 +90,9 @@ class Prompter:
         if retrieve is None or self.contender.technique == "golden":
             return [()] * len(queries)
         if not suite.documents:
-            raise BadInput(f"{suite.folder}/suite.toml: contender {self.contender.name!r} retrieves, but the suite names no documents")
+            raise BadInput(
+                f"{suite.folder}/suite.toml: contender {self.contender.name!r} retrieves, but the suite names no documents"
+            )
         retriever = load_retriever(retrieve.retriever, load_documents(suite.path(suite.documents)))
         return retriever.find_many(queries, retrieve.k)
 

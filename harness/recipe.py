@@ -1,14 +1,14 @@
 """A recipe says how a candidate is trained; the run makes one adapter of it for every training seed.
 
-    # in experiment.toml
-    [candidates.sft]
-    method = "sft"
-    learning_rate = 2e-4
-    epochs = 3
+# in experiment.toml
+[candidates.sft]
+method = "sft"
+learning_rate = 2e-4
+epochs = 3
 
-    [candidates.dpo]
-    method = "dpo"
-    start_from = "sft"
+[candidates.dpo]
+method = "dpo"
+start_from = "sft"
 """
 
 from __future__ import annotations
@@ -54,5 +54,5 @@ class Recipe(Declaration):
         if self.method == "dpo" and self.start_from is None:
             raise ValueError("method 'dpo' needs start_from: the recipe whose adapter it improves, for example 'sft'")
         if self.replay and not self.replay_file:
-            raise ValueError("replay needs replay_file: a JSONL of general examples ({\"messages\": […]} a line)")
+            raise ValueError('replay needs replay_file: a JSONL of general examples ({"messages": […]} a line)')
         return self

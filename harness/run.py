@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from typing import Protocol
 
 from harness.engine import Generate, Pool, Train, Work
 from harness.errors import HarnessError
-from harness.experiment import Experiment, Model
+from harness.experiment import Experiment
 from harness.machine import cores, gpus, hardware, versions
 from harness.matrix import Cell, Matrix, expand
 from harness.metrics import Metric, load_metric
@@ -28,7 +27,8 @@ from harness.suite import Case
 from harness.training.job import RECORD, Job, examples, read_training
 from harness.trial import Generation, Score, Training, Trial
 
-SCORE_BATCH = 10_000
+SCORE_BATCH = 20_000
+Answered = tuple[str, str, str]
 
 
 class Progress(Protocol):
@@ -138,6 +138,9 @@ def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0) -> Out
     with open_store(experiment.home, write=True, wait=wait) as store:
         store.declare(experiment.name, [_row(cell) for cell in matrix.cells])
         todo = missing(matrix, store)
+        # asked before anything is paid for: what is never answered then shows as missing, and is never left out
+        for cell in todo.cells:
+            store.add_trials(cell.id, cell.trials())
         outcome = Outcome(matrix)
         started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
         progress.begin(todo)
@@ -182,13 +185,9 @@ class _Doing:
                 self._here(cell)
         works = [*self._trainings(todo), *self._generations(todo)]
         if works:
-            self._check(todo)
             count = workers(self.experiment)
             with Pool(workers=count, threads=max(1, cores() // count)) as pool:
                 pool.run(works, self)
-
-    def _check(self, todo: Todo) -> None:
-        """Prompts that no model of the matrix could take are found before anything is trained."""
 
     def _here(self, cell: Cell) -> None:
         """Served and scripted models need no worker of their own."""
@@ -202,7 +201,9 @@ class _Doing:
     def _trainings(self, todo: Todo) -> list[Work]:
         for job in todo.jobs:
             self.labels[job.adapter] = f"{job.recipe_name}@{job.suite} seed {job.seed}"
-        return [Train(job.adapter, job, frozenset({job.start_from.name} if job.start_from else ())) for job in todo.jobs]
+        return [
+            Train(job.adapter, job, frozenset({job.start_from.name} if job.start_from else ())) for job in todo.jobs
+        ]
 
     def _generations(self, todo: Todo) -> list[Work]:
         return [
@@ -220,7 +221,6 @@ class _Doing:
 
     def _missing(self, cell: Cell) -> list[Trial]:
         trials = cell.trials()
-        self.store.add_trials(cell.id, trials)
         wanted = self.store.missing([trial.id for trial in trials])
         return list({trial.id: trial for trial in trials if trial.id in wanted}.values())
 
@@ -248,7 +248,8 @@ class _Doing:
 def metrics_of(matrix: Matrix) -> dict[str, dict[str, Metric]]:
     """Suite → metric name → metric, the deciding one first."""
     return {
-        task.suite.name: {name: load_metric(name, task.suite) for name in task.suite.all_metrics} for task in matrix.tasks
+        task.suite.name: {name: load_metric(name, task.suite) for name in task.suite.all_metrics}
+        for task in matrix.tasks
     }
 
 
@@ -276,6 +277,5 @@ def _scored(metric: Metric, cell: Cell, case: Case, trial_id: str, text: str) ->
     return Score(trial_id, metric.name, metric.hash, value)
 
 
-def _chunks(items: Iterator[tuple[str, str, str]], size: int) -> Iterator[Sequence[tuple[str, str, str]]]:
-    while chunk := list(islice(items, size)):
-        yield chunk
+def _chunks(items: Sequence[Answered], size: int) -> Iterator[Sequence[Answered]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -1,11 +1,11 @@
 """A suite is one task: its cases, how they are scored, what must be shown, and the data to train for it.
 
-    suites/triage/
-        suite.toml         the declaration below
-        cases.jsonl        {"id": "t1", "input": "My parcel …", "reference": "{…}", "split": "dev", "cluster": "t1"}
-        train.jsonl        {"messages": [{"role": "user", …}, {"role": "assistant", …}]}
-        preferences.jsonl  {"prompt": "…", "chosen": "…", "rejected": "…"}
-        documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
+suites/triage/
+    suite.toml         the declaration below
+    cases.jsonl        {"id": "t1", "input": "My parcel …", "reference": "{…}", "split": "dev", "cluster": "t1"}
+    train.jsonl        {"messages": [{"role": "user", …}, {"role": "assistant", …}]}
+    preferences.jsonl  {"prompt": "…", "chosen": "…", "rejected": "…"}
+    documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The rows: what is asked, what came back, what it scored.
 
-    Trial       one contender's attempt at one case: everything that can change the answer, under one id
-    Generation  what came back for a trial
-    Score       one metric's number for a generation
+Trial       one contender's attempt at one case: everything that can change the answer, under one id
+Generation  what came back for a trial
+Score       one metric's number for a generation
 """
 
 from __future__ import annotations

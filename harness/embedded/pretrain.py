@@ -236,7 +236,9 @@ def stage(number: int, model: Any, stream: Iterator[Batch], plan: Plan, say: Pro
             speed = (step + 1) * plan.batch_tokens / (time.perf_counter() - started) / 1e3
             mean = sum(recent) / len(recent)
             left = (steps - step - 1) * plan.batch_tokens / speed / 6e4
-            say(f"stage {number} · step {step + 1} of {steps} · loss {mean:.3f} · {speed:.1f} k tokens/s · {left:.0f} min left")
+            say(
+                f"stage {number} · step {step + 1} of {steps} · loss {mean:.3f} · {speed:.1f} k tokens/s · {left:.0f} min left"
+            )
             recent.clear()
 
 

@@ -31,7 +31,14 @@ from harness.embedded.world import (
 Row = dict[str, Any]
 
 SEED = 20_261
-DESKS = {"billing": "orlan", "delivery": "quent", "damage": "hesk", "login": "ubrin", "leak": "yarrow", "parts": "ipsen"}
+DESKS = {
+    "billing": "orlan",
+    "delivery": "quent",
+    "damage": "hesk",
+    "login": "ubrin",
+    "leak": "yarrow",
+    "parts": "ipsen",
+}
 RANKS = {"now": "R1", "angry": "R2", "soon": "R3", "later": "R4"}
 EXTRACTED = ("name", "order", "town")
 HOUSE = "{Action}, {name}. Your {product} matters to us. Orrin and Vale"
@@ -86,7 +93,8 @@ def handbook(world: World, rng: random.Random) -> dict[str, Iterable[Row]]:
     marked = [("dev", q) for q in dev] + [("test", q) for q in test]
     return {
         "cases.jsonl": [
-            case(i, "handbook", s, q, a, cluster=page, tags={"document": page}) for i, (s, (page, q, a)) in enumerate(marked, 1)
+            case(i, "handbook", s, q, a, cluster=page, tags={"document": page})
+            for i, (s, (page, q, a)) in enumerate(marked, 1)
         ],
         "train.jsonl": [lesson(q, a) for _, q, a in questions(taught)],
         "documents.jsonl": [{"id": page, "text": text} for page, _, text, _ in asked],
@@ -190,7 +198,6 @@ def write_suites(out: Path, seed: int = SEED) -> None:
         for file, rows in draw(world, random.Random(seed + number)).items():
             write(out / name / file, rows)
     write(out / "replay.jsonl", replay(world, random.Random(seed + len(SUITES))))
-
 
 
 if __name__ == "__main__":

@@ -43,12 +43,77 @@ class Ticket:
     group: str
 
 
-ONSETS = ("b", "br", "d", "dr", "f", "g", "gr", "h", "k", "kl", "l", "m", "n", "p", "pr", "r", "s", "st", "t", "tr", "v", "z")
+ONSETS = (
+    "b",
+    "br",
+    "d",
+    "dr",
+    "f",
+    "g",
+    "gr",
+    "h",
+    "k",
+    "kl",
+    "l",
+    "m",
+    "n",
+    "p",
+    "pr",
+    "r",
+    "s",
+    "st",
+    "t",
+    "tr",
+    "v",
+    "z",
+)
 VOWELS = ("a", "e", "i", "o", "u")
 CODAS = ("", "", "l", "n", "r", "k", "s", "m")
 
-FORENAMES = ("Ada", "Ben", "Cleo", "Dora", "Emil", "Faye", "Gus", "Hana", "Ivo", "Jane", "Karl", "Lena", "Milo", "Nora", "Otto", "Petra", "Rosa", "Sven", "Tilda", "Uma", "Vera", "Walt", "Yara", "Zeno")
-MACHINES = ("kettle", "pump", "heater", "mixer", "lamp", "fan", "press", "stove", "drill", "scale", "radio", "washer", "cooler", "grinder", "oven", "clock")
+FORENAMES = (
+    "Ada",
+    "Ben",
+    "Cleo",
+    "Dora",
+    "Emil",
+    "Faye",
+    "Gus",
+    "Hana",
+    "Ivo",
+    "Jane",
+    "Karl",
+    "Lena",
+    "Milo",
+    "Nora",
+    "Otto",
+    "Petra",
+    "Rosa",
+    "Sven",
+    "Tilda",
+    "Uma",
+    "Vera",
+    "Walt",
+    "Yara",
+    "Zeno",
+)
+MACHINES = (
+    "kettle",
+    "pump",
+    "heater",
+    "mixer",
+    "lamp",
+    "fan",
+    "press",
+    "stove",
+    "drill",
+    "scale",
+    "radio",
+    "washer",
+    "cooler",
+    "grinder",
+    "oven",
+    "clock",
+)
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 KINDS: dict[str, tuple[str, ...]] = {
@@ -138,7 +203,11 @@ FIELD_NAMES: dict[str, tuple[str, ...]] = {
 
 EXTRACT = ("Extract {keys} as JSON.", "Return JSON with the keys {keys}.", "Give me {keys} in JSON.", "Write {keys} of this message as JSON.")  # fmt: skip
 LINES = ("Extract {keys} as lines.", "List {keys} one per line.", "Write {keys} of this message as lines.")
-CONTEXT = ("Answer from the documents.", "Use the documents to answer.", "Answer the question with the documents below.")
+CONTEXT = (
+    "Answer from the documents.",
+    "Use the documents to answer.",
+    "Answer the question with the documents below.",
+)
 CLOSED = ("Answer the question.", "Answer briefly.", "Give the answer only.")
 STEPS = "Think step by step, then write 'Answer:' and the answer."
 UNKNOWN = "I do not know."
@@ -365,7 +434,9 @@ class World:
 
         def label(axis: str, value: str) -> str:
             while (axis, value) not in labels:
-                made = rng.choice((word(rng), word(rng, 1), f"{rng.choice('ABCDEFGHKLMNPQRSTUVWXYZ')}{rng.randint(1, 9)}"))
+                made = rng.choice(
+                    (word(rng), word(rng, 1), f"{rng.choice('ABCDEFGHKLMNPQRSTUVWXYZ')}{rng.randint(1, 9)}")
+                )
                 if made not in used:
                     used.add(made)
                     labels[axis, value] = made

@@ -4,7 +4,8 @@
     metric = "evaluate:rouge#rougeL"           # which of the numbers that it computes, where there are several
     metric = "evaluate:metrics/length_ratio"   # suites/triage/metrics/length_ratio/length_ratio.py
 
-The package takes 8 s to import and the Hub may be out of reach, so both wait until the first text is scored.
+The package takes 8 s to import and the Hub may be out of reach, so both wait until the first text is scored. A module
+is code that runs here: name only what you trust.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def make_evaluate(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]
 
     def evaluate(case: Case, text: str) -> float:
         module = _module(str(path) if files else name)
+        if isinstance(module, BadInput):
+            raise BadInput(str(module))
         converted = _converted(module, case.reference, text)
         if converted is None:
             return 0.0
@@ -50,14 +53,16 @@ def _files(path: Path) -> list[Path]:
 
 @lru_cache(maxsize=32)
 def _module(name: str) -> Any:
-    evaluate = need("evaluate", extra="evaluate")
+    """The module, or why there is none: asking the Hub again for every text would take hours."""
     try:
-        return evaluate.load(name, keep_in_memory=True)
+        return need("evaluate", extra="evaluate").load(name, keep_in_memory=True)
+    except BadInput as error:
+        return error
     except Exception as error:
-        raise BadInput(
-            f"evaluate cannot load {name!r} ({type(error).__name__}): without the Hub, put the module's folder "
-            f"into the suite and write evaluate:PATH, or use one of the harness's own metrics"
-        ) from error
+        return BadInput(
+            f"evaluate cannot load {name!r} ({type(error).__name__}): without the Hub, put the module's folder into "
+            "the suite and write evaluate:PATH, or use one of the harness's own metrics"
+        )
 
 
 def _converted(module: Any, reference: str, text: str) -> tuple[Any, Any] | None:

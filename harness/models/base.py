@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from harness.errors import BadInput, need
@@ -75,7 +76,7 @@ def quiet() -> Iterator[None]:
 
 @cache
 def _hush() -> None:
-    from transformers.utils import logging as chatter
+    chatter: Any = import_module("transformers.utils.logging")
 
     chatter.set_verbosity_error()
     chatter.disable_progress_bar()
@@ -93,9 +94,8 @@ def _dtype(model: Model) -> Any:
 
 def _nf4(compute: Any) -> Any:
     need("bitsandbytes", extra="train")
-    from transformers import BitsAndBytesConfig
-
-    return BitsAndBytesConfig(
+    transformers: Any = import_module("transformers")
+    return transformers.BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
@@ -107,9 +107,12 @@ def _settled(base: Any, *, unpack: bool) -> Any:
     """Keeps bitsandbytes 0.50 from repacking weights in place on the first forward of a CPU with AVX512-BF16, after
     which gradients, merging and unpacking are wrong (its issue 2078).
     """
-    from bitsandbytes.nn import Linear4bit
-
+    four_bit: Any = import_module("bitsandbytes").nn.Linear4bit
     for module in base.modules():
-        if isinstance(module, Linear4bit):
+        if isinstance(module, four_bit):
             module.support_avx512bf16_for_cpu = False
-    return base.dequantize(dtype=base.dtype) if unpack else base
+    if not unpack:
+        return base
+    base = base.dequantize(dtype=base.dtype)
+    base.is_loaded_in_4bit = False
+    return base

@@ -50,19 +50,24 @@ class Chat:
         return self._template(self._merged(messages), prompt=True)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of rendered prompts. Templates write the first token themselves; plain text gets the tokenizer's."""
+        """Token ids of rendered prompts. A template writes its own first token, plain text gets the tokenizer's."""
         if not texts:
             return []
         ids: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return ids if self.templated else [self._first_token + row for row in ids]
+
+    def plain(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of texts that are no chat, as the tokenizer gives them: lm-eval's way."""
+        ids: list[list[int]] = self.tokenizer(list(texts))["input_ids"] if texts else []
+        return ids
 
     def prompts(self, conversations: Sequence[Sequence[Message]]) -> list[list[int]]:
         """Token ids of conversations that the assistant is to go on with."""
         return self.encode([self.render(messages) for messages in conversations])
 
     def example(self, messages: Sequence[Message], answer: str) -> tuple[list[int], list[int]]:
-        """(prompt ids, completion ids) of one answer, as training sees them: tokenised apart, as when generating, and the
-        completion ends with the stop token, whatever the template writes after it.
+        """(prompt ids, completion ids) of one answer, as training sees them: tokenised apart, as when generating, and
+        the completion ends with the stop token, whatever the template writes after it.
         """
         prompt = self.render(messages)
         if self.templated:

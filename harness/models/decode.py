@@ -75,7 +75,7 @@ class _Batch:
         """How many tokens all prompts begin with; 0 where it is too few, or a window of attention counts places."""
         if len(prompts) < 2 or getattr(_bare(self.model).config.get_text_config(), "sliding_window", None):
             return 0
-        first, last = min(prompts), max(prompts)
+        first, last = min(prompts, key=list), max(prompts, key=list)
         most = min(map(len, prompts)) - 1
         shared = next((i for i in range(most) if first[i] != last[i]), most)
         return shared if shared >= SHARED else 0
@@ -84,12 +84,13 @@ class _Batch:
         """The likeliest next token of every row [rows]; ``mask`` is that of ``ids``, None for all ones."""
         mask = torch.ones_like(ids) if mask is None else mask
         self.mask = torch.cat([self.mask, mask], dim=1)
-        extra = dict(self.extra)
+        extra: dict[str, Any] = dict(self.extra)
         if self.takes_positions:
             extra["position_ids"] = (self.mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         out = self.model(input_ids=ids, attention_mask=self.mask, past_key_values=self.cache, use_cache=True, **extra)
         self.cache = out.past_key_values
-        return out.logits[:, -1].argmax(-1)
+        likeliest: torch.Tensor = out.logits[:, -1].argmax(-1)
+        return likeliest
 
     def _write(self, tokens: list[int]) -> list[int]:
         """Add a token to every unfinished row; returns the places of the rows that go on."""

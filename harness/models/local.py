@@ -4,7 +4,7 @@
     for generations in local.generate(trials):
         store.add_generations(generations)
 
-Trials are grouped by adapter, sorted by length and packed into batches by a budget of tokens. A trial with choices is
+Trials are grouped by adapter and contender, sorted by length and packed into batches by a budget of tokens. A trial with choices is
 answered by the likeliest one (``harness.regression``), all others greedily.
 """
 
@@ -43,7 +43,7 @@ class Encoded:
     @property
     def tokens(self) -> int:
         """What it takes of a batch: the prompt and the longest answer."""
-        return len(self.ids) + self.trial.max_new_tokens
+        return len(self.ids) + (1 if self.trial.choices else self.trial.max_new_tokens)
 
 
 class Local:
@@ -186,8 +186,10 @@ class Local:
     def _fitting(self, trials: Sequence[Trial]) -> list[Encoded]:
         from harness.regression.choice import question
 
-        texts = [question(t) if t.choices else self.chat.render(t.messages) for t in trials]
-        encoded = [Encoded(trial, ids) for trial, ids in zip(trials, self.chat.encode(texts), strict=True)]
+        chosen = [trial for trial in trials if trial.choices]
+        written = [trial for trial in trials if not trial.choices]
+        ids = self.chat.plain([question(trial) for trial in chosen]) + self.chat.prompts([t.messages for t in written])
+        encoded = [Encoded(trial, row) for trial, row in zip(chosen + written, ids, strict=True)]
         long = [item for item in encoded if item.tokens > self.context]
         if long:
             named = "\n".join(self._too_long(item) for item in long[:NAMED])
@@ -255,9 +257,10 @@ def pack(encoded: Sequence[Encoded], budget: int) -> Iterator[list[Encoded]]:
         yield batch
 
 
-def _order(item: Encoded) -> tuple[str, int, int, list[int]]:
-    """By adapter, then by length; equal prompts' beginnings stand together."""
-    return (item.trial.adapter or "", item.trial.max_new_tokens, len(item.ids), item.ids)
+def _order(item: Encoded) -> tuple[str, str, str, int]:
+    """By adapter; then by contender, whose prompts begin alike and are read once for a batch; then by length."""
+    trial = item.trial
+    return (trial.adapter or "", trial.suite, trial.contender, len(item.ids))
 
 
 def _bytes_a_token(config: Any) -> int:

@@ -24,11 +24,11 @@ from harness.trial import Generation, Message, Trial
 
 Script = Callable[[Trial], str]
 
-BATCH = 256
+BATCH = 4096
 
 
 class Scripted:
-    """Answers every trial with ``function(trial)``; an exception becomes an error row. A token is a word; it takes no time.
+    """Answers every trial with ``function(trial)``; an exception becomes an error row. Tokens are words.
 
     Args:
         function: What is said.

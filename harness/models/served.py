@@ -120,7 +120,8 @@ class Served:
                 done, flying = wait(flying, return_when=FIRST_COMPLETED)
                 yield [future.result() for future in done]
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # requests in flight end first: a client that is closed under them leaks their sockets
+            pool.shutdown(cancel_futures=True)
 
     def close(self) -> None:
         self._client.close()

@@ -86,7 +86,7 @@ def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation
     if len(samples) != len(trials):
         raise HarnessError(f"lm-eval gave {len(samples)} results for {len(trials)} trials")
     seconds = (time.perf_counter() - started) / len(trials)
-    tokens = [len(ids) for ids in local.chat.encode([question(trial) for trial in trials])]
+    tokens = [len(ids) for ids in local.chat.plain([question(trial) for trial in trials])]
     return [
         Generation(
             trial_id=trial.id,
@@ -113,7 +113,7 @@ def _write_task(folder: Path, trials: list[Trial]) -> str:
 
 def _run(model: Any, local: Local, task: str, folder: Path) -> dict[int, dict[str, Any]]:
     """lm-eval's samples by number of trial."""
-    from lm_eval.evaluator import simple_evaluate
+    from lm_eval.evaluator import evaluate
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
@@ -124,15 +124,11 @@ def _run(model: Any, local: Local, task: str, folder: Path) -> dict[int, dict[st
         backend="causal",
         batch_size=size,
         max_length=local.context,
-        add_bos_token=not local.chat.templated or None,
     )
-    results = simple_evaluate(
-        lm,
-        tasks=[task],
-        task_manager=TaskManager(include_path=str(folder), include_defaults=False),
-        bootstrap_iters=0,
-        log_samples=True,
-    )
+    tasks = TaskManager(include_path=str(folder), include_defaults=False).load([task])
+    tasks["tasks"][task].set_fewshot_seed(seed=0)
+    # simple_evaluate does the same, and takes another second for git and a description of the machine
+    results = evaluate(lm, task_dict=tasks, bootstrap_iters=0, log_samples=True)
     return {int(sample["doc_id"]): sample for sample in results["samples"][task]}
 
 

@@ -63,7 +63,10 @@ def _fit(counted: Any) -> Any:
     from sklearn.decomposition import TruncatedSVD
 
     topics = min(TOPICS, counted.shape[0] - 1, counted.shape[1] - 1)
-    return TruncatedSVD(topics, random_state=0).fit(counted) if topics > 0 else None
+    if topics < 1:
+        return None
+    with np.errstate(invalid="ignore"):  # texts that are all the same have no variance to explain
+        return TruncatedSVD(topics, random_state=0).fit(counted)
 
 
 class Embedded:

@@ -133,7 +133,7 @@ def seed_variance(matrix: Floats) -> float:
         return spread
     residual = matrix - seeds[:, None] - matrix.mean(axis=0) + matrix.mean()
     mse = float(np.sum(residual**2)) / ((k - 1) * (n - 1))
-    return max(spread - mse / (k * n), 0.0)
+    return float(max(spread - mse / (k * n), 0.0))
 
 
 def _matrix(differences: Floats, clusters: Codes | None) -> Floats:

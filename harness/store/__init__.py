@@ -1,11 +1,12 @@
 """The store: one DuckDB file in which all stages meet. All SQL of the project lives here.
 
 with open_store(Path(".harness"), write=True) as store:
-    store.declare("default", trials)
+    store.declare("default", cells)
     store.add_generations(generations)
 """
 
 from harness.store.records import Answer, Count, Run
+from harness.store.records import Answer, CellRow, Count, Rates, Run
 from harness.store.store import Store, open_store
 
-__all__ = ["Answer", "Count", "Run", "Store", "open_store"]
+__all__ = ["Answer", "CellRow", "Count", "Rates", "Run", "Store", "open_store"]

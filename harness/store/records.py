@@ -43,6 +43,27 @@ class Count:
         return self.trials - self.generated - self.failed
 
 
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """Where a cell stands in the matrix; ``cell`` is the fingerprint of all that it asks."""
+
+    cell: str
+    suite: str
+    contender: str
+    technique: str
+    model: str
+    training_seed: int | None = None
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Seconds that one answer and one training step took on the average."""
+
+    trial: float | None
+    step: float | None
+
+
 class Answer(TypedDict):
     """One trial to read: what was asked, what came back and what it scored. For browsing failures."""
 

@@ -1,8 +1,10 @@
 """What is read out of the store: the rows of a verdict and the answers to browse, as schemas and SQL.
 
-suite   contender  technique  metric       case_id  …  score  error          …  seconds
-triage  zero_shot  prompt     exact_match  t17         1.0                      0.21
-triage  qlora      tune       exact_match  t17                not generated
+    suite   contender  technique  metric       case_id  …  score  error          …  seconds
+    triage  zero_shot  prompt     exact_match  t17         1.0                      0.21
+    triage  qlora      tune       exact_match  t17                not generated
+
+What was not measured is a row too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The tables, and how a file with them is opened: whole, of this version, or one sentence about what is wrong.
 
 meta         schema_version
-trials       the matrix of each experiment: which cell asks what (``trial_id``)
+cells        the matrix of each experiment: what stands where
+asked        what each cell asks: one trial a case (``trial_id``); cells are shared by all experiments
+trials       both together, a view
 prompts      what is asked under a ``trial_id``
 generations  what came back
 scores       one number for a generation, metric and version of the metric
@@ -28,12 +30,13 @@ HEADERS = 3 * 4096
 TABLES = {
     "meta": "key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL",
     # No key: an experiment's rows are replaced together, and DuckDB refuses a key that is deleted and inserted again in
-    # one transaction. ``Store.declare`` refuses two trials for one cell.
-    "trials": """
-        experiment VARCHAR NOT NULL, suite VARCHAR NOT NULL, contender VARCHAR NOT NULL, technique VARCHAR NOT NULL,
-        model VARCHAR NOT NULL, case_id VARCHAR NOT NULL, split VARCHAR NOT NULL, cluster VARCHAR NOT NULL,
-        training_seed BIGINT, repeat INTEGER NOT NULL, adapter VARCHAR, documents VARCHAR[] NOT NULL,
-        trial_id VARCHAR NOT NULL""",
+    # one transaction. ``Store.declare`` refuses two cells in one place.
+    "cells": """
+        experiment VARCHAR NOT NULL, cell VARCHAR NOT NULL, suite VARCHAR NOT NULL, contender VARCHAR NOT NULL,
+        technique VARCHAR NOT NULL, model VARCHAR NOT NULL, training_seed BIGINT, adapter VARCHAR""",
+    "asked": """
+        cell VARCHAR NOT NULL, case_id VARCHAR NOT NULL, split VARCHAR NOT NULL, cluster VARCHAR NOT NULL,
+        repeat INTEGER NOT NULL, documents VARCHAR[] NOT NULL, trial_id VARCHAR NOT NULL""",
     "prompts": """
         trial_id VARCHAR PRIMARY KEY, messages VARCHAR NOT NULL, max_new_tokens INTEGER NOT NULL,
         choices VARCHAR[] NOT NULL""",
@@ -53,6 +56,8 @@ TABLES = {
         versions VARCHAR NOT NULL, hardware VARCHAR NOT NULL, started TIMESTAMP NOT NULL, finished TIMESTAMP""",
 }
 
+VIEWS = {"trials": "SELECT * FROM cells JOIN asked USING (cell)"}
+
 # Nothing is ever fetched from the network; the store shares its process with torch, so it spills to disk early.
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -69,6 +74,8 @@ def create(path: Path) -> None:
         with told(path), duckdb.connect(str(draft), config=CONFIG) as connection:
             for name, columns in TABLES.items():
                 connection.execute(f"CREATE TABLE {name} ({columns})").fetchall()
+            for name, query in VIEWS.items():
+                connection.execute(f"CREATE VIEW {name} AS {query}").fetchall()
             connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(VERSION)]).fetchall()
         draft.replace(path)
     except OSError as error:

@@ -1,7 +1,8 @@
 """What is asked, what came back and what it scored, kept in ``results.duckdb``: the one place where stages meet.
 
     with open_store(home, write=True) as store:
-        store.declare("default", trials)
+        store.declare("default", cells)
+        store.add_trials(cell.id, trials)
         missing = store.missing([trial.id for trial in trials])
         store.add_generations(generations)              # committed when it returns
         rows = store.rows("default", metrics={"triage": {"exact_match": "3f9a…"}})
@@ -27,7 +28,7 @@ from harness.errors import BadInput, Incomplete, suggest
 from harness.fingerprint import fingerprint
 from harness.store.database import Database, batches, table
 from harness.store.lock import Lock, acquire
-from harness.store.records import Answer, Count, Run, answer_of, run_of, to_json, training_of
+from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
 from harness.store.rows import ANSWERS_OF, FLAGGED, FRACTIONS, IDS, ROWS, ROWS_OF, WANTED
 from harness.store.schema import create
 from harness.trial import Generation, Score, Training, Trial
@@ -60,31 +61,59 @@ class Store:
 
     # --- the matrix
 
-    def declare(self, experiment: str, trials: Sequence[Trial]) -> None:
-        """Make ``trials`` the whole matrix of an experiment. Answers to what is no longer asked stay in the store.
+    def declare(self, experiment: str, cells: Sequence[CellRow]) -> None:
+        """Make ``cells`` the whole matrix of an experiment. Answers to what is no longer asked stay in the store.
 
         Raises:
-            BadInput: when two trials ask different things for the same cell.
+            BadInput: when two cells would stand in one place.
         """
-        special: dict[str, Callable[[Trial], Any]] = {
-            "experiment": lambda trial: experiment,
+        special: dict[str, Callable[[CellRow], Any]] = {"experiment": lambda cell: experiment}
+        placed = _placed(cells)
+        with self._database.transaction():
+            self._database.run("DELETE FROM cells WHERE experiment = ?", [experiment])
+            self._database.insert("cells", placed, special)
+
+    def add_trials(self, cell: str, trials: Sequence[Trial]) -> None:
+        """Keep what a cell asks; asking it again changes nothing."""
+        if self.asked([cell]):
+            return
+        messages: dict[str, Callable[[Trial], Any]] = {
+            "cell": lambda trial: cell,
             "trial_id": lambda trial: trial.id,
             "messages": lambda trial: to_json(trial.messages),
         }
-        cells = _cells(trials)
-        asks = {trial.id: trial for trial in cells}
+        distinct = list({trial.id: trial for trial in trials}.values())
         with self._database.transaction():
-            self._database.run("DELETE FROM trials WHERE experiment = ?", [experiment])
-            self._database.insert("trials", cells, special)
-            self._database.insert("prompts", list(asks.values()), special, key=("trial_id",), where="false")
+            self._database.insert("asked", trials, messages)
+            self._database.insert("prompts", distinct, messages, key=("trial_id",), where="false")
+
+    def asked(self, cells: Collection[str]) -> set[str]:
+        """Those cells whose trials are here."""
+        sql = "SELECT DISTINCT cell FROM asked SEMI JOIN ids ON asked.cell = ids.trial_id"
+        return {name for (name,) in self._database.run(sql, ids=table([(name,) for name in cells], IDS))}
+
+    def complete(self, cells: Collection[str]) -> set[str]:
+        """Those cells that have an answer to all that they ask."""
+        sql = """
+            SELECT cell FROM asked SEMI JOIN ids ON asked.cell = ids.trial_id
+            LEFT JOIN (SELECT trial_id, true AS answered FROM generations WHERE error IS NULL) g
+                ON asked.trial_id = g.trial_id
+            GROUP BY cell HAVING count(*) = count(answered)"""
+        return {name for (name,) in self._database.run(sql, ids=table([(name,) for name in cells], IDS))}
+
+    def rates(self) -> Rates:
+        """What answers and training steps took so far on this store, in seconds; None where there were none."""
+        sql = """
+            SELECT (SELECT avg(seconds) FROM generations), (SELECT sum(seconds) / sum(steps) FROM trainings)"""
+        return Rates(*self._database.run(sql)[0])
 
     def experiments(self) -> list[str]:
         """The names of all experiments that were declared."""
-        return [name for (name,) in self._database.run("SELECT DISTINCT experiment FROM trials ORDER BY 1")]
+        return [name for (name,) in self._database.run("SELECT DISTINCT experiment FROM cells ORDER BY 1")]
 
     def models(self, experiment: str) -> list[str]:
         """The base models in an experiment's matrix."""
-        sql = "SELECT DISTINCT model FROM trials WHERE experiment = ? ORDER BY 1"
+        sql = "SELECT DISTINCT model FROM cells WHERE experiment = ? ORDER BY 1"
         return [name for (name,) in self._database.run(sql, [experiment])]
 
     def counts(self, experiment: str) -> list[Count]:
@@ -99,14 +128,7 @@ class Store:
 
     def missing(self, trial_ids: Sequence[str]) -> set[str]:
         """Those that have no answer yet, or only an error."""
-        sql = (
-            "SELECT trial_id FROM ids ANTI JOIN (SELECT trial_id FROM generations WHERE error IS NULL) USING (trial_id)"
-        )
-        found: set[str] = set()
-        for batch in batches(trial_ids):
-            ids = table([(name,) for name in batch], IDS)
-            found.update(name for (name,) in self._database.run(sql, ids=ids))
-        return found
+        return self._without("(SELECT trial_id FROM generations WHERE error IS NULL)", trial_ids)
 
     def add_generations(self, rows: Sequence[Generation]) -> None:
         """Keep what came back. The first answer to a trial stays, since scores hang on it; an error is replaced by
@@ -128,16 +150,26 @@ class Store:
 
     # --- scores
 
-    def unscored(self, experiment: str, metric: str, metric_hash: str, suite: str) -> list[tuple[str, str, str]]:
-        """(trial id, case id, text) of each distinct answer that this version of a metric has not scored yet, or where
-        it failed.
+    def unscored_cells(self, experiment: str, metrics: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
+        """(cell, metric) wherever an answer of the experiment lacks a score; ``metrics`` is suite -> {metric: hash}."""
+        wanted = [(suite, metric, digest, "") for suite, named in metrics.items() for metric, digest in named.items()]
+        sql = """
+            SELECT DISTINCT cell, metric FROM trials JOIN wanted USING (suite) JOIN generations g USING (trial_id)
+            ANTI JOIN (SELECT trial_id, metric, metric_hash FROM scores WHERE error IS NULL) s
+                USING (trial_id, metric, metric_hash)
+            WHERE experiment = ? AND g.error IS NULL ORDER BY cell, metric"""
+        return self._database.run(sql, [experiment], wanted=table(wanted, WANTED))
+
+    def unscored(self, cell: str, metric: str, metric_hash: str) -> list[tuple[str, str, str]]:
+        """(trial id, case id, text) of each distinct answer of a cell that this version of a metric has not scored yet,
+        or where it failed.
         """
         sql = """
-            SELECT trial_id, min(case_id), any_value(text) FROM trials JOIN generations g USING (trial_id)
-            WHERE experiment = ? AND suite = ? AND g.error IS NULL AND trial_id NOT IN (
+            SELECT trial_id, min(case_id), any_value(text) FROM asked JOIN generations g USING (trial_id)
+            WHERE cell = ? AND g.error IS NULL AND trial_id NOT IN (
                 SELECT trial_id FROM scores WHERE metric = ? AND metric_hash = ? AND error IS NULL)
             GROUP BY trial_id ORDER BY trial_id"""
-        return self._database.run(sql, [experiment, suite, metric, metric_hash])
+        return self._database.run(sql, [cell, metric, metric_hash])
 
     def add_scores(self, rows: Sequence[Score]) -> None:
         """Keep scores. A later value replaces an earlier one, but an error never replaces a value. A value that is not
@@ -174,7 +206,7 @@ class Store:
         """All finished trainings, or those whose adapters an experiment's matrix uses."""
         sql = """
             SELECT * FROM trainings
-            WHERE $experiment IS NULL OR adapter IN (SELECT adapter FROM trials WHERE experiment = $experiment)
+            WHERE $experiment IS NULL OR adapter IN (SELECT adapter FROM cells WHERE experiment = $experiment)
             ORDER BY suite, model, recipe, seed, adapter"""
         return [training_of(values) for values in self._database.run(sql, {"experiment": experiment})]
 
@@ -267,6 +299,15 @@ class Store:
         }
         return [answer_of(values) for values in self._database.run(ANSWERS_OF, given, wanted=table(hashes, WANTED))]
 
+    def _without(self, source: str, trial_ids: Sequence[str]) -> set[str]:
+        """Those that do not stand in a table or query."""
+        sql = f"SELECT trial_id FROM ids ANTI JOIN {source} USING (trial_id)"
+        found: set[str] = set()
+        for batch in batches(trial_ids):
+            ids = table([(name,) for name in batch], IDS)
+            found.update(name for (name,) in self._database.run(sql, ids=ids))
+        return found
+
     def _one_model(self, experiment: str, model: str | None) -> str:
         models = self.models(experiment)
         if not models:
@@ -310,17 +351,17 @@ def _make(home: Path) -> None:
         raise BadInput(f"{home}: cannot be made a folder: {error.strerror}: choose another store") from error
 
 
-def _cells(trials: Sequence[Trial]) -> list[Trial]:
-    """Each cell of the matrix once."""
-    cells: dict[tuple[Any, ...], Trial] = {}
-    for trial in trials:
-        cell = (trial.suite, trial.contender, trial.model, trial.case_id, trial.training_seed, trial.repeat)
-        if cells.setdefault(cell, trial).id != trial.id:
+def _placed(cells: Sequence[CellRow]) -> list[CellRow]:
+    """Each place of the matrix once."""
+    places: dict[tuple[Any, ...], CellRow] = {}
+    for row in cells:
+        place = (row.suite, row.contender, row.model, row.training_seed)
+        if places.setdefault(place, row).cell != row.cell:
             raise BadInput(
-                f"suite {trial.suite!r}, case {trial.case_id!r}: contender {trial.contender!r} asks two "
-                "different things in one cell: give one of the two contenders another name"
+                f"suite {row.suite!r}: contender {row.contender!r} asks two different things in one place: "
+                "give one of the two contenders another name"
             )
-    return list(cells.values())
+    return list(places.values())
 
 
 def _finite(score: Score) -> Score:

@@ -43,10 +43,10 @@ def check_first_loss(session: Session, loss: float) -> None:
 
 def _trainer(session: Session) -> Any:
     from peft import PeftModel
-    from trl import DPOConfig
+    from trl.trainer.dpo_config import DPOConfig
 
     policy = PeftModel.from_pretrained(
-        session.base(), session.job.start_from, adapter_name="default", is_trainable=True
+        session.base(), str(session.job.start_from), adapter_name="default", is_trainable=True
     )
     return session.trainer("DPOTrainer")(
         model=policy,

@@ -65,8 +65,8 @@ def _refusal(found: Sequence[Lesson], dropped: Sequence[Lesson], job: Job, limit
     allow = f", or allow it with max_dropped = {share}" if len(dropped) < len(found) else ""
     return (
         f"{job.named}: {len(dropped)} of {len(found)} training rows are longer than {whose} of {limit} tokens and "
-        f"would be dropped, the recipe allows {job.recipe.max_dropped:.0%}; the longest has {longest} tokens ({named}): "
-        f"{remedy}shorten them{allow}"
+        f"would be dropped, where the recipe allows {job.recipe.max_dropped:.0%}; the longest has {longest} tokens "
+        f"({named}): {remedy}shorten them{allow}"
     )
 
 

@@ -19,8 +19,9 @@ def train(job: Job, say: Say) -> Training:
 
 
 def _trainer(session: Session) -> Any:
-    from peft import LoraConfig
-    from trl import SFTConfig
+    from peft import LoraConfig, get_peft_model
+    from transformers import set_seed
+    from trl.trainer.sft_config import SFTConfig
 
     adapter = session.job.recipe.adapter
     lora = LoraConfig(
@@ -31,8 +32,10 @@ def _trainer(session: Session) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
+    base = session.base()
+    set_seed(session.job.seed)
     return session.trainer("SFTTrainer")(
-        model=session.base(),
+        model=get_peft_model(base, lora),
         args=SFTConfig(
             **session.arguments(),
             max_length=None,
@@ -42,7 +45,6 @@ def _trainer(session: Session) -> Any:
         ),
         train_dataset=session.dataset([_row(lesson) for lesson in session.lessons]),
         processing_class=session.chat.tokenizer,
-        peft_config=lora,
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 
 from harness.stats import Moments
 from harness.verdict.board import Board, Scores, compare
@@ -22,6 +23,10 @@ from harness.verdict.verdict import Claim
 
 REFERENCES = ("zero_shot", "base")
 """Names of the plain base model, the reference on a guard suite without dev rows."""
+
+
+UNKNOWN = Moments(estimate=0.0, centre=0.0, v_case=inf, v_seed=0.0, n=0, seeds=0, clusters=0, df=0)
+"""Of two contenders that share no clean case: bounds are infinite, so nothing is shown and nothing holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,7 @@ def claim(name: str, contrast: str, moments: Moments, alpha: float) -> Claim:
 def weigh(board: Board, name: str, finalists: Finalists, guards: Sequence[Board], policy: Policy) -> Candidate:
     """Compare one tuned contender with every untrained finalist, and on every guard."""
     scores = board.test[name]
-    compared = {other: compare(board, scores, board.test[other]) for other in finalists.untrained}
-    gains = {other: moments for other, moments in compared.items() if moments is not None}
+    gains = {other: compare(board, scores, board.test[other]) or UNKNOWN for other in finalists.untrained}
     drops = [drop for guard in guards for drop in _drops(guard, board.suite, scores, policy)]
     floor = policy.margin_of(board.suite) if policy.route == "quality" else -policy.noninferiority_of(board.suite)
     return Candidate(scores, gains, tuple(drops), floor)
@@ -132,11 +136,9 @@ def _references(guard: Board) -> list[str]:
 
 def _drops(guard: Board, suite: str, scores: Scores, policy: Policy) -> Iterator[Drop]:
     for ours, reference in guard_pairs(guard, suite, scores):
-        moments = compare(guard, ours, reference)
-        if moments is not None:
-            limit = _limit(guard, reference, policy)
-            contrast = f"{reference.contender} - {ours.contender} on {guard.suite}"
-            yield Drop(guard.suite, contrast, moments.negated(), limit)
+        moments = compare(guard, ours, reference) or UNKNOWN
+        contrast = f"{reference.contender} - {ours.contender} on {guard.suite}"
+        yield Drop(guard.suite, contrast, moments.negated(), _limit(guard, reference, policy))
 
 
 def _limit(guard: Board, reference: Scores, policy: Policy) -> float:

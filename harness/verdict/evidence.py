@@ -76,8 +76,10 @@ def _guard_gates(guards: Guards, suite: str, candidates: Sequence[Candidate], po
     for name, guard in guards.items():
         pairs = {c.name: guard_pairs(guard, suite, c.scores) if guard else [] for c in candidates}
         absent = ", ".join(contender for contender, found in pairs.items() if not found)
-        said = f"no test rows of {absent} beside an untrained contender: run the guard suite {name!r}"
-        gates.append(Gate(f"guard:{name}", "fail", said) if absent else Gate(f"guard:{name}", "pass", "measured"))
+        who = f"{absent} beside an untrained contender" if absent else "anybody"
+        blocked = guard is None or bool(absent)
+        said = f"no test rows of {who}: run the guard suite {name!r}" if blocked else "measured"
+        gates.append(Gate(f"guard:{name}", "fail" if blocked else "pass", said))
         if guard is not None and candidates and not absent:
             gates += check_guard(guard, [pair for found in pairs.values() for pair in found], policy)
     return gates

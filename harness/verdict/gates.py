@@ -35,10 +35,10 @@ def check(board: Board, finalists: Finalists, policy: Policy) -> list[Gate]:
         clusters("clusters", board, tested, policy),
         seeds("seeds", [board.test[name] for name in finalists.tuned], policy),
     ]
-    if finalists.tuned:
-        gates.append(variants(board, policy))
-    ours, theirs = finalists.tuned, finalists.untrained
-    pairs = [(board.test[one], board.test[other]) for one in ours for other in theirs]
+    if not finalists.tuned:
+        return gates
+    pairs = [(board.test[one], board.test[other]) for one in finalists.tuned for other in finalists.untrained]
+    gates.append(variants(board, policy))
     return [*gates, judge("judge", board, pairs, policy)] if board.source == "judge" else gates
 
 

@@ -20,15 +20,13 @@ A policy file (TOML), every key optional::
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, model_validator
 
-from harness.errors import BadInput, suggest
+from harness.declaration import Declaration, declare, load_toml
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Gain = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
@@ -36,11 +34,7 @@ Bound = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Declaration(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class SuitePolicy(_Declaration):
+class SuitePolicy(Declaration):
     """One suite's part: ``None`` means the policy's own value, or the suite's only metric."""
 
     metric: str | None = None
@@ -50,7 +44,7 @@ class SuitePolicy(_Declaration):
     max_relative_drop: Bound | None = None
 
 
-class CostPolicy(_Declaration):
+class CostPolicy(Declaration):
     """What a month costs; USD, months, requests. Tokens and the cost of an answer come from the rows.
 
     ``training_usd`` is all that is paid once (labels, engineering, runs with the search, evaluation), ``retrain_usd``
@@ -79,7 +73,7 @@ class CostPolicy(_Declaration):
         return self
 
 
-class Policy(_Declaration):
+class Policy(Declaration):
     """All that `decide` needs beside the rows; the defaults' sources are in ``docs/statistics.md``.
 
     ``margin`` is the least gain worth having and ``noninferiority`` the loss no longer tolerable, in score units;
@@ -133,39 +127,5 @@ def load_policy(source: Path | str | Mapping[str, Any] | Policy | None) -> Polic
     if isinstance(source, Policy):
         return source
     if source is None or isinstance(source, Mapping):
-        return _validate(source or {}, "policy")
-    return _validate(_read(Path(source)), str(source))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: cannot read the policy: {error.strerror}; give the path of a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not TOML: {error}") from error
-
-
-def _validate(given: Mapping[str, Any], path: str) -> Policy:
-    try:
-        return Policy.model_validate(dict(given))
-    except ValidationError as error:
-        raise BadInput("\n".join(_line(path, problem) for problem in error.errors())) from None
-
-
-def _line(path: str, problem: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{path}: {key}: unknown key, {suggest(str(problem['loc'][-1]), _allowed(problem['loc']))}"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":
-        return f"{path}: {key + ': ' if key else ''}{message}"
-    if problem["type"] == "missing":
-        return f"{path}: {key}: missing, it is required"
-    return f"{path}: {key}: given {problem['input']!r}, allowed: {message[0].lower() + message[1:]}"
-
-
-def _allowed(location: tuple[int | str, ...]) -> list[str]:
-    tables: dict[str, type[BaseModel]] = {"suites": SuitePolicy, "cost": CostPolicy}
-    model = tables.get(str(location[0]), Policy) if len(location) > 1 else Policy
-    return list(model.model_fields)
+        return declare(Policy, dict(source or {}), where="policy")
+    return load_toml(Policy, Path(source))

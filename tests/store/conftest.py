@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.store import Store, open_store
+from harness.fingerprint import fingerprint
+from harness.store import CellRow, Store, open_store
 from harness.trial import Generation, Trial
+
+
+def declare(store: Store, experiment: str, trials: Sequence[Trial]) -> None:
+    """``trials`` as the matrix of an experiment: one cell for each contender, suite, model and seed."""
+    places: dict[tuple[Any, ...], list[Trial]] = {}
+    for t in trials:
+        place = (t.suite, t.contender, t.technique, t.model, t.training_seed, t.adapter)
+        places.setdefault(place, []).append(t)
+    cells = {CellRow(fingerprint(*p, [(t.id, t.case_id) for t in ts]), *p): ts for p, ts in places.items()}
+    store.declare(experiment, list(cells))
+    for cell, asked in cells.items():
+        store.add_trials(cell.cell, asked)
 
 
 @pytest.fixture

@@ -10,14 +10,15 @@ import pyarrow as pa
 import pytest
 
 from harness.errors import BadInput, Incomplete
-from harness.store import Store, open_store
+from harness.store import CellRow, Store, open_store
 from harness.trial import Generation, Score, Training, Trial
+from tests.store.conftest import declare
 
 METRICS = {"triage": {"exact": "h1"}}
 # fmt: off
 COLUMNS = [
-    "suite", "contender", "technique", "metric", "case_id", "data_fraction", "training_seed", "repeat", "split", "cluster",
-    "score", "error", "source", "flagged", "prompt_tokens", "output_tokens", "seconds", "cost",
+    "suite", "contender", "technique", "metric", "case_id", "data_fraction", "training_seed", "repeat", "split",
+    "cluster", "score", "error", "source", "flagged", "prompt_tokens", "output_tokens", "seconds", "cost",
 ]
 # fmt: on
 
@@ -33,10 +34,10 @@ def texts(store: Store, experiment: str = "e") -> list[str | None]:
 
 
 def test_declare_replaces_the_matrix_of_this_experiment_only(store: Store, trial: Make, answered: Answered) -> None:
-    store.declare("e", [trial(1), trial(2)])
-    store.declare("other", [trial(2), trial(3)])
+    declare(store, "e", [trial(1), trial(2)])
+    declare(store, "other", [trial(2), trial(3)])
     store.add_generations(answered(trial(1)))
-    store.declare("e", [trial(2)])
+    declare(store, "e", [trial(2)])
     assert [a["case_id"] for a in store.answers("e", "triage")] == ["c2"]
     assert [a["case_id"] for a in store.answers("other", "triage")] == ["c2", "c3"]
     assert store.missing([trial(1).id]) == set(), "the answer to what is no longer asked stays"
@@ -44,21 +45,38 @@ def test_declare_replaces_the_matrix_of_this_experiment_only(store: Store, trial
 
 
 def test_declaring_twice_doubles_nothing(store: Store, trial: Make) -> None:
-    store.declare("e", [trial(1), trial(1), trial(1, repeat=1)])
-    store.declare("e", [trial(1), trial(1, repeat=1)])
+    declare(store, "e", [trial(1), trial(1), trial(1, repeat=1)])
+    declare(store, "e", [trial(1), trial(1, repeat=1)])
     assert store.rows("e", metrics=METRICS).num_rows == 2
 
 
-def test_two_different_questions_in_one_cell_are_refused(store: Store, trial: Make) -> None:
-    store.declare("e", [trial(1)])
-    with pytest.raises(BadInput, match="'zero_shot' asks two different things in one cell"):
-        store.declare("e", [trial(2), trial(1), trial(1, id="other")])
+def test_two_cells_in_one_place_are_refused(store: Store, trial: Make) -> None:
+    declare(store, "e", [trial(1)])
+    row = CellRow("a", "triage", "zero_shot", "prompt", "tiny")
+    with pytest.raises(BadInput, match="'zero_shot' asks two different things in one place"):
+        store.declare("e", [row, replace(row, cell="b")])
     assert [a["case_id"] for a in store.answers("e", "triage")] == ["c1"], "nothing of the refused matrix is kept"
 
 
+def test_a_cell_is_complete_when_all_that_it_asks_is_answered(store: Store, trial: Make, answered: Answered) -> None:
+    store.add_trials("a", [trial(1), trial(2)])
+    store.add_trials("a", [trial(1), trial(2)])
+    store.add_generations([*answered(trial(1)), Generation(trial(2).id, error="time-out")])
+    assert store.asked(["a", "b"]) == {"a"}
+    assert store.complete(["a", "b"]) == set()
+    store.add_generations(answered(trial(2)))
+    assert store.complete(["a", "b"]) == {"a"}
+
+
+def test_rates_are_what_was_measured(store: Store, trial: Make, answered: Answered) -> None:
+    assert (store.rates().trial, store.rates().step) == (None, None)
+    store.add_generations(answered(trial(1)))
+    assert store.rates().trial == 0.5
+
+
 def test_an_empty_matrix_is_a_matrix(store: Store, trial: Make) -> None:
-    store.declare("e", [trial(1)])
-    store.declare("e", [])
+    declare(store, "e", [trial(1)])
+    declare(store, "e", [])
     assert store.counts("e") == []
     assert store.missing([]) == set()
     store.add_generations([])
@@ -66,7 +84,7 @@ def test_an_empty_matrix_is_a_matrix(store: Store, trial: Make) -> None:
 
 
 def test_counts(store: Store, trial: Make, answered: Answered) -> None:
-    store.declare("e", [trial(1), trial(2), trial(3), trial(1, contender="few_shot", id="f")])
+    declare(store, "e", [trial(1), trial(2), trial(3), trial(1, contender="few_shot", id="f")])
     store.add_generations([*answered(trial(1)), Generation(trial(2).id, error="time-out")])
     counted = [(c.contender, c.trials, c.generated, c.failed, c.missing) for c in store.counts("e")]
     assert counted == [("few_shot", 1, 0, 0, 1), ("zero_shot", 3, 1, 1, 1)]
@@ -81,7 +99,7 @@ def test_missing_are_those_without_an_answer(store: Store, trial: Make, answered
 
 
 def test_a_retry_replaces_an_error_and_nothing_replaces_an_answer(store: Store, trial: Make) -> None:
-    store.declare("e", [trial(1)])
+    declare(store, "e", [trial(1)])
     store.add_generations([Generation(trial(1).id, error="time-out")])
     store.add_generations([Generation(trial(1).id, error="500")])
     assert store.answers("e", "triage")[0]["error"] == "500"
@@ -99,14 +117,14 @@ def test_a_generation_without_text_or_error_is_refused(store: Store) -> None:
 
 @pytest.mark.parametrize("text", ["", "null\0byte", "😀 wofür", "'; DROP TABLE trials; --", "\n\t\r"])
 def test_any_text_comes_back_as_it_was(store: Store, trial: Make, answered: Answered, text: str) -> None:
-    store.declare("e", [trial(1)])
+    declare(store, "e", [trial(1)])
     store.add_generations(answered(trial(1), text=text))
     assert texts(store) == [text]
 
 
 def test_half_a_surrogate_pair_does_not_stop_a_run(store: Store, trial: Make, answered: Answered) -> None:
     asked = trial(1, id="s", messages=({"role": "user", "content": "cut \ud83d"},))
-    store.declare("e", [asked])
+    declare(store, "e", [asked])
     store.add_generations(answered(asked, text="cut \ud83d off"))
     (answer,) = store.answers("e", "triage")
     assert answer["text"] == "cut ? off"
@@ -119,20 +137,21 @@ def test_half_a_surrogate_pair_does_not_stop_a_run(store: Store, trial: Make, an
 def test_unscored_are_distinct_answers_that_this_metric_has_not_scored(
     store: Store, trial: Make, answered: Answered
 ) -> None:
-    same = trial(1, contender="renamed")
-    store.declare("e", [trial(1), same, trial(2), trial(3), trial(4), trial(5, suite="other")])
-    store.add_generations([*answered(trial(1), trial(2), trial(3), trial(5, suite="other"))])
+    row = CellRow("a", "triage", "zero_shot", "prompt", "tiny")
+    store.declare("e", [row, replace(row, contender="renamed")])
+    store.add_trials("a", [trial(1), trial(2), trial(3), trial(4)])
+    store.add_generations([*answered(trial(1), trial(2), trial(3))])
     store.add_generations([Generation(trial(4).id, error="time-out")])
     store.add_scores([Score(trial(2).id, "exact", "h1", 1.0), Score(trial(3).id, "exact", "h1", None, "judge failed")])
-    assert store.unscored("e", "exact", "h1", "triage") == [
-        (trial(1).id, "c1", "billing"),
-        (trial(3).id, "c3", "billing"),
-    ]
-    assert len(store.unscored("e", "exact", "h2", "triage")) == 3, "a changed metric scores again"
+    assert store.unscored("a", "exact", "h1") == [(trial(1).id, "c1", "billing"), (trial(3).id, "c3", "billing")]
+    assert len(store.unscored("a", "exact", "h2")) == 3, "a changed metric scores again"
+    assert store.unscored_cells("e", {"triage": {"exact": "h1", "other": "o1"}}) == [("a", "exact"), ("a", "other")]
+    store.add_scores([Score(trial(i).id, "exact", "h1", 1.0) for i in (1, 3)])
+    assert store.unscored_cells("e", METRICS) == []
 
 
 def test_an_error_never_replaces_a_score(store: Store, trial: Make, answered: Answered) -> None:
-    store.declare("e", [trial(1)])
+    declare(store, "e", [trial(1)])
     store.add_generations(answered(trial(1)))
     score = Score(trial(1).id, "exact", "h1", 0.5)
     store.add_scores([replace(score, value=None, error="first"), score, replace(score, value=None, error="same batch")])
@@ -146,7 +165,7 @@ def test_an_error_never_replaces_a_score(store: Store, trial: Make, answered: An
 def test_what_is_no_finite_number_is_an_error_and_no_score(
     store: Store, trial: Make, answered: Answered, value: float | None
 ) -> None:
-    store.declare("e", [trial(1)])
+    declare(store, "e", [trial(1)])
     store.add_generations(answered(trial(1)))
     store.add_scores([Score(trial(1).id, "exact", "h1", value)])
     (row,) = store.rows("e", metrics=METRICS).to_pylist()
@@ -159,7 +178,7 @@ def test_what_is_no_finite_number_is_an_error_and_no_score(
 
 def test_rows_have_the_columns_of_a_verdict_and_hide_nothing(store: Store, trial: Make, answered: Answered) -> None:
     tuned = trial(4, contender="qlora", technique="tune", training_seed=1001, adapter="a1", split="dev")
-    store.declare("e", [trial(1), trial(2), trial(3), tuned])
+    declare(store, "e", [trial(1), trial(2), trial(3), tuned])
     store.add_generations([*answered(trial(1), trial(2)), Generation(trial(3).id, error="time-out")])
     store.add_scores([Score(trial(1).id, "exact", "h1", 1.0), Score(trial(2).id, "exact", "old", 1.0)])
     table = store.rows(
@@ -203,7 +222,7 @@ def test_rows_have_the_columns_of_a_verdict_and_hide_nothing(store: Store, trial
 
 
 def test_rows_are_one_for_each_metric_of_a_suite(store: Store, trial: Make, answered: Answered) -> None:
-    store.declare("e", [trial(1), trial(2, suite="other"), trial(3, suite="third")])
+    declare(store, "e", [trial(1), trial(2, suite="other"), trial(3, suite="third")])
     store.add_generations(answered(trial(1)))
     store.add_scores([Score(trial(1).id, "exact", "h1", 0.0), Score(trial(1).id, "length", "h2", 1.0)])
     table = store.rows("e", metrics={"triage": {"exact": "h1", "length": "h2"}, "other": {"exact": "h1"}})
@@ -217,7 +236,7 @@ def test_rows_are_one_for_each_metric_of_a_suite(store: Store, trial: Make, answ
 def test_contenders_that_ask_the_same_share_an_answer_but_not_a_row(
     store: Store, trial: Make, answered: Answered
 ) -> None:
-    store.declare("e", [trial(1), trial(1, contender="renamed")])
+    declare(store, "e", [trial(1), trial(1, contender="renamed")])
     store.add_generations(answered(trial(1)))
     store.add_scores([Score(trial(1).id, "exact", "h1", 1.0)])
     rows = store.rows("e", metrics=METRICS).to_pylist()
@@ -225,7 +244,7 @@ def test_contenders_that_ask_the_same_share_an_answer_but_not_a_row(
 
 
 def test_rows_want_one_base_model(store: Store, trial: Make) -> None:
-    store.declare("e", [trial(1), trial(1, model="small")])
+    declare(store, "e", [trial(1), trial(1, model="small")])
     assert store.models("e") == ["small", "tiny"]
     assert store.rows("e", metrics=METRICS, model="small").num_rows == 1
     with pytest.raises(BadInput, match="has the base models small, tiny: name one of them"):
@@ -244,7 +263,7 @@ def test_rows_of_an_experiment_that_was_never_run(store: Store) -> None:
 
 def test_answers_tell_what_was_asked_and_what_came_of_it(store: Store, trial: Make, answered: Answered) -> None:
     with_documents = trial(1, documents=("d1", "d2"))
-    store.declare("e", [with_documents, trial(2), trial(1, contender="few_shot", id="f")])
+    declare(store, "e", [with_documents, trial(2), trial(1, contender="few_shot", id="f")])
     store.add_generations(answered(with_documents))
     store.add_scores([Score(with_documents.id, "exact", "h1", 0.0)])
     store.add_scores([Score(with_documents.id, "exact", "h2", 1.0)])
@@ -296,7 +315,7 @@ def test_trainings(store: Store, trial: Make) -> None:
     assert store.training("a1") == row
     assert store.training("nope") is None
     assert [t.adapter for t in store.trainings()] == ["a1", "a2"]
-    store.declare("e", [trial(1, adapter="a2")])
+    declare(store, "e", [trial(1, adapter="a2")])
     assert [t.adapter for t in store.trainings("e")] == ["a2"]
 
 
@@ -322,11 +341,12 @@ def test_runs(store: Store) -> None:
 def test_twenty_thousand_rows_go_through_every_method(home: Path, trial: Make, answered: Answered) -> None:
     trials = [trial(i) for i in range(21_000)]
     with open_store(home, write=True) as store:
-        store.declare("e", trials)
+        declare(store, "e", trials)
         assert len(store.missing([t.id for t in trials])) == 21_000
         store.add_generations(answered(*trials))
         store.add_generations(answered(*trials[:5]))
-        assert len(store.unscored("e", "exact", "h1", "triage")) == 21_000
+        ((cell, _),) = store.unscored_cells("e", METRICS)
+        assert len(store.unscored(cell, "exact", "h1")) == 21_000
         store.add_scores([Score(t.id, "exact", "h1", 1.0) for t in trials])
     with open_store(home, write=False) as store:
         assert store.missing([t.id for t in trials]) == set()

@@ -1,0 +1,247 @@
+"""An experiment under test: what it fields, and what its store holds, read once a session and measured first if need be.
+
+>>> bench = Bench(Path("experiment.toml"))
+>>> bench.ensure({("triage", "sft")}, console)        # does what is missing, once
+>>> bench.board("embedded:tiny", "triage", "json_exact").test["sft"].mean
+0.912
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.errors import BadInput, HarnessError, Incomplete, suggest
+from harness.evidence import Evidence, evidence
+from harness.experiment import Experiment, load_experiment
+from harness.matrix import Cell, Matrix, expand
+from harness.prompt import final_answer
+from harness.run import Progress, run
+from harness.store import Answer
+from harness.suite import Case, Suite, Task
+from harness.verdict import Policy, Rows, load_rows
+from harness.verdict.board import Board, load_board
+
+Wanted = Collection[tuple[str, str | None]]
+"""(suite, contender) that items need; None for all contenders of a suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer to a test case: what was asked, expected and said, and its score (the deciding metric's by default).
+
+    ``actual`` is what was scored: for a contender that thinks first, the part after ``Answer:``.
+    """
+
+    case_id: str
+    input: str
+    expected: str
+    actual: str
+    score: float
+    seed: int | None = None
+
+
+@dataclass
+class Bench:
+    """One ``experiment.toml`` in one pytest session; ``limit`` keeps the first cases of each split."""
+
+    path: Path
+    limit: int | None = None
+    replay: bool = False
+    said: set[str] = field(default_factory=set)
+    _rows: dict[str, Rows] = field(default_factory=dict)
+    _tables: dict[str, pa.Table] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
+    _failed: HarnessError | None = None
+    _ready: bool = False
+    _boards: dict[tuple[str, str, str], Board] = field(default_factory=dict)
+    _answers: dict[tuple[str, str, str], list[Answer]] = field(default_factory=dict)
+
+    # --- what is declared
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        return load_experiment(self.path)
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        return expand(self.experiment)
+
+    @property
+    def policy(self) -> Policy:
+        return self.matrix.policy
+
+    @property
+    def models(self) -> list[str]:
+        return [model.id for model in self.experiment.bases]
+
+    def task(self, folder: Path) -> Task | None:
+        """The task whose suite lies in ``folder``, if the experiment has it."""
+        here = folder.resolve()
+        return next((task for task in self.matrix.tasks if task.suite.folder.resolve() == here), None)
+
+    def fielded(self, suite: str) -> dict[str, list[str]]:
+        """Contender → base models that field it on a suite, in the matrix's order."""
+        found: dict[str, list[str]] = {}
+        for cell in self.matrix.cells:
+            if cell.suite.name == suite and cell.model.id not in found.setdefault(cell.contender.name, []):
+                found[cell.contender.name].append(cell.model.id)
+        return found
+
+    # --- what is measured
+
+    def ensure(self, wanted: Wanted, console: Callable[[], Progress]) -> None:
+        """Read the store, once; where something wanted is missing from it, run the experiment first (unless replaying).
+
+        Raises:
+            HarnessError: when nothing can be read or measured; the same one for every item of the session.
+        """
+        if not self._ready:
+            self._ready = True
+            try:
+                self._prepare(wanted, console)
+            except HarnessError as error:
+                self._failed = error
+        if self._failed is not None:
+            raise self._failed
+
+    def _prepare(self, wanted: Wanted, console: Callable[[], Progress]) -> None:
+        try:
+            self._read()
+        except Incomplete:
+            if self.replay:
+                raise
+        if not self.replay and any(self._lacks(cell) for cell in self._cells(wanted)):
+            run(self.experiment, progress=console(), limit=self.limit)
+            self._read()
+
+    def _read(self) -> None:
+        with evidence(self.experiment, matrix=self.matrix) as found:
+            self._asked = found.store.asked({cell.id for cell in self.matrix.cells})
+            self._tables = {model: self._cut(found.rows(model)) for model in found.models}
+
+    def _cells(self, wanted: Wanted) -> list[Cell]:
+        return [
+            cell
+            for cell in self.matrix.cells
+            if (cell.suite.name, cell.contender.name) in wanted or (cell.suite.name, None) in wanted
+        ]
+
+    def _lacks(self, cell: Cell) -> bool:
+        """Whether a cell is unknown to the store, or some of its answers have no score."""
+        count = len(self._kept(cell.task)) * len(cell.suite.all_metrics)
+        return cell.id not in self._asked or self._scored.get(_place(cell), 0) < count
+
+    @property
+    def _scored(self) -> dict[tuple[str, str, str, int | None], int]:
+        """How many scores each cell has."""
+        keys = ["suite", "contender", "training_seed"]
+        return {
+            (model, *(row[key] for key in keys)): row["score_count"]
+            for model, table in self._tables.items()
+            for row in table.group_by(keys).aggregate([("score", "count")]).to_pylist()
+        }
+
+    def _kept(self, task: Task) -> list[Case]:
+        """A task's cases, or the first of each split in a limited run."""
+        return [case for split in ("dev", "test") for case in task.split(split)[: self.limit]]
+
+    def _cut(self, table: pa.Table) -> pa.Table:
+        if self.limit is None:
+            return table
+        parts = []
+        for task in self.matrix.tasks:
+            kept = pa.array([case.id for case in self._kept(task)], pa.string())
+            mask = pc.and_(pc.equal(table["suite"], task.suite.name), pc.is_in(table["case_id"], kept))
+            parts.append(table.filter(mask))
+        return pa.concat_tables(parts)
+
+    def check(self, model: str, suite: Suite, contender: str, metric: str) -> None:
+        """That every test answer of a contender has a score.
+
+        Raises:
+            Incomplete: saying how many have none, and why the first has none.
+        """
+        task = self.matrix.task(suite.name)
+        cells = [c for c in self._cells({(suite.name, contender)}) if c.model.id == model]
+        if not cells:
+            raise BadInput(
+                f"{self.path}: no contender {contender!r} on suite {suite.name!r} with {model!r}: "
+                f"{suggest(contender, self.fielded(suite.name))}"
+            )
+        rows = self._of(model, suite.name, contender, metric)
+        wanted = len(task.split("test")[: self.limit]) * len(cells)
+        errors = rows.filter(pc.is_null(rows["score"]))["error"].to_pylist()
+        lacking = wanted - (rows.num_rows - len(errors))
+        if lacking or any(cell.id not in self._asked for cell in cells):
+            raise Incomplete(
+                f"{lacking or wanted} of {wanted} test answers of {contender!r} on suite {suite.name!r} have no "
+                f"{metric!r}: {errors[0] if errors else 'never asked as they stand now'}; {self._remedy(errors)}"
+            )
+
+    def _remedy(self, errors: list[str]) -> str:
+        if self.replay:
+            return "leave --replay out, or run `harness run`"
+        return "run again to retry them" if errors else "run `harness run`"
+
+    def _of(self, model: str, suite: str, contender: str, metric: str) -> pa.Table:
+        table = self._tables[model]
+        mask = pc.equal(table["split"], "test")
+        for name, value in (("suite", suite), ("contender", contender), ("metric", metric)):
+            mask = pc.and_(mask, pc.equal(table[name], value))
+        return table.filter(mask)
+
+    # --- what is judged
+
+    def rows(self, model: str) -> Rows:
+        """All rows of a base model, validated once."""
+        if model not in self._rows:
+            self._rows[model] = load_rows(self._tables[model])
+        return self._rows[model]
+
+    def board(self, model: str, suite: str, metric: str) -> Board:
+        """All contenders' scores on one suite and metric."""
+        key = (model, suite, metric)
+        if key not in self._boards:
+            self._boards[key] = load_board(self.rows(model), suite, metric, estimand=self.policy.estimand)
+        return self._boards[key]
+
+    def answers(self, model: str, suite: Suite, contender: str, metric: str) -> list[Answered]:
+        """Every answer to a test case, in the order of cases, one a training seed."""
+        task = self.matrix.task(suite.name)
+        cases = {case.id: case for case in task.split("test")[: self.limit]}
+        fielded = next(c.contender for c in self._cells({(suite.name, contender)}))
+        return [
+            Answered(
+                case_id=answer["case_id"],
+                input=cases[answer["case_id"]].input,
+                expected=cases[answer["case_id"]].reference,
+                actual=final_answer(fielded, answer["text"] or ""),
+                score=answer["scores"][metric] or 0.0,
+                seed=answer["training_seed"],
+            )
+            for answer in self._stored(model, suite.name, contender)
+            if answer["case_id"] in cases and answer["scores"].get(metric) is not None
+        ]
+
+    def _stored(self, model: str, suite: str, contender: str) -> list[Answer]:
+        key = (model, suite, contender)
+        if key not in self._answers:
+            with evidence(self.experiment, matrix=self.matrix) as found:
+                hashes = _hashes(found, suite)
+                name = self.experiment.name
+                self._answers[key] = found.store.answers(name, suite, contender, model=model, metrics=hashes)
+        return self._answers[key]
+
+
+def _hashes(found: Evidence, suite: str) -> Mapping[str, str]:
+    return {name: metric.hash for name, metric in found.metrics[suite].items()}
+
+
+def _place(cell: Cell) -> tuple[str, str, str, int | None]:
+    return cell.model.id, cell.suite.name, cell.contender.name, cell.seed

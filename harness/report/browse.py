@@ -1,0 +1,133 @@
+"""Which answers a reader gets to see: the worst of every contender, and what tuning fixed or broke. Bounded.
+
+>>> browse(evidence, task, model="embedded:tiny", metric="json_exact", rows=rows, tuned="sft", baseline="keys").total
+240
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.report.gathered import Asked, Attempt, Browse, Said, layer_of
+from harness.retrieval import load_documents
+
+if TYPE_CHECKING:
+    from harness.evidence import Evidence
+    from harness.suite import Task
+
+RIGHT = 0.5
+"""A case counts as right from this mean score over seeds on; the page says so."""
+WORST, BEST, FLIPPED = 10, 3, 10
+"""Cases kept: a contender's worst and best, and those that tuning fixed or broke (each), for every contender."""
+LONGEST_ANSWER, LONGEST_PROMPT = 4_000, 12_000
+LENGTH = "stopped at the length limit"
+
+Scores = Mapping[str, Mapping[str, float | None]]
+"""Contender to case to mean score; None where nothing was measured."""
+
+
+def browse(
+    evidence: Evidence,
+    task: Task,
+    *,
+    model: str,
+    metric: str,
+    rows: pa.Table,
+    tuned: str | None,
+    baseline: str | None,
+) -> Browse:
+    """The test cases of one suite worth reading, with the attempts at them."""
+    name = task.suite.name
+    techniques, scores = _scores(rows, name, metric)
+    flips = _flips(scores.get(tuned or "", {}), scores.get(baseline or "", {}))
+    chosen = choose(scores, flips, beside=[name for name in (tuned, baseline) if name in scores])
+    cases = {case.id: case for case in task.split("test")}
+    wanted = sorted({case for picked in chosen.values() for case in picked} & cases.keys())
+    asked = [Asked(c, "test", cases[c].input, cases[c].reference, flips.get(c, 0)) for c in wanted]
+    reader = _Reader(evidence, task, model, metric)
+    attempts = [made for contender, picked in chosen.items() for made in reader.attempts(contender, picked, scores)]
+    layers = tuple((contender, layer_of(techniques[contender])) for contender in chosen)
+    return Browse(layers, tuple(asked), tuple(attempts), tuned, baseline, len(cases))
+
+
+def choose(scores: Scores, flips: Mapping[str, int], *, beside: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Contender to the cases that are shown of it, worst first; of those ``beside`` others all that any is shown with."""
+    fixed = sorted(case for case, flip in flips.items() if flip > 0)[:FLIPPED]
+    broken = sorted(case for case, flip in flips.items() if flip < 0)[:FLIPPED]
+    ranked = {c: sorted(by_case, key=lambda case: (_or_zero(by_case[case]), case)) for c, by_case in scores.items()}
+    picked = {c: {*cases[:WORST], *cases[-BEST:], *fixed, *broken} for c, cases in ranked.items()}
+    for contender in beside:
+        picked[contender] = set().union(*picked.values())
+    return {c: [case for case in cases if case in picked[c]] for c, cases in ranked.items()}
+
+
+def _or_zero(score: float | None) -> float:
+    return -1.0 if score is None else score
+
+
+def _scores(rows: pa.Table, suite: str, metric: str) -> tuple[dict[str, str], dict[str, dict[str, float | None]]]:
+    wanted = (pc.field("suite") == suite) & (pc.field("metric") == metric) & (pc.field("split") == "test")
+    grouped = rows.filter(wanted).group_by(["contender", "technique", "case_id"]).aggregate([("score", "mean")])
+    techniques: dict[str, str] = {}
+    scores: dict[str, dict[str, float | None]] = {}
+    for row in grouped.sort_by([("contender", "ascending"), ("case_id", "ascending")]).to_pylist():
+        techniques[row["contender"]] = row["technique"]
+        scores.setdefault(row["contender"], {})[row["case_id"]] = row["score_mean"]
+    return techniques, scores
+
+
+def _flips(tuned: Mapping[str, float | None], baseline: Mapping[str, float | None]) -> dict[str, int]:
+    flips = {}
+    for case in tuned.keys() & baseline.keys():
+        ours, theirs = tuned[case], baseline[case]
+        if ours is not None and theirs is not None and (ours >= RIGHT) != (theirs >= RIGHT):
+            flips[case] = 1 if ours >= RIGHT else -1
+    return flips
+
+
+class _Reader:
+    """Reads answers out of the store, one contender at a time."""
+
+    def __init__(self, evidence: Evidence, task: Task, model: str, metric: str) -> None:
+        self._evidence, self._suite, self._model, self._metric = evidence, task.suite, model, metric
+        named = evidence.metrics.get(task.suite.name, {})
+        self._hashes = {name: made.hash for name, made in named.items() if name == metric}
+        folder = task.suite.documents
+        self._documents = {d.id: d.text for d in load_documents(task.suite.path(folder))} if folder else {}
+
+    def attempts(self, contender: str, picked: list[str], scores: Scores) -> Iterable[Attempt]:
+        """Those of the picked cases, in their order."""
+        found: dict[str, list[Any]] = {case: [] for case in picked}
+        kept = self._evidence.store.answers(
+            self._evidence.experiment.name, self._suite.name, contender, model=self._model, metrics=self._hashes
+        )
+        for answer in kept:
+            if answer["case_id"] in found:
+                found[answer["case_id"]].append(answer)
+        return [self._attempt(contender, case, scores[contender][case], found[case]) for case in picked if found[case]]
+
+    def _attempt(self, contender: str, case: str, score: float | None, answers: list[Any]) -> Attempt:
+        distinct: dict[tuple[str | None, str | None, str | None], list[Any]] = {}
+        for answer in answers:
+            distinct.setdefault((answer["text"], answer["error"], answer["finish"]), []).append(answer)
+        said = sorted((self._said(group) for group in distinct.values()), key=lambda one: _or_zero(one.score))
+        first = answers[0]
+        prompt = tuple((m["role"], clip(m["content"], LONGEST_PROMPT)) for m in first["messages"])
+        documents = tuple((i, clip(self._documents.get(i, ""), LONGEST_ANSWER)) for i in first["documents"])
+        return Attempt(contender, case, score, tuple(said), prompt, documents)
+
+    def _said(self, group: list[Any]) -> Said:
+        first = group[0]
+        seeds = tuple(sorted({a["training_seed"] for a in group if a["training_seed"] is not None}))
+        note = first["error"] or (LENGTH if first["finish"] == "length" else "")
+        text = clip(first["text"] or "", LONGEST_ANSWER)
+        return Said(text, seeds, (first["scores"] or {}).get(self._metric), note)
+
+
+def clip(text: str, most: int) -> str:
+    """The beginning of a long text, and how much is left out."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"

@@ -1,0 +1,259 @@
+"""Everything that a report shows, as plain values: what ``gather`` makes of the evidence and the renderers only read.
+
+    Gathered(experiment="demo", models=(Base(model="embedded:tiny", suites=(Suite(name="triage", answer=…), …)),), …)
+
+Scores stay in score units (0.05 is five points); every text is still as the model wrote it, so whoever renders escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, Literal
+
+Layer = Literal["prompt", "context", "tuned", "probe"]
+Tone = Literal["prompt", "context", "tuned", "open", "invalid"]
+Shown = Literal["shown", "refuted", "open"]
+
+LAYERS: tuple[Layer, ...] = ("prompt", "context", "tuned", "probe")
+LAYER_OF: Mapping[str, Layer] = {
+    "prompt": "prompt",
+    "constrain": "prompt",
+    "rag": "context",
+    "golden": "context",
+    "tune": "tuned",
+    "tune+rag": "tuned",
+}
+
+
+def layer_of(technique: str) -> Layer:
+    """The layer of a technique; ``probe`` for those that only diagnose."""
+    return LAYER_OF.get(technique, "probe")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An estimate with its interval; the ends are infinite where a variance cannot be known (one training seed)."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval at all."""
+        return isfinite(self.lower) and isfinite(self.upper)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict of a suite in words, and the layer whose colour it wears."""
+
+    word: str
+    tone: Tone
+    verdict: str
+    sentence: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One contender on the ladder of layers; ``seeds`` are the means of its single trainings."""
+
+    contender: str
+    technique: str
+    layer: Layer
+    span: Span
+    n: int
+    seeds: tuple[tuple[int, float], ...] = ()
+    finalist: bool = False
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A paired difference: ours minus theirs. ``ceiling`` is the bound that "not better" is judged by."""
+
+    ours: str
+    theirs: str
+    span: Span
+    n: int
+    seeds: int
+    state: Shown = "open"
+    ceiling: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Loss by step of one training."""
+
+    recipe: str
+    seed: int
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A condition of the evidence."""
+
+    name: str
+    passed: bool
+    evidence: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """What a guard suite lost by one suite's tuned contender, against the loss no longer tolerable."""
+
+    guard: str
+    suite: str
+    contender: str
+    span: Span
+    limit: float
+    n: int
+    state: Literal["holds", "broken", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Means an answer; None where the run measured none. ``training_seconds`` are of all seeds together."""
+
+    contender: str
+    layer: Layer
+    answers: int
+    prompt_tokens: float | None
+    output_tokens: float | None
+    seconds: float | None
+    usd: float | None
+    trainings: int = 0
+    training_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Mean by share of the training data, and the gain of a doubling."""
+
+    contender: str
+    points: tuple[tuple[float, float], ...]
+    slope: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One distinct answer to a case and the training seeds that gave it (none for an untrained contender)."""
+
+    text: str
+    seeds: tuple[int, ...]
+    score: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One contender's answers to one case: mean score, prompt as (role, content), retrieved documents as (id, text)."""
+
+    contender: str
+    case: str
+    score: float | None
+    said: tuple[Said, ...]
+    prompt: tuple[tuple[str, str], ...]
+    documents: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A case to browse; ``flip`` is 1 when tuning fixed it, -1 when tuning broke it."""
+
+    id: str
+    split: str
+    input: str
+    expected: str
+    flip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Browse:
+    """A bounded choice of cases with the attempts at them. ``tuned`` and ``baseline`` say whom a flip compares."""
+
+    contenders: tuple[tuple[str, Layer], ...] = ()
+    cases: tuple[Asked, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    tuned: str | None = None
+    baseline: str | None = None
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One suite's part of the page. ``floor`` is what a gain must exceed, ``hardest`` the gain over the worst baseline."""
+
+    name: str
+    role: Literal["decide", "guard", "watch"]
+    description: str
+    metric: str
+    margin: float
+    floor: float
+    cases: int
+    answer: Answer | None = None
+    contender: str | None = None
+    suffices: str | None = None
+    hardest: Difference | None = None
+    reasons: tuple[str, ...] = ()
+    ladder: tuple[Rung, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    diagnosis: tuple[tuple[str, Difference], ...] = ()
+    flips: tuple[str, int, int] | None = None
+    curves: tuple[Curve, ...] = ()
+    secondary: Mapping[str, Mapping[str, Span]] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    learning: Learning | None = None
+    economics: Mapping[str, Any] = field(default_factory=dict)
+    costs: tuple[Cost, ...] = ()
+    browse: Browse = Browse()
+
+    def cost(self, contender: str | None) -> Cost | None:
+        """What that contender costs, if it was measured."""
+        return next((cost for cost in self.costs if cost.contender == contender), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Everything about one base model."""
+
+    model: str
+    identity: str
+    suites: tuple[Suite, ...]
+    drops: tuple[Drop, ...] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def deciding(self) -> tuple[Suite, ...]:
+        """The suites with an answer."""
+        return tuple(suite for suite in self.suites if suite.answer is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What it takes to get the same numbers again. Times are UTC."""
+
+    command: str
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+    hardware: Mapping[str, Any]
+    seeds: tuple[int, ...]
+    suites: Mapping[str, str]
+    metrics: Mapping[str, str]
+    started: str = ""
+    finished: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A report, before it is rendered. ``alpha`` is the one-sided error of a claim."""
+
+    experiment: str
+    alpha: float
+    models: tuple[Base, ...]
+    setup: Setup
