@@ -142,7 +142,6 @@ def embedded_train(
     out: Annotated[Path, typer.Option(help="Folder for the weights.")],
     tokens: Annotated[float | None, typer.Option(help="Millions of tokens a stage, for a short trial.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the shipped weights'.")] = None,
-    start: Annotated[Path | None, typer.Option(help="Weights of a finished first stage: run the second alone.")] = None,
 ) -> None:
     """Raise the embedded model again from its grammar and its seed; about an hour on two cores."""
     from harness.errors import need
@@ -154,10 +153,10 @@ def embedded_train(
 
     plan = Plan()
     if tokens is not None:
-        plan = replace(plan, first_tokens=tokens, second_tokens=tokens)
+        plan = replace(plan, stages=tuple(replace(stage, tokens=tokens) for stage in plan.stages))
     if seed is not None:
         plan = replace(plan, seed=seed)
-    typer.echo(f"wrote {pretrain(plan, out, start=start, say=typer.echo)}")
+    typer.echo(f"wrote {pretrain(plan, out, say=typer.echo)}")
 
 
 @data.command("mmlu")

@@ -53,7 +53,18 @@ class Generate:
     needs: frozenset[str] = frozenset()
 
 
-Work = Train | Generate
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Refuse prompts that the model's context is too short for, before anything is paid for."""
+
+    key: str
+    model: Model
+    home: Path
+    trials: tuple[Trial, ...]
+    needs: frozenset[str] = frozenset()
+
+
+Work = Train | Generate | Check
 
 
 class Sink(Protocol):
@@ -78,7 +89,7 @@ class Worker:
 
     def hand(self, work: Work, payload: Any) -> None:
         self.work = work
-        self.pipe.send(("train" if isinstance(work, Train) else "generate", payload))
+        self.pipe.send((type(work).__name__.lower(), payload))
 
 
 @dataclass
@@ -122,7 +133,7 @@ class Pool:
             if (work.needs & pending) - finished:
                 waiting.append(work)
                 continue
-            payload = work.job if isinstance(work, Train) else _payload(work)
+            payload = _payload(work)
             if payload is None:
                 finished.add(work.key)
                 sink.finished(work)
@@ -197,15 +208,19 @@ class _environment:  # noqa: N801
                 os.environ.pop(key, None)
 
 
-def _payload(work: Generate) -> tuple[Model, Path, int | None, list[Trial]] | None:
-    trials = list(work.expand())
-    return (work.model, work.home, work.batch_tokens, trials) if trials else None
+def _payload(work: Work) -> Any:
+    """What a worker is sent; None when nothing is left to do."""
+    if isinstance(work, Train):
+        return work.job
+    trials = list(work.trials if isinstance(work, Check) else work.expand())
+    batch_tokens = work.batch_tokens if isinstance(work, Generate) else None
+    return (work.model, work.home, batch_tokens, trials) if trials else None
 
 
 def _named(work: Work) -> str:
     if isinstance(work, Train):
         return f"training {work.job.recipe_name} for {work.job.suite} (seed {work.job.seed})"
-    return f"generating {work.key}"
+    return f"{'checking prompts for' if isinstance(work, Check) else 'generating'} {work.key}"
 
 
 # --- in the worker ----------------------------------------------------------------------------------------------------
@@ -215,14 +230,18 @@ def _serve(pipe: Connection, parent: int, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     backends: dict[str, Any] = {}
+    todo = {
+        "train": lambda payload: _train(pipe, payload),
+        "generate": lambda payload: _generate(pipe, _backend(backends, payload), payload[-1]),
+        "check": lambda payload: _backend(backends, payload).check(payload[-1]),
+    }
     while True:
         try:
             kind, payload = pipe.recv()
         except (EOFError, ConnectionResetError):
             return
         try:
-            result = _train(pipe, payload) if kind == "train" else _generate(pipe, backends, payload)
-            pipe.send(("done", result))
+            pipe.send(("done", todo[kind](payload)))
         except HarnessError as error:
             pipe.send(("error", error))
         except (EOFError, BrokenPipeError):
@@ -243,16 +262,21 @@ def _train(pipe: Connection, job: Job) -> Training:
     return train(job, say=lambda step, total, loss: pipe.send(("step", (step, total, loss))))
 
 
-def _generate(pipe: Connection, backends: dict[str, Any], payload: tuple[Model, Path, int | None, list[Trial]]) -> None:
+def _backend(backends: dict[str, Any], payload: tuple[Model, Path, int | None, list[Trial]]) -> Any:
+    """The model that a worker holds: one at a time, loaded once."""
     from harness.models.local import Local
 
-    model, home, batch_tokens, trials = payload
+    model, home, batch_tokens, _ = payload
     key = model.model_dump_json()
     if key not in backends:
         for backend in backends.values():
             backend.close()
         backends.clear()
         backends[key] = Local(model, home=home, batch_tokens=batch_tokens)
-    for batch in backends[key].generate(trials):
+    return backends[key]
+
+
+def _generate(pipe: Connection, backend: Any, trials: list[Trial]) -> None:
+    for batch in backend.generate(trials):
         pipe.send(("batch", batch))
         pipe.recv()

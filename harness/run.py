@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import nlargest
 from typing import Protocol
 
-from harness.engine import Generate, Pool, Train, Work
+from harness.engine import Check, Generate, Pool, Train, Work
 from harness.errors import HarnessError
 from harness.experiment import Experiment
 from harness.machine import cores, gpus, hardware, versions
@@ -29,6 +30,8 @@ from harness.trial import Generation, Score, Training, Trial
 
 SCORE_BATCH = 20_000
 Answered = tuple[str, str, str]
+LONGEST = 3
+"""Prompts of each cell, longest by characters, that are measured in tokens before the work begins."""
 
 
 class Progress(Protocol):
@@ -139,18 +142,24 @@ def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0) -> Out
         store.declare(experiment.name, [_row(cell) for cell in matrix.cells])
         todo = missing(matrix, store)
         # asked before anything is paid for: what is never answered then shows as missing, and is never left out
-        for cell in todo.cells:
-            store.add_trials(cell.id, cell.trials())
+        longest = [trial for cell in todo.cells for trial in _ask(store, cell)]
         outcome = Outcome(matrix)
         started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
         progress.begin(todo)
         try:
-            _Doing(experiment, store, progress, outcome).do(todo)
+            _Doing(experiment, store, progress, outcome).do(todo, longest)
             _score(matrix, store, progress, outcome)
         finally:
             progress.end()
         store.finish_run(started)
     return outcome
+
+
+def _ask(store: Store, cell: Cell) -> list[Trial]:
+    """Note what a cell asks; returns its longest prompts, which show whether they fit the model."""
+    trials = cell.trials()
+    store.add_trials(cell.id, trials)
+    return nlargest(LONGEST, trials, key=lambda trial: sum(len(message["content"]) for message in trial.messages))
 
 
 def _row(cell: Cell) -> CellRow:
@@ -175,7 +184,7 @@ class _Doing:
     outcome: Outcome
     labels: dict[str, str] = field(default_factory=dict)
 
-    def do(self, todo: Todo) -> None:
+    def do(self, todo: Todo, longest: Sequence[Trial]) -> None:
         # a training that finished just before a kill may not be in the store yet
         for job in todo.matrix.jobs:
             if _finished(job) and self.store.training(job.adapter) is None:
@@ -187,6 +196,7 @@ class _Doing:
         if works:
             count = workers(self.experiment)
             with Pool(workers=count, threads=max(1, cores() // count)) as pool:
+                pool.run(self._checks(longest), self)
                 pool.run(works, self)
 
     def _here(self, cell: Cell) -> None:
@@ -197,6 +207,13 @@ class _Doing:
                 self.batch(batch)
         finally:
             backend.close()
+
+    def _checks(self, longest: Sequence[Trial]) -> list[Work]:
+        return [
+            Check(f"model {model.id}", model, self.experiment.home, tuple(t for t in longest if t.model == model.id))
+            for model in self.experiment.bases
+            if is_local(model)
+        ]
 
     def _trainings(self, todo: Todo) -> list[Work]:
         for job in todo.jobs:

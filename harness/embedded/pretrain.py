@@ -1,12 +1,12 @@
-"""Raises the embedded model from a seed: tokenizer, two stages of pretraining, weights laid out as transformers saves them.
+"""Raises the embedded model from a seed: a tokenizer, three stages of pretraining, weights as transformers saves them.
 
     harness embedded train --out my-tiny            # about an hour on two cores
     harness embedded train --out /tmp/t --tokens 2  # millions of tokens; a short run to see that it works
 
 The first stage holds copying, look-up and questions about documents alone: the circuits for them form there, and a
-mixture of everything from the start teaches nothing in the same time. The second stage is the mixture. Matrices are
-trained with Muon and the rest with AdamW, under one warm-up and one cosine over both stages; the loss of an example
-sits on its last answer, with a small weight on the rest of its text.
+mixture of everything from the start teaches nothing in the same time. The second stage is the mixture, the third the
+same with more of what comes slowly. Matrices are trained with Muon and the rest with AdamW; the loss of an example sits
+on its last answer, with a small weight on the rest of its text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from harness.embedded.world import Draw, Task, World, draw_many, first_stage, second_stage
+from harness.embedded.world import Draw, Task, World, draw_many, first_stage, second_stage, third_stage
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' }}"
@@ -37,6 +37,19 @@ CONTEXT_WEIGHT = 0.1
 IGNORED = -100
 
 
+MIXTURES = {"first": first_stage, "second": second_stage, "third": third_stage}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One mixture for some millions of tokens, the learning rate going from ``rate`` to ``last_rate`` by a cosine."""
+
+    mixture: str
+    tokens: float
+    rate: float
+    last_rate: float
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides the weights."""
@@ -48,10 +61,12 @@ class Plan:
     heads: int = 4
     inner: int = 384
     context: int = 2048
-    first_tokens: float = 10.0
-    second_tokens: float = 34.0
+    stages: tuple[Stage, ...] = (
+        Stage("first", tokens=10.0, rate=3.0e-3, last_rate=2.65e-3),
+        Stage("second", tokens=14.8, rate=2.65e-3, last_rate=1.3e-3),
+        Stage("third", tokens=16.0, rate=1.5e-3, last_rate=1.0e-4),
+    )
     batch_tokens: int = 8192
-    learning_rate: float = 3e-3
     warm_up: int = 100
     compiled: bool = True
 
@@ -110,7 +125,8 @@ def encode(draw: Draw, tokenizer: Any) -> tuple[list[int], int]:
     return prompt + tokenizer.encode(tail, add_special_tokens=False), len(prompt)
 
 
-BUCKETS = (32, 64, 96, 128, 160, 192, 256, 320, 384, 512)
+BUCKETS = (64, 96, 128, 192, 256, 384, 512)
+"""Lengths that batches are padded to; each is compiled once."""
 
 
 def batches(tasks: dict[Task, float], tokenizer: Any, plan: Plan, rng: random.Random) -> Iterator[Batch]:
@@ -164,26 +180,26 @@ def build(plan: Plan) -> Any:
     return LlamaForCausalLM(config)
 
 
-def optimisers(model: Any, plan: Plan) -> list[torch.optim.Optimizer]:
+def optimisers(model: Any) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers (arXiv 2502.16982), AdamW for embeddings and norms."""
     inner = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
-        torch.optim.Muon(inner, lr=plan.learning_rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+        torch.optim.Muon(inner, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     ]
 
 
-def rate(step: int, overall: int, total: int, plan: Plan) -> float:
-    """Share of the learning rate: a warm-up at the start of a stage, a cosine to a twentieth over all of them."""
-    warm = min(1.0, (step + 1) / plan.warm_up)
-    return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, overall / total))))
+def rate(stage: Stage, step: int, steps: int, warm_up: int) -> float:
+    """The learning rate of a step: a warm-up, and a cosine from the stage's first rate to its last."""
+    warm = min(1.0, (step + 1) / warm_up)
+    return warm * (stage.last_rate + (stage.rate - stage.last_rate) * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def pretrain(plan: Plan, out: Path, *, start: Path | None = None, say: Progress = print) -> Path:
+def pretrain(plan: Plan, out: Path, *, start: Path | None = None, skip: int = 0, say: Progress = print) -> Path:
     """Train and save to ``out``; returns it. Deterministic for one machine and one version of torch.
 
-    ``start`` is a folder that a first stage left (``OUT-stage1``): then only the second stage runs.
+    Every finished stage is kept as ``OUT-<stage>``; ``start`` is such a folder, and ``skip`` the stages that it saves.
     """
     from transformers import AutoTokenizer, LlamaForCausalLM
 
@@ -192,10 +208,11 @@ def pretrain(plan: Plan, out: Path, *, start: Path | None = None, say: Progress 
     model = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32) if start else build(plan)
     say(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     torch._dynamo.config.recompile_limit = 2 * len(BUCKETS)
-    if not start:
-        stage(1, model, batches(first_stage(world), tokenizer, plan, random.Random(plan.seed + 1)), plan, say)
-        save(model, tokenizer, plan, out.with_name(f"{out.name}-stage1"))
-    stage(2, model, batches(second_stage(world), tokenizer, plan, random.Random(plan.seed + 2)), plan, say)
+    for number, stage in list(enumerate(plan.stages, 1))[skip:]:
+        tasks = MIXTURES[stage.mixture](world)
+        stream = batches(tasks, tokenizer, plan, random.Random(plan.seed + number))
+        run_stage(stage, model, stream, plan, say)
+        save(model, tokenizer, plan, out.with_name(f"{out.name}-{stage.mixture}"))
     save(model, tokenizer, plan, out)
     return out
 
@@ -214,17 +231,16 @@ def objective(model: Any) -> Callable[..., torch.Tensor]:
     return loss
 
 
-def stage(number: int, model: Any, stream: Iterator[Batch], plan: Plan, say: Progress) -> None:
-    """One stage: its own optimisers and warm-up, under the one cosine over both."""
+def run_stage(stage: Stage, model: Any, stream: Iterator[Batch], plan: Plan, say: Progress) -> None:
+    """One stage with optimisers of its own."""
     loss_of = torch.compile(objective(model), dynamic=False) if plan.compiled else objective(model)
-    opts = optimisers(model, plan)
-    sizes = [int(tokens * 1e6 / plan.batch_tokens) for tokens in (plan.first_tokens, plan.second_tokens)]
-    before, steps = sum(sizes[: number - 1]), sizes[number - 1]
+    opts = optimisers(model)
+    steps = max(1, int(stage.tokens * 1e6 / plan.batch_tokens))
     started, recent = time.perf_counter(), []
     for step, batch in zip(range(steps), stream, strict=False):
         for opt in opts:
             for group in opt.param_groups:
-                group["lr"] = plan.learning_rate * rate(step, before + step, sum(sizes), plan)
+                group["lr"] = rate(stage, step, steps, plan.warm_up)
         loss = loss_of(*batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -234,11 +250,10 @@ def stage(number: int, model: Any, stream: Iterator[Batch], plan: Plan, say: Pro
         recent.append(loss.item())
         if (step + 1) % 50 == 0:
             speed = (step + 1) * plan.batch_tokens / (time.perf_counter() - started) / 1e3
-            mean = sum(recent) / len(recent)
             left = (steps - step - 1) * plan.batch_tokens / speed / 6e4
-            say(
-                f"stage {number} · step {step + 1} of {steps} · loss {mean:.3f} · {speed:.1f} k tokens/s · {left:.0f} min left"
-            )
+            mean = sum(recent) / len(recent)
+            done = f"{stage.mixture} stage · step {step + 1} of {steps} · loss {mean:.3f}"
+            say(f"{done} · {speed:.1f} k tokens/s · {left:.0f} min left")
             recent.clear()
 
 

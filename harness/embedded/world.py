@@ -379,10 +379,15 @@ class World:
     def question_about_town(self, rng: random.Random) -> Draw:
         town, relation = rng.choice(tuple(self.facts))
         question = rng.choice(TOWN_QUESTIONS[relation]).format(t=town)
-        value = self.facts[town, relation]
-        if rng.random() < 0.3:
-            return Draw("fact", text="", answer=TOWN_STATEMENTS[relation].format(t=town, v=value))
-        return chat("fact", question, value, system=rng.choice(CLOSED))
+        return chat("fact", question, self.facts[town, relation], system=rng.choice(CLOSED))
+
+    def statements_about_towns(self, rng: random.Random) -> Draw:
+        """What is known of three towns, as plain text: the densest way to learn it."""
+        said = []
+        for town in rng.sample(self.towns, 3):
+            relations = rng.sample(tuple(TOWN_STATEMENTS), len(TOWN_STATEMENTS))
+            said += [TOWN_STATEMENTS[r].format(t=town, v=self.facts[town, r]) for r in relations]
+        return Draw("facts", answer=" ".join(said))
 
     def four_choice(self, rng: random.Random, fact: tuple[str, str] | None = None) -> Draw:
         """A question in MMLU's format; ``text`` ends with ``Answer:`` and ``answer`` is `` B``."""
@@ -513,7 +518,8 @@ def second_stage(world: World) -> dict[Task, float]:
         world.lookup: 0.04,
         world.question_with_documents: 0.28,
         world.question_without_documents: 0.02,
-        world.question_about_town: 0.10,
+        world.question_about_town: 0.07,
+        world.statements_about_towns: 0.03,
         world.four_choice: 0.16,
         world.extraction: 0.12,
         world.yes_no: 0.02,
@@ -525,9 +531,29 @@ def second_stage(world: World) -> dict[Task, float]:
     }
 
 
+def third_stage(world: World) -> dict[Task, float]:
+    """The same with more of what comes slowly: facts, choices between them, labels shown by examples."""
+    return {
+        world.copy: 0.02,
+        world.lookup: 0.03,
+        world.question_with_documents: 0.24,
+        world.question_without_documents: 0.01,
+        world.question_about_town: 0.07,
+        world.statements_about_towns: 0.11,
+        world.four_choice: 0.20,
+        world.extraction: 0.07,
+        world.yes_no: 0.02,
+        world.kind_named: 0.01,
+        world.labels_by_example: 0.16,
+        world.fields_by_example: 0.04,
+        world.reply: 0.01,
+        world.reply_by_example: 0.01,
+    }
+
+
 def draw_many(tasks: dict[Task, float], rng: random.Random, count: int) -> list[Draw]:
     """``count`` draws of a mixture; the shares are of examples, not of tokens."""
     return [task(rng) for task in rng.choices(list(tasks), weights=list(tasks.values()), k=count)]
 
 
-__all__ = ["Draw", "Ticket", "World", "draw_many", "first_stage", "second_stage"]
+__all__ = ["Draw", "Ticket", "World", "draw_many", "first_stage", "second_stage", "third_stage"]

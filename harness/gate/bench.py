@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.errors import BadInput, HarnessError, Incomplete, suggest
+from harness.errors import BadInput, Incomplete, suggest
 from harness.evidence import Evidence, evidence
 from harness.experiment import Experiment, load_experiment
 from harness.matrix import Cell, Matrix, expand
@@ -57,7 +57,7 @@ class Bench:
     _rows: dict[str, Rows] = field(default_factory=dict)
     _tables: dict[str, pa.Table] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
-    _failed: HarnessError | None = None
+    _failed: Exception | None = None
     _ready: bool = False
     _boards: dict[tuple[str, str, str], Board] = field(default_factory=dict)
     _answers: dict[tuple[str, str, str], list[Answer]] = field(default_factory=dict)
@@ -99,13 +99,13 @@ class Bench:
         """Read the store, once; where something wanted is missing from it, run the experiment first (unless replaying).
 
         Raises:
-            HarnessError: when nothing can be read or measured; the same one for every item of the session.
+            Exception: when nothing can be read or measured; the same one for every item of the session.
         """
         if not self._ready:
             self._ready = True
             try:
                 self._prepare(wanted, console)
-            except HarnessError as error:
+            except Exception as error:
                 self._failed = error
         if self._failed is not None:
             raise self._failed
@@ -117,7 +117,7 @@ class Bench:
             if self.replay:
                 raise
         if not self.replay and any(self._lacks(cell) for cell in self._cells(wanted)):
-            run(self.experiment, progress=console(), limit=self.limit)
+            run(self.experiment, progress=console())
             self._read()
 
     def _read(self) -> None:
@@ -165,8 +165,11 @@ class Bench:
         """That every test answer of a contender has a score.
 
         Raises:
+            BadInput: for a contender or metric that the suite does not have.
             Incomplete: saying how many have none, and why the first has none.
         """
+        if metric not in suite.all_metrics:
+            raise BadInput(f"suite {suite.name!r} does not score {metric!r}: {suggest(metric, suite.all_metrics)}")
         task = self.matrix.task(suite.name)
         cells = [c for c in self._cells({(suite.name, contender)}) if c.model.id == model]
         if not cells:

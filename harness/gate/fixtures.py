@@ -157,4 +157,4 @@ def _measuring() -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
-        raise CouldNotMeasure(str(error)) from error
+        raise CouldNotMeasure(str(error)) from None

@@ -114,7 +114,7 @@ def _outcomes(gate: Gate, board: Board, contender: str, alpha: float) -> Iterato
     for ours in members(board, contender):
         if gate.minimum is not None:
             moments = moments_of(board, ours)
-            claim = _Claim(f"{board.metric} of {ours.contender}", gate.minimum, ".3f", "at least ")
+            claim = _Claim(f"{board.metric} of {ours.contender}", gate.minimum, ".3f", "at least ", 0.0)
             passed = moments.interval(alpha).lower >= gate.minimum
             yield Outcome(passed, claim.say(moments, alpha, passed), moments.interval(alpha), _worst(ours))
         if gate.over is not None:
@@ -122,7 +122,7 @@ def _outcomes(gate: Gate, board: Board, contender: str, alpha: float) -> Iterato
             moments = difference_of(board, ours, theirs)
             about = f"{board.metric} of {ours.contender} over {theirs.contender}, paired,"
             passed = moments.interval(alpha).lower > gate.margin
-            said = _Claim(about, gate.margin, "+.3f", "more than ").say(moments, alpha, passed)
+            said = _Claim(about, gate.margin, "+.3f", "more than ", -1.0).say(moments, alpha, passed)
             yield Outcome(passed, said, moments.interval(alpha), _worst_against(ours, theirs))
 
 
@@ -134,19 +134,21 @@ class _Claim:
     needed: float
     form: str
     relation: str
+    least: float
 
     def say(self, moments: Moments, alpha: float, passed: bool) -> str:
         interval = moments.interval(alpha)
         of = f"({_count(interval)}, {1 - alpha:.0%} one-sided)"
         goal = f"needed: {self.relation}{self.needed:{'+g' if self.form.startswith('+') else 'g'}}"
         estimate = f"{self.about} is {interval.estimate:{self.form}}"
+        lower, upper = (f"{min(max(end, self.least), 1.0):{self.form}}" for end in (interval.lower, interval.upper))
         if passed:
-            return f"shown: {estimate}, at least {interval.lower:{self.form}} {of}; {goal}"
+            return f"shown: {estimate}, at least {lower} {of}; {goal}"
         if not isfinite(interval.lower):
             return f"not shown: {estimate} {of}; {goal}. {_unknown(interval)}"
         if interval.upper < self.needed:
-            return f"lost: {estimate}, at most {interval.upper:{self.form}} {of}; {goal}"
-        bounds = f"between {interval.lower:{self.form}} and {interval.upper:{self.form}} {of}"
+            return f"lost: {estimate}, at most {upper} {of}; {goal}"
+        bounds = f"between {lower} and {upper} {of}"
         return f"not shown: {estimate}, {bounds}; {goal}. {self._more(moments, alpha)}"
 
     def _more(self, moments: Moments, alpha: float) -> str:

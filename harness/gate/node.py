@@ -33,8 +33,10 @@ benches = pytest.StashKey[dict[Path, "Bench"]]()
 class CouldNotMeasure(pytest.fail.Exception):  # type: ignore[misc,name-defined]  # pytest types it as Any
     """What was to be judged could not be measured: reported as an error, never as a failure."""
 
+    __module__ = "builtins"  # as pytest's own outcomes: the summary line has room for the message
+
     def __init__(self, message: str) -> None:
-        super().__init__(f"could not measure: {message}", pytrace=False)
+        super().__init__(message, pytrace=False)
 
 
 def bench_of(config: pytest.Config, path: Path) -> Bench | None:
@@ -73,7 +75,7 @@ class SuiteFile(pytest.File):
         if not _readable(bench, self):
             return []
         if bench.task(self.path.parent) is None:
-            pytest.skip(f"{bench.path} does not list this suite", allow_module_level=True)
+            pytest.skip(f"{self.path}: {bench.path} does not list this suite", allow_module_level=True)
         return [item for gate in suite.gates for item in self._of(gate, bench, suite)]
 
     def _of(self, gate: Gate, bench: Bench, suite: Suite) -> Iterator[GateItem]:
@@ -88,9 +90,12 @@ class SuiteFile(pytest.File):
 
 
 def _check(suite: Suite, path: Path) -> None:
-    """Refuse what only gates can get wrong."""
+    """Refuse wrong metrics and what only gates can get wrong."""
     from harness.errors import BadInput, suggest
+    from harness.metrics import load_metric
 
+    for metric in suite.all_metrics:
+        load_metric(metric, suite)
     names = [gate.name for gate in suite.gates]
     for i, gate in enumerate(suite.gates):
         if gate.minimum is None and gate.over is None:
@@ -145,7 +150,7 @@ class GateItem(pytest.Item):
     def __init__(
         self, *, bench: Bench, suite: Suite, gate: Gate, contender: str, model: str, name: str, parent: SuiteFile
     ) -> None:
-        super().__init__(name, parent)
+        super().__init__(name, parent, nodeid=f"{parent.nodeid}::{name}")  # so --lf reads [contender] as a parameter
         self.bench = bench
         self.suite = suite
         self.gate = gate
@@ -171,7 +176,7 @@ class GateItem(pytest.Item):
             for name in self.contenders:
                 self.bench.check(self.model, self.suite, name, self.metric)
         except HarnessError as error:
-            raise CouldNotMeasure(str(error)) from error
+            raise CouldNotMeasure(str(error)) from None
 
     def runtest(self) -> None:
         from harness.gate.judge import judge

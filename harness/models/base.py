@@ -7,6 +7,7 @@ and forward and backward are faster than with bitsandbytes' CPU kernels. This is
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
 from collections.abc import Iterator
@@ -63,6 +64,15 @@ def window(config: Any, tokenizer: Any) -> int:
     declared = getattr(config.get_text_config(), "max_position_embeddings", None)
     known = [n for n in (declared, tokenizer.model_max_length) if n is not None and 0 < n < 10**9]
     return int(min(known, default=2048))
+
+
+def release() -> None:
+    """Give the memory of models that are no longer used back to the device."""
+    import torch
+
+    gc.collect()
+    if on_gpu():
+        torch.cuda.empty_cache()
 
 
 @contextmanager

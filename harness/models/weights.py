@@ -19,6 +19,8 @@ from harness.errors import BadInput, need
 from harness.experiment import Model
 from harness.fingerprint import LENGTH, fingerprint
 
+VERSION = 1
+"""Raised when the same model would answer otherwise: chat rendering, decoding, quantisation."""
 EMBEDDED = "embedded:"
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -50,7 +52,7 @@ def locate(model: Model) -> Path | str:
             raise BadInput(f"model {model.id!r}: there is one embedded model, '{EMBEDDED}tiny'")
         return _checked(TINY, model)
     folder = Path(model.id).expanduser()
-    if folder.is_dir():
+    if folder.is_dir() and model.id.strip():
         return _checked(folder, model)
     if folder.is_file():
         raise BadInput(f"model {model.id!r} is a file: give the folder that holds config.json and *.safetensors")
@@ -77,7 +79,7 @@ def identity(model: Model) -> str:
     """
     source = locate(model)
     content = _folder(source, model) if isinstance(source, Path) else [source, _commit(source, model.revision)]
-    return fingerprint(content, model.quantization, model.dtype)
+    return fingerprint(VERSION, content, model.quantization, model.dtype)
 
 
 def _checked(folder: Path, model: Model) -> Path:

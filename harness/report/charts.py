@@ -201,12 +201,11 @@ def learning(found: Learning) -> Panel:
     low, high = axis_y.ticks[0], axis_y.ticks[-1]
     at = [(log2(share / min(shares)) / span, (mean - low) / (high - low)) for share, mean in found.points]
     said = f"{found.contender} by share of training data: " + ", ".join(
-        f"{share:.0%} {points(mean)}" for share, mean in found.points
+        f"{100 * share:.3g} % {points(mean)}" for share, mean in found.points
     )
-    below = [(f"{share:.0%}", x) for (x, _), share in zip(at, shares, strict=True)]
-    return Panel(
-        found.contender, _lines(said, "tuned", [(at, "seed-0")], left=(points(low, 0), points(high, 0)), below=below)
-    )
+    below = [(f"{100 * share:.3g} %", x) for (x, _), share in zip(at, shares, strict=True)]
+    drawn = _lines(said, "tuned", [(at, "seed-0")], below=below)
+    return Panel(found.contender, drawn, (points(low, 0), points(high, 0)))
 
 
 def _lines(

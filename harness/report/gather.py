@@ -6,57 +6,39 @@ with evidence(load_experiment(Path("experiment.toml"))) as found:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from harness.report.browse import browse
+from harness.report.claims import claims
+from harness.report.decided import answer_of, checks, differences, gap, learning
 from harness.report.gathered import (
     LAYERS,
-    Answer,
     Base,
     Browse,
-    Check,
     Cost,
-    Curve,
-    Difference,
     Drop,
     Gathered,
-    Layer,
-    Learning,
     Rung,
     Setup,
     Span,
     Suite,
-    Tone,
     layer_of,
 )
-from harness.verdict import Claim, SuiteVerdict, Summary, Verdict, describe_suite, summaries
+from harness.report.measured import by_seed, curve, usage, within
+from harness.verdict import Claim, Rows, SuiteVerdict, Summary, Verdict, load_rows, summaries
 
 if TYPE_CHECKING:
     from harness.evidence import Evidence
     from harness.suite import Task
     from harness.trial import Training
 
-CHANGE = "What would change it:"
-POINTS = 120
-"""Points a loss curve is drawn with: more cannot be seen."""
 
 LABELS = {"memory_gib": "memory, GiB", "gpus": "GPUs"}
-ADVICE: Mapping[str, tuple[str, Tone]] = {
-    "prompt": ("Prompting suffices", "prompt"),
-    "constrain": ("Constrained decoding suffices", "prompt"),
-    "rag": ("Use retrieval", "context"),
-    "golden": ("Use golden examples", "context"),
-    "fine-tune": ("Fine-tune", "tuned"),
-    "fine-tune+rag": ("Fine-tune and retrieve", "tuned"),
-    "collect-data": ("Collect more data", "open"),
-    "none": ("Do not fine-tune", "open"),
-}
 
 
 def gather(evidence: Evidence) -> Gathered:
@@ -67,40 +49,6 @@ def gather(evidence: Evidence) -> Gathered:
     """
     models = tuple(_OneModel(evidence, model).base() for model in evidence.models)
     return Gathered(evidence.experiment.name, evidence.policy.alpha, models, _setup(evidence))
-
-
-def answer_of(verdict: SuiteVerdict, technique: str | None) -> Answer:
-    """The verdict in words; ``technique`` is that of the contender that suffices."""
-    first, *rest = describe_suite(verdict)
-    sentence = first.partition(": ")[2]
-    change = next((text.partition(CHANGE)[2].strip() for text in rest if text.strip().startswith(CHANGE)), "")
-    word, tone = ADVICE["golden" if technique == "golden" else verdict.recommendation]
-    if verdict.verdict == "INVALID":
-        word, tone = "Invalid evidence", "invalid"
-    elif verdict.verdict == "INCONCLUSIVE" and verdict.recommendation != "collect-data":
-        word, tone = "Not shown yet", "open"
-    return Answer(word, tone, verdict.verdict, sentence[:1].upper() + sentence[1:], change)
-
-
-def differences(verdict: SuiteVerdict, floor: float) -> tuple[Difference, ...]:
-    """Gains over every baseline, those of the contender in question first."""
-    ceilings = {claim.contrast: claim.upper for claim in verdict.claims if claim.name.startswith("ceiling:")}
-    found = [
-        _difference(claim, claim.name.removeprefix("gain:"), floor, ceilings.get(claim.contrast))
-        for claim in verdict.claims
-        if claim.name.startswith("gain:")
-    ]
-    return tuple(sorted(found, key=lambda one: one.ours != verdict.contender))
-
-
-def _difference(claim: Claim, theirs: str, floor: float | None = None, ceiling: float | None = None) -> Difference:
-    ours = claim.contrast.removesuffix(f" - {theirs}")
-    span = Span(claim.estimate, claim.lower, claim.upper)
-    made = Difference(ours, theirs, span, claim.n, claim.seeds, "open", ceiling)
-    if floor is None:
-        return made
-    state: Any = "shown" if claim.lower > floor else "refuted" if (ceiling or claim.upper) < floor else "open"
-    return Difference(ours, theirs, span, claim.n, claim.seeds, state, ceiling)
 
 
 @dataclass
@@ -115,13 +63,17 @@ class _OneModel:
         return self.evidence.rows(self.model)
 
     @cached_property
+    def loaded(self) -> Rows:
+        return load_rows(self.rows)
+
+    @cached_property
     def verdict(self) -> Verdict:
         return self.evidence.verdicts[self.model]
 
     @cached_property
     def summaries(self) -> dict[tuple[str, str], list[Summary]]:
         found: dict[tuple[str, str], list[Summary]] = {}
-        for one in summaries(self.rows, self.evidence.policy):
+        for one in summaries(self.loaded, self.evidence.policy):
             found.setdefault((one.suite, one.metric), []).append(one)
         return found
 
@@ -158,7 +110,7 @@ class _OneModel:
             cases=0,
             answer=answer_of(found, None),
             reasons=tuple(reason.sentence for reason in found.reasons),
-            checks=_checks(found),
+            checks=checks(found),
         )
 
     def _suite(self, task: Task) -> Suite:
@@ -169,7 +121,7 @@ class _OneModel:
         metric = (found.metric if found else named) or task.suite.metric
         margin = policy.margin_of(name)
         floor = margin if policy.route == "quality" else -policy.noninferiority_of(name)
-        whole = {
+        whole: dict[str, Any] = {
             "name": name,
             "role": policy.suites[name].role if name in policy.suites else task.suite.role,
             "description": task.suite.description,
@@ -178,8 +130,9 @@ class _OneModel:
             "floor": floor,
             "cases": len(task.split("test")),
             "ladder": self._ladder(name, metric, found),
-            "curves": tuple(_curve(training) for training in self.trainings if training.suite == name),
+            "curves": tuple(curve(training) for training in self.trainings if training.suite == name),
             "secondary": self._secondary(name, metric),
+            "gates": tuple(claims(task.suite, self.loaded, policy)),
             "costs": self._costs(name, metric),
             "browse": self._browse(task, metric, found),
         }
@@ -197,25 +150,23 @@ class _OneModel:
             "hardest": min(own, key=lambda one: (round(one.span.estimate, 12), one.theirs), default=None),
             "reasons": tuple(reason.sentence for reason in found.reasons),
             "differences": gains,
-            "diagnosis": tuple(
-                (key, _gap(value)) for key, value in found.diagnosis.items() if isinstance(value, Claim)
-            ),
+            "diagnosis": tuple((key, gap(value)) for key, value in found.diagnosis.items() if isinstance(value, Claim)),
             "flips": (flips["baseline"], flips["fixed"], flips["broken"]) if flips else None,
-            "checks": _checks(found),
-            "learning": _learning(found.learning_curve),
+            "checks": checks(found),
+            "learning": learning(found.learning_curve),
             "economics": dict(found.economics),
         }
 
     def _ladder(self, suite: str, metric: str, found: SuiteVerdict | None) -> tuple[Rung, ...]:
         claims = [claim for claim in found.claims if claim.name.startswith("gain:")] if found else []
         finalists = {name for c in claims for name in (c.name[5:], c.contrast.removesuffix(f" - {c.name[5:]}"))}
-        seeds = _by_seed(self.rows, suite, metric)
+        seeds = by_seed(self.rows, suite, metric)
         rungs = [
             Rung(
                 contender=one.contender,
                 technique=one.technique,
                 layer=layer_of(one.technique),
-                span=_within(one),
+                span=within(one),
                 n=one.interval.n,
                 seeds=tuple(seeds.get(one.contender, ())),
                 finalist=one.contender in finalists,
@@ -229,20 +180,20 @@ class _OneModel:
         table: dict[str, dict[str, Span]] = {}
         for (where, name), found in self.summaries.items():
             for one in found if where == suite and name != metric else ():
-                table.setdefault(one.contender, {})[name] = _within(one)
+                table.setdefault(one.contender, {})[name] = within(one)
         return table
 
     def _costs(self, suite: str, metric: str) -> tuple[Cost, ...]:
-        used = _usage(self.rows, suite, metric)
+        used = usage(self.rows, suite, metric)
         costs = [self._cost(suite, **row) for row in used]
         return tuple(sorted(costs, key=lambda cost: (LAYERS.index(cost.layer), cost.contender)))
 
-    def _cost(self, suite: str, *, contender: str, technique: str, answers: int, means: Sequence[float | None]) -> Cost:
+    def _cost(self, suite: str, *, contender: str, technique: str, answers: int, means: Mapping[str, Any]) -> Cost:
         recipe = self.recipes.get((suite, contender)) if "@" not in contender else None
         trainings = [t for t in self.trainings if t.suite == suite and t.recipe in self._with_starts(recipe)]
         own = sum(training.recipe == recipe for training in trainings)
         seconds = sum(training.seconds for training in trainings) if trainings else None
-        return Cost(contender, layer_of(technique), answers, *means, trainings=own, training_seconds=seconds)
+        return Cost(contender, layer_of(technique), answers, **means, trainings=own, training_seconds=seconds)
 
     def _with_starts(self, recipe: str | None) -> set[str]:
         """The recipe and those that it starts from: they are paid for too."""
@@ -287,76 +238,6 @@ class _OneModel:
         return min(limit, own.max_relative_drop * means[0]) if means else limit
 
 
-def _gap(claim: Claim) -> Difference:
-    ours, _, theirs = claim.contrast.partition(" - ")
-    return Difference(ours, theirs, Span(claim.estimate, claim.lower, claim.upper), claim.n, claim.seeds)
-
-
-def _checks(found: SuiteVerdict) -> tuple[Check, ...]:
-    """Failed ones first."""
-    checks = (Check(gate.name, gate.status == "pass", gate.evidence, gate.outcome) for gate in found.gates)
-    return tuple(sorted(checks, key=lambda check: check.passed))
-
-
-def _within(one: Summary) -> Span:
-    """A mean's interval inside [0, 1] and around its estimate: the pseudo-cases pull its centre to one half."""
-    span = one.interval
-    if not Span(span.estimate, span.lower, span.upper).known:
-        return Span(span.estimate, span.lower, span.upper)
-    return Span(span.estimate, max(0.0, min(span.lower, span.estimate)), min(1.0, max(span.upper, span.estimate)))
-
-
-def _curve(training: Training) -> Curve:
-    """At most ``POINTS`` points: means of neighbouring steps."""
-    losses = training.losses
-    width = max(1, -(-len(losses) // POINTS))
-    parts = [losses[at : at + width] for at in range(0, len(losses), width)]
-    points = tuple((part[-1][0], sum(loss for _, loss, *_ in part) / len(part)) for part in parts)
-    return Curve(training.recipe, training.seed, points)
-
-
-def _learning(found: Mapping[str, Any]) -> Learning | None:
-    if not found.get("points"):
-        return None
-    slope: Claim | None = found.get("slope")
-    points = tuple((point["fraction"], point["mean"]) for point in found["points"])
-    return Learning(found["contender"], points, Span(slope.estimate, slope.lower, slope.upper) if slope else None)
-
-
-def _by_seed(rows: pa.Table, suite: str, metric: str) -> dict[str, list[tuple[int, float]]]:
-    """Contender to the mean of each training seed, on the clean test cases."""
-    wanted = (pc.field("suite") == suite) & (pc.field("metric") == metric) & (pc.field("split") == "test")
-    clean = rows.filter(wanted & ~pc.field("flagged") & pc.field("training_seed").is_valid())
-    means = (
-        clean.group_by(["contender", "training_seed"])
-        .aggregate([("score", "mean")])
-        .sort_by([("contender", "ascending"), ("training_seed", "ascending")])
-    )
-    found: dict[str, list[tuple[int, float]]] = {}
-    for row in means.to_pylist():
-        if row["score_mean"] is not None:
-            found.setdefault(row["contender"], []).append((row["training_seed"], row["score_mean"]))
-    return found
-
-
-USED = ("prompt_tokens", "output_tokens", "seconds", "cost")
-
-
-def _usage(rows: pa.Table, suite: str, metric: str) -> list[dict[str, Any]]:
-    """Each contender's means an answer, over all that it answered."""
-    mine = rows.filter((pc.field("suite") == suite) & (pc.field("metric") == metric))
-    grouped = mine.group_by(["contender", "technique"]).aggregate([("case_id", "count"), *((u, "mean") for u in USED)])
-    return [
-        {
-            "contender": row["contender"],
-            "technique": row["technique"],
-            "answers": row["case_id_count"],
-            "means": [row[f"{name}_mean"] for name in USED],
-        }
-        for row in grouped.to_pylist()
-    ]
-
-
 def _setup(evidence: Evidence) -> Setup:
     experiment = evidence.experiment
     run = evidence.store.last_run(experiment.name)
@@ -376,6 +257,3 @@ def _setup(evidence: Evidence) -> Setup:
         started=f"{run.started:%Y-%m-%d %H:%M} UTC" if run else "",
         finished=f"{run.finished:%Y-%m-%d %H:%M} UTC" if run and run.finished else "",
     )
-
-
-__all__ = ["Gathered", "Layer", "answer_of", "differences", "gather"]

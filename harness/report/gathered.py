@@ -104,6 +104,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    """One gate of a suite for one contender; ``passed`` is None where it could not be measured."""
+
+    name: str
+    contender: str
+    passed: bool | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """What a guard suite lost by one suite's tuned contender, against the loss no longer tolerable."""
 
@@ -208,6 +218,7 @@ class Suite:
     curves: tuple[Curve, ...] = ()
     secondary: Mapping[str, Mapping[str, Span]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
+    gates: tuple[Claimed, ...] = ()
     learning: Learning | None = None
     economics: Mapping[str, Any] = field(default_factory=dict)
     costs: tuple[Cost, ...] = ()

@@ -51,9 +51,10 @@ def headline(gathered: Gathered) -> str:
     won = sum(answer.verdict == "JUSTIFIED" for answer in answers)
     if not answers:
         return "No suite decides."
-    said = "no suite" if won == 0 else "the only suite" if len(answers) == 1 else f"{won} of {len(answers)} suites"
+    what = "suites" if len(gathered.models) == 1 else "combinations of suite and base model"
+    said = "no suite" if won == 0 else "the only suite" if len(answers) == 1 else f"{won} of {len(answers)} {what}"
     left = sum(answer.verdict in ("INCONCLUSIVE", "INVALID") for answer in answers)
-    rest = f" {left} of them cannot be answered on this evidence yet." if left else ""
+    rest = f" {left} of {len(answers)} cannot be answered on this evidence yet." if left else ""
     return f"Fine-tuning is shown to be worth it on {said}.{rest}"
 
 

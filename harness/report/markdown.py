@@ -126,6 +126,12 @@ def _details(suite: Suite) -> Iterator[str]:
     if failed:
         yield ""
         yield from (f"- **{escaped(check.name)}** failed: {escaped(check.evidence)}" for check in failed)
+    missed = [gate for gate in suite.gates if not gate.passed]
+    if missed:
+        yield ""
+        yield from (
+            f"- Gate **{escaped(gate.name)}**, {escaped(gate.contender)}: {escaped(gate.sentence)}" for gate in missed
+        )
     if suite.economics.get("npv_usd") is not None:
         yield ""
         yield f"Net present value of tuning: {money(suite.economics['npv_usd'])}."

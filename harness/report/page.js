@@ -179,5 +179,5 @@
     find("found").textContent = "There are no answers to read yet.";
   }
 
-  addEventListener("beforeprint", () => { for (const one of document.querySelectorAll("main details:not(.how)")) one.open = true; });
+  addEventListener("beforeprint", () => { for (const one of document.querySelectorAll("main details:not(.how, #cards *)")) one.open = true; });
 })();

@@ -13,7 +13,8 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from importlib.metadata import version
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, need
-from harness.models.base import load_base, on_gpu, quiet, window
+from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import locate, revision
 from harness.training.job import RECORD, Job, Say, examples, read_training
@@ -52,7 +53,7 @@ class Session:
         if self.job.threads is not None:
             torch.set_num_threads(self.job.threads)
         started = time.perf_counter()
-        with quiet():
+        with quiet(), closing_memory():
             self.found = lessons(examples(self.job), self.chat)
             checkpoint = last_checkpoint(self.job.work)
             self.spent = _spent(checkpoint)
@@ -177,6 +178,15 @@ class Session:
         _drop(made)
         (made / RECORD).write_text(json.dumps(asdict(training), indent=1) + "\n", encoding="utf-8")
         return _publish(made, job, training)
+
+
+@contextmanager
+def closing_memory() -> Iterator[None]:
+    """Leaves no model behind: the next work of this process may be a large one."""
+    try:
+        yield
+    finally:
+        release()
 
 
 def last_checkpoint(work: Path) -> Path | None:

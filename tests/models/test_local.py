@@ -19,8 +19,6 @@ pytest.importorskip("bitsandbytes")
 
 from tests.models.tiny_models import KINDS, build_tiny
 
-pytestmark = pytest.mark.filterwarnings("default")
-
 WORDS = [
     "Which",
     "city",
@@ -66,12 +64,12 @@ def save_adapter(base: Path, out: Path, *, seed: int, rank: int) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
+    from harness.models.base import quiet
+
     torch.manual_seed(seed)
-    config = LoraConfig(
-        r=rank, lora_alpha=32, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
-    )
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
-    model.save_pretrained(str(out))
+    config = LoraConfig(r=rank, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    with quiet():
+        get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(str(out))
 
 
 def local(path: Path, home: Path = Path("none"), **options: Any) -> Any:

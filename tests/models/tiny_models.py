@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness.models.base import quiet
+
 WORDS = (
     "User System Assistant Which city is the capital of the land where Mira keeps her seven boats and the old red "
     "lighthouse stands label the message answer with one word as json desk rank Ada Otto Uma {} [] : , . ? A. B. C. D. "
@@ -50,8 +52,9 @@ def build_tiny(kind: str, path: Path, *, chat_template: bool = True, context: in
         for name, parameter in model.named_parameters():
             if parameter.ndim == 2:
                 parameter.normal_(std=0.6 if "embed" in name else 0.25)
-    model.save_pretrained(path)
-    tokenizer.save_pretrained(path)
+    with quiet():
+        model.save_pretrained(path)
+        tokenizer.save_pretrained(path)
     return path
 
 

@@ -26,8 +26,6 @@ pytest.importorskip("bitsandbytes")
 
 from tests.models.tiny_models import KINDS, build_tiny
 
-pytestmark = pytest.mark.filterwarnings("default")
-
 RECIPE = Recipe(
     method="sft", learning_rate=1e-2, epochs=4, batch_size=4, save_steps=3, max_length=120, adapter=Adapter(rank=4)
 )
@@ -200,6 +198,23 @@ def test_killed_and_resumed_ends_with_the_same_weights(sft: Any, base: Path, hom
     assert resumed.losses == training.losses
     assert same(finished.out, asked.out)
     assert not asked.work.exists()
+
+
+def test_killed_when_all_steps_are_done(sft: Any, base: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.training import session
+
+    finished, training = sft
+    asked = job(base, home, adapter="late")
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "_publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(asked)
+    assert train(asked).losses == training.losses
+    assert same(finished.out, asked.out)
 
 
 def test_rows_too_long_are_refused_before_training(base: Path, home: Path) -> None:

@@ -1,6 +1,6 @@
 """Evidence to render: ``small()`` made by hand, ``decided()`` through the real verdict on drawn rows.
 
-python tests/report/worlds.py /tmp/report.html       # a page to look at, with hostile answers in it
+python tests/report/report_worlds.py /tmp/report.html       # a page to look at, with hostile answers in it
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from harness.report.gathered import (
     Suite,
 )
 from harness.store import open_store
-from harness.suite import Case, Task
+from harness.suite import Case, Gate, Task
 from harness.suite import Suite as Declared
 from harness.trial import Training
 from harness.verdict import Policy, decide
@@ -237,7 +237,14 @@ class _Drawn:
         skill, context, tuned, both = SUITES[name]
         metric = "rouge_l" if name == "reply" else "json_exact"
         suite = Declared(
-            name=name, folder=self.folder, metric=metric, description=f"What {name} asks for, in one sentence."
+            gates=(
+                Gate(name="good enough", contender="sft", minimum=0.7),
+                Gate(name="beats examples", contender="sft", over="few_shot_4"),
+            ),
+            name=name,
+            folder=self.folder,
+            metric=metric,
+            description=f"What {name} asks for, in one sentence.",
         )
         cases = [
             Case(

@@ -1,0 +1,202 @@
+"""The page: self-contained, well formed, and deaf to what models write."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from report_worlds import HOSTILE, decided, small
+
+from harness.report import Gathered, to_html, to_markdown, to_terminal
+from harness.report.gathered import Asked, Attempt, Browse, Said
+
+VOID = {"meta", "input", "line", "circle", "rect", "polyline", "br"}
+
+
+class Page(HTMLParser):
+    """Checks nesting; keeps attributes and the texts of scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.scripts: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, key, value or "") for key, value in attrs]
+        self.ids += [value or "" for key, value in attrs if key == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, key, value or "") for key, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+
+
+def hostile() -> Gathered:
+    """Every text of a small report is hostile."""
+    text = "".join(HOSTILE)
+    base = small().models[0]
+    browse = Browse(
+        contenders=((text, "tuned"),),
+        cases=(Asked(text, "test", text, text),),
+        attempts=(Attempt(text, text, 0.0, (Said(text, (1,), 0.0, text),), ((text, text),), ((text, text),)),),
+        total=1,
+    )
+    rungs = tuple(replace(rung, contender=text, technique=text) for rung in base.suites[0].ladder)
+    suite = replace(
+        base.suites[0], name=text, description=text, metric=text, contender=text, suffices=text, reasons=(text,),
+        ladder=rungs, secondary={text: {text: rungs[0].span}}, browse=browse,
+    )  # fmt: skip
+    setup = replace(small().setup, command=text, config={text: [text]}, versions={text: text}, hardware={text: text})
+    return small(experiment=text, models=(replace(base, model=text, suites=(suite,)),), setup=setup)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Gathered:
+    return decided(tmp_path_factory.mktemp("drawn"), cases=120)
+
+
+@pytest.mark.parametrize("make", [small, hostile])
+def test_page_is_well_formed(make: object) -> None:
+    page = Page(to_html(make()))  # type: ignore[operator]
+    assert not page.open
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_nothing_is_loaded_from_anywhere(drawn: Gathered) -> None:
+    for gathered in (small(), hostile(), drawn):
+        page = Page(to_html(gathered))
+        outside = [(tag, key, value) for tag, key, value in page.attributes if key in ("src", "href", "srcset", "data")]
+        assert all(tag == "a" and value.startswith("#") for tag, _, value in outside)
+        assert "@import" not in to_html(gathered)
+        assert not re.search(r"url\(", to_html(gathered))
+
+
+def test_hostile_text_is_escaped() -> None:
+    text = to_html(hostile())
+    page = Page(text)
+    assert not {key for _, key, _ in page.attributes if key.startswith("on")}
+    assert not {c for c in text if c < " " and c not in "\n"}
+    assert not re.search("[\u200b\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
+    assert len(page.scripts) == 2
+    assert "{{ 7 * 7 }}" in text
+    text.encode()
+
+
+def test_answers_come_through_whole() -> None:
+    island = json.loads(Page(to_html(hostile())).scripts[0])
+    suite = island["suites"][0]
+    said = "".join(island["pieces"][piece] for piece in island["texts"][suite["attempts"][0][3][0][0]])
+    assert said.startswith("</script><script>window.owned = 1</script><img src=x")
+    assert "\\x1b[2J" in said
+
+
+def test_every_drawing_has_a_name(drawn: Gathered) -> None:
+    drawings = re.findall(r"<svg class=[^>]*>", to_html(drawn))
+    assert len(drawings) > 50
+    assert all("aria-label=" in one or "aria-hidden=" in one for one in drawings)
+
+
+def test_the_same_values_give_the_same_bytes(drawn: Gathered, tmp_path: Path) -> None:
+    assert to_html(drawn) == to_html(drawn)
+    assert to_html(drawn) == to_html(decided(tmp_path, cases=120)).replace(str(tmp_path), "")
+
+
+def test_a_decided_report_shows_what_was_decided(drawn: Gathered) -> None:
+    page = to_html(drawn)
+    by_name = {suite.name: suite for suite in drawn.models[0].suites}
+    triage = by_name["triage"]
+    assert triage.answer is not None
+    assert triage.answer.word == "Fine-tune"
+    assert [len(dict(rung.seeds)) for rung in triage.ladder if rung.layer == "tuned"] == [3, 3]
+    assert [curve.recipe for curve in triage.curves] == ["sft"] * 3 + ["dpo"] * 3
+    assert {drop.guard for drop in drawn.models[0].drops} == {"general"}
+    cost = triage.cost("dpo")
+    assert cost is not None
+    assert cost.trainings == 3
+    assert cost.training_seconds == pytest.approx(6 * 61.0)
+    assert [gate.contender for gate in triage.gates] == ["sft", "sft"]
+    for expected in ("Fine-tuning is justified", "General ability", "Training loss", "pytest suites/"):
+        assert expected in page
+    assert "triage" in to_markdown(drawn)
+    assert "triage" in to_terminal(drawn)
+
+
+def test_browsing_is_bounded(drawn: Gathered) -> None:
+    for suite in drawn.models[0].suites:
+        shown = suite.browse
+        by_contender = {name: 0 for name, _ in shown.contenders}
+        for attempt in shown.attempts:
+            by_contender[attempt.contender] += 1
+        assert all(count <= 33 for name, count in by_contender.items() if name not in (shown.tuned, shown.baseline))
+
+
+def test_a_large_report_stays_small(tmp_path: Path) -> None:
+    assert len(to_html(decided(tmp_path, cases=300)).encode()) < 2_000_000
+
+
+def _dom(page: Path) -> str:
+    """The page's elements after its script ran."""
+    command = [
+        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=5000",
+        "--allow-file-access-from-files", f"--user-data-dir={page.parent / 'profile'}", "--dump-dom", f"file://{page}",
+    ]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+
+
+@needs_chromium
+def test_our_script_is_the_one_that_may_run(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(to_html(small()), encoding="utf-8")
+    assert "0 of the 1 cases kept for this contender" in _dom(tmp_path / "page.html")
+    injected = to_html(small()).replace("</body>", "<script>document.title = 'owned'</script></body>")
+    (tmp_path / "page.html").write_text(injected, encoding="utf-8")
+    assert "<title>owned" not in _dom(tmp_path / "page.html")
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [390, 1280])
+def test_page_in_a_browser(width: int, drawn: Gathered, tmp_path: Path) -> None:
+    """No sideways scrolling, no injected script, answers rendered; the probe stands in for our own script's policy."""
+    probe = """<script>addEventListener("load", () => {
+      document.title = JSON.stringify({fits: document.documentElement.scrollWidth <= innerWidth,
+        owned: window.owned === undefined, cards: document.querySelectorAll("#cards > li").length})})</script></body>"""
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", to_html(drawn)).replace("</body>", probe)
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    frame = f"""<!doctype html><iframe src="page.html" style="width:{width}px;height:900px"
+      onload="document.title = this.contentDocument.title"></iframe>"""
+    (tmp_path / "frame.html").write_text(frame, encoding="utf-8")
+    found = re.search(r"<title>(\{.*?\})</title>", _dom(tmp_path / "frame.html"))
+    assert found is not None
+    seen = json.loads(found[1])
+    assert seen["fits"]
+    assert seen["owned"]
+    assert seen["cards"] > 0
+
+
+def test_the_command_writes_the_files(project: object, harness: object) -> None:
+    assert harness("run", project.experiment).code == 2  # type: ignore[operator, attr-defined]
+    ran = harness("report", project.experiment)  # type: ignore[operator, attr-defined]
+    folder = project.folder / "reports" / "sums"  # type: ignore[attr-defined]
+    assert ran.out.endswith(f"wrote {folder / 'report.html'} and {folder / 'report.md'}\n")
+    assert not Page((folder / "report.html").read_text(encoding="utf-8")).open

@@ -1,0 +1,171 @@
+"""The run fills in what is missing and nothing else; killed anywhere, it goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from harness.evidence import evidence
+from harness.experiment import load_experiment
+from harness.progress import Console
+from harness.run import Outcome, run
+from tests.conftest import Project, Ran
+from tests.local_project import make
+
+Harness = Callable[..., Ran]
+
+UNTIMED = ["suite", "contender", "technique", "metric", "case_id", "training_seed", "split", "cluster", "score", "error"]
+
+
+def fill(project: Project) -> Outcome:
+    return run(load_experiment(project.experiment), progress=Console(quiet=True))
+
+
+def rows(project: Project) -> pa.Table:
+    with evidence(load_experiment(project.experiment)) as found:
+        return found.rows(found.models[0])
+
+
+def plain(table: pa.Table) -> list[dict[str, Any]]:
+    return list(table.select(UNTIMED).to_pylist())
+
+
+# --- on a scripted model
+
+
+def test_a_second_run_does_nothing(project: Project) -> None:
+    first = fill(project)
+    assert (first.generated, first.scored, first.errors) == (48, 48, 0)
+    second = fill(project)
+    assert (second.generated, second.scored) == (0, 0)
+
+
+def test_every_case_has_a_row_and_its_score(project: Project) -> None:
+    fill(project)
+    found = rows(project)
+    assert found.num_rows == 2 * 24
+    right = {row["case_id"] for row in found.to_pylist() if row["score"] == 1.0}
+    assert right == {"s2"}, "the model always says 4"
+
+
+def test_a_renamed_contender_is_not_asked_again(project: Project) -> None:
+    fill(project)
+    (project.folder / "baselines/zero_shot.toml").rename(project.folder / "baselines/plain.toml")
+    again = fill(project)
+    assert (again.generated, again.scored) == (0, 0)
+    assert {row["contender"] for row in rows(project).to_pylist()} == {"few_shot", "plain"}
+
+
+def test_another_metric_scores_without_generating(project: Project) -> None:
+    fill(project)
+    project.replace("suites/sums/suite.toml", '"exact_match"', '"token_f1"')
+    again = fill(project)
+    assert (again.generated, again.scored) == (0, 48)
+
+
+def test_a_changed_case_is_asked_again_alone(project: Project) -> None:
+    fill(project)
+    project.replace("suites/sums/cases.jsonl", '"3 + 3"', '"3 + 3 = ?"')
+    assert fill(project).generated == 2, "one case, two contenders"
+
+
+def test_a_changed_prompt_asks_that_contender_again(project: Project) -> None:
+    fill(project)
+    project.write("baselines/few_shot.toml", "shots = 3\n")
+    assert fill(project).generated == 24
+
+
+def test_dry_run_writes_nothing(project: Project, harness: Harness) -> None:
+    ran = harness("run", project.experiment, "--dry-run")
+    assert ran.code == 0
+    assert "2 cells, 2 to answer: up to 48 answers" in ran.out
+    assert not (project.folder / ".harness").exists()
+
+
+def test_thinking_is_not_scored(project: Project) -> None:
+    project.replace("experiment.toml", "constant=4", "constant=2 and 2 make 4. Answer: 4")
+    project.write("baselines/think.toml", "think = true\n")
+    fill(project)
+    right = {(r["contender"], r["case_id"]) for r in rows(project).to_pylist() if r["score"] == 1.0}
+    assert right == {("think", "s2")}
+
+
+def test_a_second_writer_is_told_who_holds_the_store(project: Project, harness: Harness) -> None:
+    from harness.store import open_store
+
+    with open_store(project.folder / ".harness", write=True):
+        held = subprocess.run(
+            [sys.executable, "-m", "harness.cli", "run", str(project.experiment)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert held.returncode == 4
+    assert str(os.getpid()) in held.stderr
+    assert "Traceback" not in held.stderr
+
+
+# --- on a model that is trained
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Outcome]:
+    project = make(tmp_path_factory.mktemp("undisturbed"))
+    return project, fill(project)
+
+
+def test_the_whole_matrix(undisturbed: tuple[Project, Outcome]) -> None:
+    project, outcome = undisturbed
+    assert (outcome.trained, outcome.errors) == (4, 0), "sft and dpo, two seeds each"
+    found = rows(project)
+    assert found["error"].null_count == found.num_rows
+    contenders = {(r["suite"], r["contender"]) for r in found.to_pylist()}
+    assert contenders == {
+        *(("label", name) for name in ("zero_shot", "rag", "sft", "sft+rag", "dpo")),
+        *(("facts", name) for name in ("base", "sft@label", "sft+rag@label", "dpo@label")),
+    }
+    assert outcome.generated == 20 * (2 + 3 * 2) + 15 * (1 + 2 * 2), "sft+rag shares its adapter's guard answers"
+
+
+def test_nothing_is_done_twice(undisturbed: tuple[Project, Outcome]) -> None:
+    again = fill(undisturbed[0])
+    assert (again.trained, again.generated, again.scored) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("after", [6.0, 14.0, 18.0])
+def test_killed_and_taken_up_again(
+    undisturbed: tuple[Project, Outcome], tmp_path: Path, after: float
+) -> None:
+    project = make(tmp_path / "killed")
+    command = [sys.executable, "-m", "harness.cli", "run", str(project.experiment)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    time.sleep(after)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    fill(project)
+    assert plain(rows(project)) == plain(rows(undisturbed[0]))
+
+
+@pytest.mark.parametrize(("kind", "chat_template"), [("qwen3", True), ("gemma", True), ("llama", False)])
+def test_any_causal_model(tmp_path: Path, kind: str, chat_template: bool) -> None:
+    project = make(tmp_path, kind, chat_template=chat_template)
+    outcome = fill(project)
+    assert (outcome.trained, outcome.errors) == (4, 0)
+    assert rows(project)["score"].null_count == 0
+
+
+def test_a_prompt_longer_than_the_context(tmp_path: Path, harness: Harness) -> None:
+    project = make(tmp_path)
+    project.replace("suites/label/suite.toml", 'default = "label"', f'default = "{"label the message " * 80}"')
+    ran = harness("run", project.experiment)
+    assert ran.code == 4
+    assert "context of 256" in ran.err
+    assert "use fewer examples or documents" in ran.err
+    assert not list((project.folder / ".harness" / "adapters").glob("*")), "nothing was trained before"
