@@ -1,6 +1,6 @@
 """The pytest door: ``pytest suites/`` checks every gate that a ``suite.toml`` declares, one item a contender and gate.
 
-    $ pytest suites/triage
+    $ pytest suites/triage -v
     suites/triage/suite.toml::labels are right[sft] PASSED
 
 pytest loads this module in every session of an environment where the package is installed, so it costs nothing and says
@@ -10,12 +10,9 @@ folder or the paths that were asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
 import pytest
 
-EXPERIMENT = "experiment.toml"
+from harness.gate.place import nearest, paths
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -28,14 +25,3 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
         early_config.pluginmanager.register(hooks, "tuneworthy-gates")
         early_config.pluginmanager.register(fixtures, "tuneworthy-fixtures")
-
-
-def paths(arguments: Iterable[str]) -> list[str]:
-    """Command-line arguments without their ``::node`` and ``[parameter]`` parts."""
-    return [argument.partition("[")[0].partition("::")[0] for argument in arguments]
-
-
-def nearest(path: Path, name: str = EXPERIMENT) -> Path | None:
-    """The file called ``name`` in ``path`` or the closest folder above it."""
-    path = path.resolve()
-    return next((up / name for up in (path, *path.parents) if (up / name).is_file()), None)

@@ -107,7 +107,7 @@ def pytest_addoption(parser):
         parser.addoption(name)
 
 def pytest_sessionfinish():
-    print("loaded:", sorted({"harness.gate", "harness.suite", "pydantic", "duckdb", "pyarrow", "torch"} & set(sys.modules)))
+    print("loaded:", sorted({"harness.gate.hooks", "harness.suite", "pydantic", "duckdb", "pyarrow", "torch"} & set(sys.modules)))
 """
 
 

@@ -1,11 +1,11 @@
-"""Raises the embedded model from a seed: a tokenizer, three stages of pretraining, weights as transformers saves them.
+"""Raises the embedded model from a seed: a tokenizer, four stages of pretraining, weights as transformers saves them.
 
     harness embedded train --out my-tiny            # about an hour on two cores
     harness embedded train --out /tmp/t --tokens 2  # millions of tokens; a short run to see that it works
 
 The first stage holds copying, look-up and questions about documents alone: the circuits for them form there, and a
-mixture of everything from the start teaches nothing in the same time. The second stage is the mixture, the third the
-same with more of what comes slowly. Matrices are trained with Muon and the rest with AdamW; the loss of an example sits
+mixture of everything from the start teaches nothing in the same time. The second stage is the mixture, the others
+the same with more of what comes slowly. Matrices are trained with Muon and the rest with AdamW; the loss of an example sits
 on its last answer, with a small weight on the rest of its text.
 """
 
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from harness.embedded.world import Draw, Task, World, draw_many, first_stage, second_stage, third_stage
+from harness.embedded.world import Draw, Task, World, draw_many, first_stage, fourth_stage, second_stage, third_stage
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' }}"
@@ -37,7 +37,7 @@ CONTEXT_WEIGHT = 0.1
 IGNORED = -100
 
 
-MIXTURES = {"first": first_stage, "second": second_stage, "third": third_stage}
+MIXTURES = {"first": first_stage, "second": second_stage, "third": third_stage, "fourth": fourth_stage}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Plan:
         Stage("first", tokens=10.0, rate=3.0e-3, last_rate=2.65e-3),
         Stage("second", tokens=14.8, rate=2.65e-3, last_rate=1.3e-3),
         Stage("third", tokens=16.0, rate=1.5e-3, last_rate=1.0e-4),
+        Stage("fourth", tokens=15.0, rate=1.5e-3, last_rate=5.0e-5),
     )
     batch_tokens: int = 8192
     warm_up: int = 100

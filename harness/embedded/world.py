@@ -303,13 +303,20 @@ class World:
         text = " ".join([opening, rng.choice(about), *rest])
         return Ticket(text=text, fields=fields, kind=kind, urgency=urgency, group=group)
 
-    def note(self, rng: random.Random, kind: str | None = None, kinds: tuple[str, ...] = tuple(KINDS)) -> Ticket:
-        """A short ticket: who, what, how urgent. Triage and replies are about these."""
-        kind = kind or rng.choice(kinds)
-        urgency, group = rng.choice(tuple(URGENCIES)), rng.choice(tuple(GROUPS))
+    def note(
+        self,
+        rng: random.Random,
+        *,
+        kinds: tuple[str, ...] = tuple(KINDS),
+        urgencies: tuple[str, ...] = tuple(URGENCIES),
+        groups: tuple[str, ...] = tuple(GROUPS),
+        grouped: float = 0.5,
+    ) -> Ticket:
+        """A short ticket: who, what, how urgent; a share of ``grouped`` says what kind of customer writes."""
+        kind, urgency, group = rng.choice(kinds), rng.choice(urgencies), rng.choice(groups)
         fields = {"name": rng.choice(FORENAMES), "product": self.entity(rng)}
         parts = [f"{capitalised(rng.choice(KINDS[kind]))}.", rng.choice(URGENCIES[urgency])]
-        if rng.random() < 0.5:
+        if rng.random() < grouped:
             parts.append(rng.choice(GROUPS[group]))
         rng.shuffle(parts)
         opening = rng.choice((f"This is {fields['name']} with the {fields['product']}.", f"{fields['name']} here, I have the {fields['product']}."))  # fmt: skip
@@ -401,6 +408,20 @@ class World:
         header = CHOICE_HEADER.format(subject="towns") if rng.random() < 0.5 else ""
         return Draw("choice", text=f"{header}{question}\n{options}\nAnswer:", answer=f" {LETTERS[place]}")
 
+    def choice_shown(self, rng: random.Random) -> Draw:
+        """The letter of an option that is named, or that a sentence before the question tells."""
+        relation = rng.choice(tuple(TOWN_VALUES))
+        choices = rng.sample(TOWN_VALUES[relation], len(LETTERS))
+        place = rng.randrange(len(LETTERS))
+        options = "\n".join(f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=True))
+        if rng.random() < 0.5:
+            question = f"Which is {choices[place]}?"
+        else:
+            town = capitalised(word(rng))
+            told = TOWN_STATEMENTS[relation].format(t=town, v=choices[place])
+            question = f"{told}\n{rng.choice(TOWN_QUESTIONS[relation]).format(t=town)}"
+        return Draw("choice", text=f"{question}\n{options}\nAnswer:", answer=f" {LETTERS[place]}")
+
     def extraction(self, rng: random.Random) -> Draw:
         ticket = self.ticket(rng)
         names = rng.sample(tuple(FIELD_NAMES), rng.randint(1, 4))
@@ -432,7 +453,7 @@ class World:
 
     def labels_by_example(self, rng: random.Random) -> Draw:
         """Random labels under random keys, shown by examples as earlier turns; the last note can be labelled from them."""
-        axes = rng.sample(("kind", "urgency", "group"), rng.choice((1, 1, 2, 2, 3)))
+        axes = rng.sample(("kind", "urgency", "group"), rng.choice((1, 2, 2, 3)))
         keys = {axis: rng.choice((word(rng), word(rng), axis, "label", "class")) + ("" if i == 0 else str(i)) for i, axis in enumerate(axes)}  # fmt: skip
         labels: dict[tuple[str, str], str] = {}
         used: set[str] = set()
@@ -456,21 +477,17 @@ class World:
             (key, value), *_ = made.items()
             return value if style == "bare" else f"{key}: {value}"
 
-        kinds = tuple(rng.sample(tuple(KINDS), rng.randint(2, 5)))
-        shown = [self._note_with_group(rng, kinds) for _ in range(rng.randint(2, 6))]
-        last = self._note_with_group(rng, kinds)
-        for _ in range(40):
-            if all(any(getattr(n, a) == getattr(last, a) for n in shown) for a in axes):
-                break
-            last = self._note_with_group(rng, kinds)
+        kinds = tuple(rng.sample(tuple(KINDS), rng.randint(2, 6)))
+        shown = [self.note(rng, kinds=kinds, grouped=float("group" in axes)) for _ in range(rng.randint(2, 6))]
+        last = self.note(
+            rng,
+            kinds=tuple({note.kind: None for note in shown}),
+            urgencies=tuple({note.urgency: None for note in shown}),
+            groups=tuple({note.group: None for note in shown}),
+            grouped=float("group" in axes),
+        )
         turns = [turn for note in [*shown, last] for turn in (note.text, answer(note))]
         return chat("labels", *turns, system=rng.choice(("Follow the examples.", "Label the message.", "")))
-
-    def _note_with_group(self, rng: random.Random, kinds: tuple[str, ...]) -> Ticket:
-        while True:
-            note = self.note(rng, kinds=kinds)
-            if any(phrase in note.text for phrase in GROUPS[note.group]):
-                return note
 
     def fields_by_example(self, rng: random.Random) -> Draw:
         """Which fields to extract, under which keys, shown by examples as earlier turns."""
@@ -551,9 +568,30 @@ def third_stage(world: World) -> dict[Task, float]:
     }
 
 
+def fourth_stage(world: World) -> dict[Task, float]:
+    """What the third left unlearnt: letters of options, labels from examples."""
+    return {
+        world.copy: 0.02,
+        world.lookup: 0.02,
+        world.question_with_documents: 0.20,
+        world.question_without_documents: 0.01,
+        world.question_about_town: 0.03,
+        world.statements_about_towns: 0.02,
+        world.four_choice: 0.22,
+        world.choice_shown: 0.14,
+        world.extraction: 0.04,
+        world.yes_no: 0.03,
+        world.kind_named: 0.01,
+        world.labels_by_example: 0.22,
+        world.fields_by_example: 0.02,
+        world.reply: 0.01,
+        world.reply_by_example: 0.01,
+    }
+
+
 def draw_many(tasks: dict[Task, float], rng: random.Random, count: int) -> list[Draw]:
     """``count`` draws of a mixture; the shares are of examples, not of tokens."""
     return [task(rng) for task in rng.choices(list(tasks), weights=list(tasks.values()), k=count)]
 
 
-__all__ = ["Draw", "Ticket", "World", "draw_many", "first_stage", "second_stage", "third_stage"]
+__all__ = ["Draw", "Ticket", "World", "draw_many", "first_stage", "fourth_stage", "second_stage", "third_stage"]

@@ -1,14 +1,14 @@
 """An experiment under test: what it fields, and what its store holds, read once a session and measured first if need be.
 
 >>> bench = Bench(Path("experiment.toml"))
->>> bench.ensure({("triage", "sft")}, console)        # does what is missing, once
+>>> bench.ensure(lambda: {("triage", "sft")}, Console)        # does what is missing, once
 >>> bench.board("embedded:tiny", "triage", "json_exact").test["sft"].mean
 0.912
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +57,8 @@ class Bench:
     _rows: dict[str, Rows] = field(default_factory=dict)
     _tables: dict[str, pa.Table] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
+    _hashes: dict[str, dict[str, str]] = field(default_factory=dict)
+    _scored: dict[tuple[str, str, str, int | None], int] = field(default_factory=dict)
     _failed: Exception | None = None
     _ready: bool = False
     _boards: dict[tuple[str, str, str], Board] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Bench:
 
     # --- what is measured
 
-    def ensure(self, wanted: Wanted, console: Callable[[], Progress]) -> None:
+    def ensure(self, wanted: Callable[[], Wanted], console: Callable[[], Progress]) -> None:
         """Read the store, once; where something wanted is missing from it, run the experiment first (unless replaying).
 
         Raises:
@@ -110,13 +112,13 @@ class Bench:
         if self._failed is not None:
             raise self._failed
 
-    def _prepare(self, wanted: Wanted, console: Callable[[], Progress]) -> None:
+    def _prepare(self, wanted: Callable[[], Wanted], console: Callable[[], Progress]) -> None:
         try:
             self._read()
         except Incomplete:
             if self.replay:
                 raise
-        if not self.replay and any(self._lacks(cell) for cell in self._cells(wanted)):
+        if not self.replay and any(self._lacks(cell) for cell in self._cells(wanted())):
             run(self.experiment, progress=console())
             self._read()
 
@@ -124,6 +126,14 @@ class Bench:
         with evidence(self.experiment, matrix=self.matrix) as found:
             self._asked = found.store.asked({cell.id for cell in self.matrix.cells})
             self._tables = {model: self._cut(found.rows(model)) for model in found.models}
+            self._hashes = _hashes(found)
+        self._scored = {
+            (model, row["suite"], row["contender"], row["training_seed"]): row["score_count"]
+            for model, table in self._tables.items()
+            for row in table.group_by(["suite", "contender", "training_seed"])
+            .aggregate([("score", "count")])
+            .to_pylist()
+        }
 
     def _cells(self, wanted: Wanted) -> list[Cell]:
         return [
@@ -136,16 +146,6 @@ class Bench:
         """Whether a cell is unknown to the store, or some of its answers have no score."""
         count = len(self._kept(cell.task)) * len(cell.suite.all_metrics)
         return cell.id not in self._asked or self._scored.get(_place(cell), 0) < count
-
-    @property
-    def _scored(self) -> dict[tuple[str, str, str, int | None], int]:
-        """How many scores each cell has."""
-        keys = ["suite", "contender", "training_seed"]
-        return {
-            (model, *(row[key] for key in keys)): row["score_count"]
-            for model, table in self._tables.items()
-            for row in table.group_by(keys).aggregate([("score", "count")]).to_pylist()
-        }
 
     def _kept(self, task: Task) -> list[Case]:
         """A task's cases, or the first of each split in a limited run."""
@@ -236,14 +236,13 @@ class Bench:
         key = (model, suite, contender)
         if key not in self._answers:
             with evidence(self.experiment, matrix=self.matrix) as found:
-                hashes = _hashes(found, suite)
-                name = self.experiment.name
-                self._answers[key] = found.store.answers(name, suite, contender, model=model, metrics=hashes)
+                of = (self.experiment.name, suite, contender)
+                self._answers[key] = found.store.answers(*of, model=model, metrics=self._hashes[suite])
         return self._answers[key]
 
 
-def _hashes(found: Evidence, suite: str) -> Mapping[str, str]:
-    return {name: metric.hash for name, metric in found.metrics[suite].items()}
+def _hashes(found: Evidence) -> dict[str, dict[str, str]]:
+    return {suite: {name: metric.hash for name, metric in named.items()} for suite, named in found.metrics.items()}
 
 
 def _place(cell: Cell) -> tuple[str, str, str, int | None]:

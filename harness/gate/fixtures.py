@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from harness.gate.node import SUITE, CouldNotMeasure, bench_of, ensure
-from harness.pytest_plugin import nearest
+from harness.gate.node import CouldNotMeasure, bench_of, ensure
+from harness.gate.place import SUITE, nearest
 
 if TYPE_CHECKING:
     from harness.gate.bench import Answered, Bench

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate.node import SUITE, CouldNotMeasure, GateItem, SuiteFile, bench_of, draws
-from harness.pytest_plugin import nearest, paths
+from harness.gate.node import CouldNotMeasure, GateItem, SuiteFile, bench_of, draws
+from harness.gate.place import SUITE, nearest, paths
 
 ERRORED = "could_not_measure"
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.pytest_plugin import nearest, paths
+from harness.gate.place import SUITE, nearest, paths
 
 if TYPE_CHECKING:
     from harness.gate.bench import Answered, Bench, Wanted
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from harness.progress import Console
     from harness.suite import Gate, Suite
 
-SUITE = "suite.toml"
 CLIP = 160
 """Characters of an expected or actual text that a failure shows."""
 
@@ -220,11 +220,11 @@ def ensure(session: pytest.Session, bench: Bench) -> None:
     """Have what the session's items need: read from the store, measured first where it is missing.
 
     Raises:
-        HarnessError: when it could not be measured.
+        Exception: when it could not be read or measured.
     """
     capture: Any = session.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        bench.ensure(_wanted(session, bench), partial(_console, session))
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        bench.ensure(partial(_wanted, session, bench), partial(_console, session))
 
 
 def _console(session: pytest.Session) -> Console:

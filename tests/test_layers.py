@@ -1,0 +1,61 @@
+"""Imports form layers, and heavy packages stay in the leaves."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HARNESS = Path(__file__).parent.parent / "harness"
+
+LAYERS = [
+    {"errors", "fingerprint", "machine", "stats", "embedded"},
+    {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
+    {"store", "metrics", "retrieval", "models", "training", "regression", "verdict"},
+    {"prompt", "matrix", "engine", "run", "evidence"},
+    {"gate", "report", "progress", "project"},
+    {"cli", "pytest_plugin", "__init__"},
+]
+"""Each layer imports from itself and from those above it."""
+
+HEAVY = {"torch", "transformers", "peft", "trl", "bitsandbytes", "lm_eval", "evaluate", "datasets", "anthropic", "openai", "ray"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def layer(part: str) -> int:
+    return next(i for i, names in enumerate(LAYERS) if part in names)
+
+
+@pytest.mark.parametrize("path", sorted(HARNESS.rglob("*.py")), ids=lambda p: str(p.relative_to(HARNESS)))
+def test_imports_only_from_above(path: Path) -> None:
+    own = path.relative_to(HARNESS).parts[0].removesuffix(".py")
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "harness" and len(parts) > 1:
+            assert layer(parts[1]) <= layer(own), f"{path}: imports {name}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import harness",
+        "from harness.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
+        "import harness.evidence, harness.report, harness.verdict",
+        "import harness.pytest_plugin",
+    ],
+)
+def test_the_doors_are_light(code: str) -> None:
+    shown = f"{code}\nimport sys\nprint(sorted(set(sys.modules) & {HEAVY!r}))"
+    ran = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
