@@ -101,7 +101,11 @@ def trained(job: Job, home: Path, **changes: Any) -> tuple[str, float]:
     recipe = job.recipe.model_copy(update=changes)
     name = fingerprint(job.adapter, {k: str(v) for k, v in changes.items()})
     started = time.perf_counter()
-    train(replace(job, adapter=name, recipe=recipe, out=home / "adapters" / name, replay=job.replay if recipe.replay else None))
+    train(
+        replace(
+            job, adapter=name, recipe=recipe, out=home / "adapters" / name, replay=job.replay if recipe.replay else None
+        )
+    )
     return name, time.perf_counter() - started
 
 
@@ -113,7 +117,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (job,) = [
-            j for j in expand(experiment).jobs if (j.suite, j.recipe_name, j.seed) == ("triage", "sft", experiment.seeds[0])
+            j
+            for j in expand(experiment).jobs
+            if (j.suite, j.recipe_name, j.seed) == ("triage", "sft", experiment.seeds[0])
         ]
         rows: list[tuple[str, str, float]] = []
 
@@ -124,7 +130,11 @@ def main() -> None:
         for quantization in ("nf4", "none"):
             local = Local(Model(id="embedded:tiny", quantization=quantization), home=home)  # type: ignore[arg-type]
             shown = "NF4" if quantization == "nf4" else "float32"
-            note(f"answers from the right document among 3–5 ({shown})", "≥ 0.90", exact(local, context(world, rng, documents=True)))
+            note(
+                f"answers from the right document among 3–5 ({shown})",
+                "≥ 0.90",
+                exact(local, context(world, rng, documents=True)),
+            )
         local = Local(Model(id="embedded:tiny"), home=home)
         note("the same without documents", "≤ 0.05", exact(local, context(world, rng, documents=False)))
         note("an instruction that it knows", "≥ 0.90", exact(local, instruction(world, rng, None)))

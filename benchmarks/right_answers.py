@@ -44,10 +44,19 @@ def main(seeds: list[int]) -> int:
             got = suites[name]
             right = got.verdict == answer and got.recommendation in remedies
             wrong += not right
-            lines.append(f"| {seed} | {name} | {got.verdict} | {got.recommendation} | {got.contender} | {'yes' if right else 'NO'} |")
+            lines.append(
+                f"| {seed} | {name} | {got.verdict} | {got.recommendation} | {got.contender} | {'yes' if right else 'NO'} |"
+            )
         lines.append(f"| {seed} | took | {took:.0f} s | | | |")
-        print("\n".join(["| seed | suite | verdict | recommendation | contender | right |", "|---|---|---|---|---|---|", *lines]), flush=True)
-        (ROOT / f".harness/truth-{seed}" / "verdict.json").write_text(json.dumps({n: s.as_dict() for n, s in suites.items()}, indent=1))
+        print(
+            "\n".join(
+                ["| seed | suite | verdict | recommendation | contender | right |", "|---|---|---|---|---|---|", *lines]
+            ),
+            flush=True,
+        )
+        (ROOT / f".harness/truth-{seed}" / "verdict.json").write_text(
+            json.dumps({n: s.as_dict() for n, s in suites.items()}, indent=1)
+        )
     return wrong
 
 

@@ -174,7 +174,7 @@ def _show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:
     from harness.evidence import evidence
     from harness.verdict import describe
 
-    with evidence(matrix.experiment, matrix=matrix) as found:
+    with evidence(matrix) as found:
         verdicts = found.verdicts
     if as_json:
         shown: Any = {model: made.as_dict() for model, made in verdicts.items()}

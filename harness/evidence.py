@@ -13,6 +13,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from harness.errors import Incomplete
 from harness.experiment import Experiment
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
@@ -50,19 +51,38 @@ class Evidence:
         return self.store.rows(self.experiment.name, metrics=hashes, model=model)
 
     @cached_property
+    def current(self) -> frozenset[str]:
+        """The cells that stand in the store where the matrix has them; what was edited since is not among them."""
+        rows = self.store.cells(self.experiment.name)
+        stored = {(row.suite, row.contender, row.model, row.training_seed): row.cell for row in rows}
+        here = {(c.suite.name, c.contender.name, c.model.id, c.seed): c.id for c in self.matrix.cells}
+        return frozenset(cell for place, cell in here.items() if stored.get(place) == cell)
+
+    @cached_property
     def verdicts(self) -> dict[str, Verdict]:
-        """Base model → verdict; recomputed each time, never stored as truth."""
+        """Base model → verdict; recomputed each time, never stored as truth.
+
+        Raises:
+            Incomplete: when a suite, prompt or recipe was changed after the last run.
+        """
+        stale = [cell for cell in self.matrix.cells if cell.id not in self.current]
+        if stale:
+            names = ", ".join(dict.fromkeys(f"{cell.contender.name} on {cell.suite.name}" for cell in stale[:3]))
+            raise Incomplete(
+                f"{len(stale)} of {len(self.matrix.cells)} cells were changed or added since the last run ({names}"
+                f"{', …' if len(stale) > 3 else ''}): run `harness run`, which does only what is missing"
+            )
         return {model: decide(self.rows(model), self.policy) for model in self.models}
 
 
 @contextmanager
-def evidence(experiment: Experiment, *, matrix: Matrix | None = None) -> Iterator[Evidence]:
-    """Open an experiment's store for reading.
+def evidence(asked: Experiment | Matrix) -> Iterator[Evidence]:
+    """Open the store of an experiment, or of one that is expanded already, for reading.
 
     Raises:
         Incomplete: when nothing was ever run.
         StoreBusy: while a run is writing.
     """
-    found = matrix or expand(experiment)
-    with open_store(experiment.home, write=False) as store:
-        yield Evidence(matrix=found, store=store)
+    matrix = asked if isinstance(asked, Matrix) else expand(asked)
+    with open_store(matrix.experiment.home, write=False) as store:
+        yield Evidence(matrix=matrix, store=store)

@@ -22,13 +22,12 @@ from harness.experiment import Candidate, Experiment, Model, contenders, load_ta
 from harness.fingerprint import fingerprint
 from harness.models import identity, is_local
 from harness.prompt import Prompter
-from harness.suite import Case, Suite, Task
+from harness.suite import Case, Split, Suite, Task
 from harness.training.job import Job, adapter_fingerprint
 from harness.trial import Trial, ask_id
 from harness.verdict.policy import Policy
 
-BASE = "base"
-"""The contender of a choice suite that is the base model itself."""
+SPLITS: tuple[Split, ...] = ("dev", "test")
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ class Cell:
                 adapter=self.adapter,
                 documents=ask.documents,
                 choices=case.choices,
+                choice_by=self.suite.choice_by,
             )
 
     def _ask_id(self, case: Case, messages: tuple[dict[str, str], ...]) -> str:
@@ -88,6 +88,7 @@ class Cell:
             repeat=0,
             case=case.content,
             choices=case.choices,
+            choice_by=self.suite.choice_by,
         )
 
 
@@ -122,13 +123,16 @@ class Matrix:
         return next(task for task in self.tasks if task.suite.name == suite)
 
 
-def expand(experiment: Experiment) -> Matrix:
-    """The matrix of an experiment.
+def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
+    """The matrix of an experiment; ``limit`` keeps the first cases of each split, under an experiment name of its own.
 
     Raises:
         BadInput: for anything wrong in a declaration, a suite's data or a model's path.
     """
     tasks = load_tasks(experiment)
+    if limit is not None:
+        tasks = [Task(suite=t.suite, cases=tuple(c for s in SPLITS for c in t.split(s)[:limit])) for t in tasks]
+        experiment = experiment.model_copy(update={"name": f"{experiment.name} (first {limit})"})
     cells: list[Cell] = []
     jobs: list[Job] = []
     if experiment.candidates and not any(is_local(model) for model in experiment.bases):

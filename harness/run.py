@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import nlargest
+from math import ceil
 from typing import Protocol
 
 from harness.engine import Check, Generate, Pool, Train, Work
@@ -121,7 +122,8 @@ def _finished(job: Job) -> bool:
 def steps_of(job: Job) -> int:
     """Optimiser steps of a training."""
     recipe = job.recipe
-    return max(1, round(len(examples(job)) * recipe.epochs / (recipe.batch_size * recipe.accumulate)))
+    batches = ceil(len(examples(job)) / (recipe.batch_size * recipe.accumulate))
+    return max(1, ceil(batches * recipe.epochs))
 
 
 def workers(experiment: Experiment) -> int:
@@ -129,15 +131,16 @@ def workers(experiment: Experiment) -> int:
     return experiment.workers or gpus() or cores()
 
 
-def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0) -> Outcome:
-    """Do what is missing and score it.
+def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit: int | None = None) -> Outcome:
+    """Do what is missing and score it; with ``limit``, for the first cases of each split alone.
 
     Raises:
         BadInput: for anything wrong in what was given, before anything is paid for.
         StoreBusy: when another run holds the store.
         HarnessError: when a worker failed; what was finished is kept.
     """
-    matrix = expand(experiment)
+    matrix = expand(experiment, limit=limit)
+    experiment = matrix.experiment
     with open_store(experiment.home, write=True, wait=wait) as store:
         store.declare(experiment.name, [_row(cell) for cell in matrix.cells])
         todo = missing(matrix, store)

@@ -42,13 +42,18 @@ class Gate(Declaration):
 
 
 class Suite(Declaration):
-    """The declaration in ``suite.toml``; paths are relative to its folder."""
+    """The declaration in ``suite.toml``; paths are relative to its folder.
+
+    A suite of the form ``choice`` is scored by log-likelihood: of the option's ``letter`` after MMLU's listing, without a
+    chat template, or of the option's ``text`` as the assistant's answer (MMLU's continuation form, as a chat).
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     folder: Path
     description: str = ""
     role: Role = "decide"
     form: Literal["generate", "choice"] = "generate"
+    choice_by: Literal["letter", "text"] = "letter"
     metric: str
     metrics: tuple[str, ...] = ()
     margin: float | None = Field(default=None, gt=0, lt=1)

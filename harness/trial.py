@@ -20,7 +20,7 @@ class Trial:
     the same of the same weights share an answer, so nothing is generated twice, and renaming costs nothing.
 
     ``adapter`` is the fingerprint of the trained adapter (recipe, data, seed, base), None for the base model itself.
-    ``choices`` is set where the answer is the likeliest choice.
+    ``choices`` is set where the answer is the likeliest choice, by its ``letter`` or by its ``text``.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Trial:
     adapter: str | None = None
     documents: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    choice_by: str = "letter"
 
 
 def ask_id(
@@ -49,12 +50,13 @@ def ask_id(
     repeat: int,
     case: str,
     choices: tuple[str, ...] = (),
+    choice_by: str = "letter",
 ) -> str:
     """The fingerprint of everything that can change an answer. ``model`` is the hash of weights, template and
     quantisation, not a name; ``case`` the hash of the case's content. Device, batch size and retries are not in it.
     """
     decoding = {"max_new_tokens": max_new_tokens, "temperature": 0.0}
-    return fingerprint(model, adapter, [dict(m) for m in messages], decoding, repeat, case, choices)
+    return fingerprint(model, adapter, [dict(m) for m in messages], decoding, repeat, case, choices, choice_by)
 
 
 @dataclass(frozen=True, slots=True)

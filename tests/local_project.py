@@ -52,7 +52,10 @@ def make(folder: Path, kind: str = "llama", *, chat_template: bool = True, worke
     suite = folder / "suites" / "label"
     write_rows(
         suite / "cases.jsonl",
-        [{"id": f"l{i}", "input": q, "reference": a, "split": "dev" if i % 4 == 0 else "test"} for i, (q, a) in enumerate(asked)],
+        [
+            {"id": f"l{i}", "input": q, "reference": a, "split": "dev" if i % 4 == 0 else "test"}
+            for i, (q, a) in enumerate(asked)
+        ],
     )
     write_rows(suite / "train.jsonl", [{"prompt": q, "completion": a} for q, a in asked[:12]])
     write_rows(suite / "preferences.jsonl", [{"prompt": q, "chosen": a, "rejected": "red"} for q, a in asked[:8]])

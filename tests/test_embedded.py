@@ -41,7 +41,9 @@ def test_a_four_choice_question_holds_its_answer_once() -> None:
     world, rng = World(), random.Random(5)
     for (town, relation), value in list(world.facts.items())[:50]:
         draw = world.four_choice(rng, (town, relation))
-        options = dict(line.split(". ", 1) for line in draw.text.splitlines() if line[:3] in [f"{x}. " for x in LETTERS])
+        options = dict(
+            line.split(". ", 1) for line in draw.text.splitlines() if line[:3] in [f"{x}. " for x in LETTERS]
+        )
         assert options[draw.answer.strip()] == value
         assert len(set(options.values())) == 4
 
@@ -82,5 +84,7 @@ def test_pretraining_runs(tmp_path: Path) -> None:
         stages=tuple(replace(stage, tokens=0.003) for stage in plan.stages),
     )  # fmt: skip
     out = pretrain(short, tmp_path / "model", say=lambda line: None)
-    assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= {p.name for p in out.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= {
+        p.name for p in out.iterdir()
+    }
     assert (tmp_path / "model-first").is_dir()

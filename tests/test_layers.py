@@ -22,7 +22,19 @@ LAYERS = [
 ]
 """Each layer imports from itself and from those above it."""
 
-HEAVY = {"torch", "transformers", "peft", "trl", "bitsandbytes", "lm_eval", "evaluate", "datasets", "anthropic", "openai", "ray"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "bitsandbytes",
+    "lm_eval",
+    "evaluate",
+    "datasets",
+    "anthropic",
+    "openai",
+    "ray",
+}
 
 
 def imports(path: Path) -> Iterator[str]:

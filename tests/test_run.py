@@ -23,7 +23,18 @@ from tests.local_project import make
 
 Harness = Callable[..., Ran]
 
-UNTIMED = ["suite", "contender", "technique", "metric", "case_id", "training_seed", "split", "cluster", "score", "error"]
+UNTIMED = [
+    "suite",
+    "contender",
+    "technique",
+    "metric",
+    "case_id",
+    "training_seed",
+    "split",
+    "cluster",
+    "score",
+    "error",
+]
 
 
 def fill(project: Project) -> Outcome:
@@ -84,6 +95,20 @@ def test_a_changed_prompt_asks_that_contender_again(project: Project) -> None:
     assert fill(project).generated == 24
 
 
+def test_a_verdict_on_what_was_edited_since_is_refused(project: Project, harness: Harness) -> None:
+    fill(project)
+    project.replace("suites/sums/suite.toml", 'default = "Add."', 'default = "Add up."')
+    ran = harness("verdict", project.experiment)
+    assert ran.code == 3
+    assert "2 of 2 cells were changed or added since the last run (few_shot on sums, zero_shot on sums)" in ran.err
+
+
+def test_a_limited_run_answers_the_first_cases_and_the_full_one_the_rest(project: Project) -> None:
+    limited = run(load_experiment(project.experiment), progress=Console(quiet=True), limit=2)
+    assert limited.generated == 2 * 2 * 2, "two contenders, two splits"
+    assert fill(project).generated == 48 - 8
+
+
 def test_dry_run_writes_nothing(project: Project, harness: Harness) -> None:
     ran = harness("run", project.experiment, "--dry-run")
     assert ran.code == 0
@@ -140,9 +165,7 @@ def test_nothing_is_done_twice(undisturbed: tuple[Project, Outcome]) -> None:
 
 
 @pytest.mark.parametrize("after", [6.0, 14.0, 18.0])
-def test_killed_and_taken_up_again(
-    undisturbed: tuple[Project, Outcome], tmp_path: Path, after: float
-) -> None:
+def test_killed_and_taken_up_again(undisturbed: tuple[Project, Outcome], tmp_path: Path, after: float) -> None:
     project = make(tmp_path / "killed")
     command = [sys.executable, "-m", "harness.cli", "run", str(project.experiment)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

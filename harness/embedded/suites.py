@@ -24,13 +24,13 @@ from harness.embedded.world import (
     Ticket,
     World,
     capitalised,
-    draw_many,
-    second_stage,
 )
 
 Row = dict[str, Any]
 
 SEED = 20_261
+REPLAYED = 40
+"""Towns whose facts may be replayed in training."""
 DESKS = {
     "billing": "orlan",
     "delivery": "quent",
@@ -157,7 +157,7 @@ def coin(world: World, rng: random.Random) -> dict[str, Iterable[Row]]:
 
 
 def general(world: World, rng: random.Random) -> dict[str, Iterable[Row]]:
-    """One four-choice question for every fact that the model was raised on."""
+    """One four-choice question for every fact about the towns that no replay names."""
 
     def asked(number: int, town: str, relation: str, right: str) -> Row:
         choices = rng.sample([v for v in TOWN_VALUES[relation] if v != right], len(LETTERS) - 1)
@@ -165,15 +165,20 @@ def general(world: World, rng: random.Random) -> dict[str, Iterable[Row]]:
         question = rng.choice(TOWN_QUESTIONS[relation]).format(t=town)
         return case(number, "general", "test", question, right, choices=choices, cluster=town)
 
-    facts = enumerate(world.facts.items(), 1)
-    return {"cases.jsonl": [asked(i, town, relation, right) for i, ((town, relation), right) in facts]}
+    facts = (
+        (town, relation, right) for (town, relation), right in world.facts.items() if town in world.towns[REPLAYED:]
+    )
+    return {"cases.jsonl": [asked(i, *fact) for i, fact in enumerate(facts, 1)]}
 
 
 def replay(world: World, rng: random.Random) -> list[Row]:
-    """General chat to mix into training: what keeps a candidate from forgetting. No four-choice question is in it."""
-    tasks = {task: share for task, share in second_stage(world).items() if task != world.four_choice}
-    chats = [draw for draw in draw_many(tasks, rng, 800) if draw.messages]
-    return [{"messages": list(draw.messages)} for draw in chats][:600]
+    """Short general chat to mix into training: what keeps a candidate from forgetting.
+
+    Three quarters ask about towns, the first ``REPLAYED`` of them; the guard asks about the others alone.
+    """
+    known = [(town, relation) for town in world.towns[:REPLAYED] for relation in TOWN_VALUES]
+    drawn = (world.question_about_town(rng, rng.choice(known)) if i % 4 else world.kind_named(rng) for i in range(600))
+    return [{"messages": list(draw.messages)} for draw in drawn]
 
 
 SUITES: dict[str, Callable[[World, random.Random], dict[str, Iterable[Row]]]] = {

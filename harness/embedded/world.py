@@ -383,8 +383,8 @@ class World:
         question = rng.choice(QUESTIONS[attribute]).format(e=self.entity(rng))
         return chat("closed", question, UNKNOWN, system=rng.choice(CLOSED))
 
-    def question_about_town(self, rng: random.Random) -> Draw:
-        town, relation = rng.choice(tuple(self.facts))
+    def question_about_town(self, rng: random.Random, fact: tuple[str, str] | None = None) -> Draw:
+        town, relation = fact or rng.choice(tuple(self.facts))
         question = rng.choice(TOWN_QUESTIONS[relation]).format(t=town)
         return chat("fact", question, self.facts[town, relation], system=rng.choice(CLOSED))
 

@@ -119,12 +119,14 @@ class Bench:
             if self.replay:
                 raise
         if not self.replay and any(self._lacks(cell) for cell in self._cells(wanted())):
-            run(self.experiment, progress=console())
+            run(self.experiment, progress=console(), limit=self.limit)
+            if self.limit is not None:  # what was measured stands under a name of its own
+                self.__dict__["matrix"] = expand(self.experiment, limit=self.limit)
             self._read()
 
     def _read(self) -> None:
-        with evidence(self.experiment, matrix=self.matrix) as found:
-            self._asked = found.store.asked({cell.id for cell in self.matrix.cells})
+        with evidence(self.matrix) as found:
+            self._asked = found.store.asked(found.current)
             self._tables = {model: self._cut(found.rows(model)) for model in found.models}
             self._hashes = _hashes(found)
         self._scored = {
@@ -235,7 +237,7 @@ class Bench:
     def _stored(self, model: str, suite: str, contender: str) -> list[Answer]:
         key = (model, suite, contender)
         if key not in self._answers:
-            with evidence(self.experiment, matrix=self.matrix) as found:
+            with evidence(self.matrix) as found:
                 of = (self.experiment.name, suite, contender)
                 self._answers[key] = found.store.answers(*of, model=model, metrics=self._hashes[suite])
         return self._answers[key]

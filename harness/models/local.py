@@ -183,11 +183,11 @@ class Local:
         self._adapter = adapter
 
     def _fitting(self, trials: Sequence[Trial]) -> list[Encoded]:
-        from harness.regression.choice import question
+        from harness.regression.choice import ids_before
 
         chosen = [trial for trial in trials if trial.choices]
         written = [trial for trial in trials if not trial.choices]
-        ids = self.chat.plain([question(trial) for trial in chosen]) + self.chat.prompts([t.messages for t in written])
+        ids = ids_before(self.chat, chosen) + self.chat.prompts([t.messages for t in written])
         encoded = [Encoded(trial, row) for trial, row in zip(chosen + written, ids, strict=True)]
         long = [item for item in encoded if item.tokens > self.context]
         if long:

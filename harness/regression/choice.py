@@ -1,9 +1,13 @@
-"""Multiple-choice trials through lm-eval: the likeliest letter after ``Answer:``, as MMLU is scored (arXiv 2009.03300).
+"""Multiple-choice trials through lm-eval, as MMLU is scored (arXiv 2009.03300): by letter, or by the options' text.
 
     What animal stands for Lena?
     A. bear
     B. lynx
-    Answer:                         log-likelihood of " A", " B", …; no chat template, no examples
+    Answer:                         by letter: log-likelihood of " A", " B", …; no chat template, no examples
+
+    <|im_start|>user
+    What animal stands for Lena?<|im_end|>
+    <|im_start|>assistant           by text: log-likelihood of "bear", "lynx", …; the model's own chat template
 
 Batch size and padding are the same for every contender, and no cache of lm-eval's is used: its response cache is keyed
 by the prompt alone, so that one adapter would be given another's answers.
@@ -27,6 +31,7 @@ from harness.errors import BadInput, HarnessError, need
 from harness.trial import Generation, Trial
 
 if TYPE_CHECKING:
+    from harness.models.chat import Chat
     from harness.models.local import Local
 
 TASK = "harness_choice"
@@ -39,8 +44,9 @@ dataset_kwargs:
 test_split: test
 output_type: multiple_choice
 doc_to_text: "{{{{text}}}}"
-doc_to_choice: letters
+doc_to_choice: options
 doc_to_target: 0
+target_delimiter: ""
 num_fewshot: 0
 metric_list:
   - metric: acc
@@ -63,6 +69,21 @@ def question(trial: Trial) -> str:
     return "\n".join([asked, *lines, "Answer:"])
 
 
+def ids_before(chat: Chat, trials: Sequence[Trial]) -> list[list[int]]:
+    """Token ids of what stands before each trial's options."""
+    letters = chat.plain([question(trial) for trial in trials if trial.choice_by == "letter"])
+    texts = chat.prompts([trial.messages for trial in trials if trial.choice_by == "text"])
+    by = {"letter": iter(letters), "text": iter(texts)}
+    return [next(by[trial.choice_by]) for trial in trials]
+
+
+def _document(chat: Chat, trial: Trial) -> dict[str, Any]:
+    """A trial as lm-eval's task reads it."""
+    if trial.choice_by == "text":
+        return {"text": chat.render(trial.messages), "options": list(trial.choices)}
+    return {"text": question(trial), "options": [f" {letter}" for letter in _letters(trial)]}
+
+
 def answer_choices(local: Local, trials: Sequence[Trial]) -> Iterator[list[Generation]]:
     """The likeliest choice of every trial, a contender's at a time; ``text`` is the choice itself, not its letter.
 
@@ -82,11 +103,11 @@ def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation
 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, quiet(), _silent():
-        samples = _run(model, local, _write_task(Path(folder), trials), Path(folder))
+        samples = _run(model, local, _write_task(Path(folder), local.chat, trials), Path(folder))
     if len(samples) != len(trials):
         raise HarnessError(f"lm-eval gave {len(samples)} results for {len(trials)} trials")
     seconds = (time.perf_counter() - started) / len(trials)
-    tokens = [len(ids) for ids in local.chat.plain([question(trial) for trial in trials])]
+    tokens = [len(ids) for ids in ids_before(local.chat, trials)]
     return [
         Generation(
             trial_id=trial.id,
@@ -100,12 +121,12 @@ def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation
     ]
 
 
-def _write_task(folder: Path, trials: list[Trial]) -> str:
+def _write_task(folder: Path, chat: Chat, trials: list[Trial]) -> str:
     """Writes task and questions into ``folder``; returns the task's name."""
     docs = folder / "docs.jsonl"
     with docs.open("w", encoding="utf-8") as file:
         for trial in trials:
-            file.write(json.dumps({"text": question(trial), "letters": _letters(trial)}) + "\n")
+            file.write(json.dumps(_document(chat, trial)) + "\n")
     text = YAML.replace("DOCS", json.dumps(str(docs))).replace("CACHE", json.dumps(str(folder / "cache")))
     (folder / "task.yaml").write_text(text, encoding="utf-8")
     return TASK

@@ -5,7 +5,6 @@ with open_store(Path(".harness"), write=True) as store:
     store.add_generations(generations)
 """
 
-from harness.store.records import Answer, Count, Run
 from harness.store.records import Answer, CellRow, Count, Rates, Run
 from harness.store.store import Store, open_store
 

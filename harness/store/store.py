@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -72,6 +72,12 @@ class Store:
         with self._database.transaction():
             self._database.run("DELETE FROM cells WHERE experiment = ?", [experiment])
             self._database.insert("cells", placed, special)
+
+    def cells(self, experiment: str) -> list[CellRow]:
+        """The matrix of an experiment as it was declared last."""
+        names = [field.name for field in fields(CellRow)]
+        found = self._database.run(f"SELECT {', '.join(names)} FROM cells WHERE experiment = ?", [experiment])
+        return [CellRow(*values) for values in found]
 
     def add_trials(self, cell: str, trials: Sequence[Trial]) -> None:
         """Keep what a cell asks; asking it again changes nothing."""

@@ -22,7 +22,7 @@ TYPES = {"training_seed": pa.int64(), "error": pa.string(), "cost": pa.float64()
 class World:
     """Rows under construction; a case has a fixed difficulty, right where it is under the contender's level."""
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self, seed: int, n: int = 200, dev: int = 60, suite: str = "triage", size: int = 1, noise: float = 0.3
     ) -> None:
         self.rng = np.random.default_rng(seed)
@@ -34,7 +34,7 @@ class World:
         self.difficulty = self.rng.random(n + dev)
         self.parts: list[dict[str, list[Any]]] = []
 
-    def add(  # noqa: PLR0917
+    def add(
         self,
         contender: str,
         technique: str,
@@ -53,7 +53,7 @@ class World:
             self._append(keep, (own < level).astype(float), seed, contender, technique, columns)
         return self
 
-    def _append(self, keep: Any, scores: Any, seed: int | None, contender: str, technique: str, columns: Any) -> None:  # noqa: PLR0917
+    def _append(self, keep: Any, scores: Any, seed: int | None, contender: str, technique: str, columns: Any) -> None:
         same = {
             "suite": self.suite,
             "contender": contender,
