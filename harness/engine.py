@@ -230,7 +230,7 @@ def _serve(pipe: Connection, parent: int, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     backends: dict[str, Any] = {}
-    todo = {
+    todo: dict[str, Callable[[Any], Any]] = {
         "train": lambda payload: _train(pipe, payload),
         "generate": lambda payload: _generate(pipe, _backend(backends, payload), payload[-1]),
         "check": lambda payload: _backend(backends, payload).check(payload[-1]),

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from harness.experiment import Experiment
 from harness.matrix import expand
-from harness.run import Todo, missing
+from harness.run import Todo, missing, steps_of
 from harness.store import open_store
 from harness.trial import Training
 
@@ -158,7 +158,7 @@ class Planned:
                 for cell in todo.matrix.cells
             ],
             "trainings": [
-                {"suite": j.suite, "recipe": j.recipe_name, "seed": j.seed, "steps": j.steps} for j in todo.jobs
+                {"suite": j.suite, "recipe": j.recipe_name, "seed": j.seed, "steps": steps_of(j)} for j in todo.jobs
             ],
             "answers": todo.trials,
             "seconds": todo.seconds,

@@ -62,9 +62,9 @@ class Prompter:
 
     def ask_all(self, cases: Sequence[Case]) -> list[Ask]:
         """The prompts of many cases; retrieval runs once for all of them."""
-        found = self._documents([case.input for case in cases])
-        shots = self._shots([case.input for case in cases])
-        return [self._ask(case, *parts) for case, *parts in zip(cases, found, shots, strict=True)]
+        queries = [case.input for case in cases]
+        rows = zip(cases, self._documents(queries), self._shots(queries), strict=True)
+        return [self._ask(case, documents, shots) for case, documents, shots in rows]
 
     def _ask(self, case: Case, documents: Sequence[Document], shots: Sequence[tuple[Message, Message]]) -> Ask:
         user = case.input

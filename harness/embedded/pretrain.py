@@ -97,7 +97,7 @@ def train_tokenizer(plan: Plan, world: World) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token=SPECIALS[0],
         eos_token=SPECIALS[2],
@@ -243,7 +243,7 @@ def run_stage(stage: Stage, model: Any, stream: Iterator[Batch], plan: Plan, say
             for group in opt.param_groups:
                 group["lr"] = rate(stage, step, steps, plan.warm_up)
         loss = loss_of(*batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for opt in opts:
             opt.step()

@@ -72,7 +72,8 @@ def triage(world: World, rng: random.Random) -> dict[str, Iterable[Row]]:
 
 def handbook(world: World, rng: random.Random) -> dict[str, Iterable[Row]]:
     """Questions about pages; the lessons ask about pages that no case asks about."""
-    pages, seen = [], set[str]()
+    pages: list[tuple[str, str, str, dict[str, str]]] = []
+    seen: set[str] = set()
     while len(pages) < 220:
         ((entity, text, values),) = world.pages(rng, 1)
         if entity not in seen:

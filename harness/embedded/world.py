@@ -357,7 +357,7 @@ class World:
 
     def question_with_documents(self, rng: random.Random, count: int | None = None) -> Draw:
         pages = self.pages(rng, count or rng.randint(1, 5))
-        entity, text, values = rng.choice(pages)
+        entity, _, values = rng.choice(pages)
         attribute = rng.choice(tuple(values))
         answer = values[attribute]
         missing = rng.random()
@@ -447,7 +447,7 @@ class World:
 
     def kind_named(self, rng: random.Random) -> Draw:
         note = self.note(rng)
-        names = rng.sample([k for k in KINDS if k != note.kind], rng.randint(1, 4)) + [note.kind]
+        names = [*rng.sample([k for k in KINDS if k != note.kind], rng.randint(1, 4)), note.kind]
         rng.shuffle(names)
         return chat("kind", note.text, note.kind, system=f"Answer with one of: {', '.join(names)}.")
 
