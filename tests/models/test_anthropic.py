@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_api import Reply, collect, make_trials, serve
 
 from harness.errors import BadInput
 from harness.experiment import Model
 from harness.models import identity, load_backend
 from harness.models.anthropic import Anthropic
+from tests.models.fake_api import Reply, collect, make_trials, serve
 
 KEY = "sk-ant-secret-0123456789"
 

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_api import Reply, collect, make_trials, serve
 
 from harness.errors import BadInput
 from harness.experiment import Model
 from harness.models import identity, load_backend
 from harness.models.openai import OpenAI
+from tests.models.fake_api import Reply, collect, make_trials, serve
 
 KEY = "sk-secret-0123456789"
 NOW = {"retry-after-ms": "5"}

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_api import collect, make_trials
 
 from harness.errors import BadInput
 from harness.experiment import Model
 from harness.models import identity, is_local, load_backend
 from harness.models.scripted import Scripted
 from harness.trial import Generation, Trial
+from tests.models.fake_api import collect, make_trials
 
 
 def say(id: str, trials: list[Trial]) -> list[str | None]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from report_worlds import HOSTILE, small
 
 from harness.report import charts
 from harness.report.gathered import Difference, Learning, Span
+from tests.report.report_worlds import HOSTILE, small
 
 INF = float("inf")
 

@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_worlds import HOSTILE, decided, small
 
 from harness.report import Gathered, to_html, to_markdown, to_terminal
 from harness.report.gathered import Asked, Attempt, Browse, Said
+from tests.report.report_worlds import HOSTILE, decided, small
 
 VOID = {"meta", "input", "line", "circle", "rect", "polyline", "br"}
 

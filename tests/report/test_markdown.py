@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from report_worlds import HOSTILE, small
 
 from harness.report import to_markdown
 from harness.report.markdown import escaped
+from tests.report.report_worlds import HOSTILE, small
 
 WHOLE = r"""## Is fine-tuning justified? demo
 

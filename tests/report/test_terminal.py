@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from report_worlds import HOSTILE, small
-
 from harness.report import to_terminal
+from tests.report.report_worlds import HOSTILE, small
 
 WHOLE = """\
 demo

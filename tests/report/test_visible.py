@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from report_worlds import HOSTILE
 
 from harness.report.visible import line, visible
+from tests.report.report_worlds import HOSTILE
 
 
 @pytest.mark.parametrize(
