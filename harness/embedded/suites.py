@@ -31,15 +31,19 @@ Row = dict[str, Any]
 SEED = 20_261
 REPLAYED = 40
 """Towns whose facts may be replayed in training."""
-DESKS = {
-    "billing": "orlan",
-    "delivery": "quent",
-    "damage": "hesk",
-    "login": "ubrin",
-    "leak": "yarrow",
-    "parts": "ipsen",
+SCHEME = {
+    "billing": ("orlan", "R2"),
+    "delivery": ("quent", "R2"),
+    "damage": ("hesk", "R3"),
+    "login": ("ubrin", "R1"),
+    "noise": ("hesk", "R4"),
+    "leak": ("ubrin", "R3"),
+    "heat": ("orlan", "R1"),
+    "manual": ("yarrow", "R4"),
+    "parts": ("quent", "R3"),
+    "praise": ("yarrow", "R2"),
 }
-RANKS = {"now": "R1", "angry": "R2", "soon": "R3", "later": "R4"}
+"""The house's scheme: kind of ticket to desk and rank. Nothing in a note names either."""
 EXTRACTED = ("name", "order", "town")
 HOUSE = "{Action}, {name}. Your {product} matters to us. Orrin and Vale"
 CHATTY = "Dear {name}, what a day for your {product}! {Action}. We hope you smile again soon. Goodbye"
@@ -61,8 +65,9 @@ def triage(world: World, rng: random.Random) -> dict[str, Iterable[Row]]:
     """Notes labelled by a house scheme that no instruction names."""
 
     def pair() -> tuple[str, str]:
-        note = world.note(rng, kinds=tuple(DESKS))
-        return note.text, json.dumps({"desk": DESKS[note.kind], "rank": RANKS[note.urgency]})
+        note = world.note(rng)
+        desk, rank = SCHEME[note.kind]
+        return note.text, json.dumps({"desk": desk, "rank": rank})
 
     return {
         "cases.jsonl": [case(i, "triage", s, *pair()) for i, s in enumerate(splits(80, 300), 1)],
