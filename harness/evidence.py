@@ -1,7 +1,7 @@
 """From store to verdict: the rows of an experiment, the policy that judges them, one verdict a base model.
 
 with evidence(load_experiment(Path("experiment.toml"))) as found:
-    found.verdict("embedded:tiny").suites["triage"].verdict
+    found.verdicts["embedded:tiny"].suites["triage"].verdict
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from harness.models import is_local, load_backend
 from harness.prompt import final_answer
 from harness.store import CellRow, Store, open_store
 from harness.suite import Case
-from harness.training.job import RECORD, Job, examples, read_training
+from harness.training.job import Job, examples, read_training
 from harness.trial import Generation, Score, Training, Trial
 
 SCORE_BATCH = 20_000
@@ -101,7 +101,7 @@ def missing(matrix: Matrix, store: Store) -> Todo:
             seen.add(cell.id)
             cells.append(cell)
     needed = _with_starts(matrix, {cell.adapter for cell in cells if cell.adapter})
-    jobs = [job for job in matrix.jobs if job.adapter in needed and not _finished(job)]
+    jobs = [job for job in matrix.jobs if job.adapter in needed and not job.finished]
     rates = store.rates()
     return Todo(matrix, tuple(cells), tuple(jobs), rates.trial, rates.step, workers(matrix.experiment))
 
@@ -113,10 +113,6 @@ def _with_starts(matrix: Matrix, needed: set[str]) -> set[str]:
         if job.adapter in out and job.start_from is not None:
             out.add(job.start_from.name)
     return out
-
-
-def _finished(job: Job) -> bool:
-    return (job.out / RECORD).is_file()
 
 
 def steps_of(job: Job) -> int:
@@ -190,7 +186,7 @@ class _Doing:
     def do(self, todo: Todo, longest: Sequence[Trial]) -> None:
         # a training that finished just before a kill may not be in the store yet
         for job in todo.matrix.jobs:
-            if _finished(job) and self.store.training(job.adapter) is None:
+            if job.finished and self.store.training(job.adapter) is None:
                 self.store.add_training(read_training(job.out))
         for cell in todo.cells:
             if not is_local(cell.model):

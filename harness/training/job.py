@@ -59,6 +59,11 @@ class Job:
         return f"suite {self.suite!r}, candidate {self.recipe_name!r}, seed {self.seed}"
 
     @property
+    def finished(self) -> bool:
+        """Whether the adapter is there, with its record."""
+        return (self.out / RECORD).is_file()
+
+    @property
     def work(self) -> Path:
         """Where checkpoints lie until the adapter is finished."""
         return self.out.with_name(f"{self.out.name}.work")
@@ -103,7 +108,7 @@ def train(job: Job, say: Say = lambda step, total, loss: None) -> Training:
     """
     from harness.training import METHODS
 
-    if (job.out / RECORD).is_file():
+    if job.finished:
         return read_training(job.out)
     module, _, function = METHODS[job.recipe.method].partition(":")
     training: Training = getattr(import_module(module), function)(job, say)

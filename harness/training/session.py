@@ -255,7 +255,7 @@ def _publish(made: Path, job: Job, training: Training) -> Training:
     try:
         made.replace(job.out)
     except OSError:
-        if not (job.out / RECORD).is_file():
+        if not job.finished:
             raise
         training = read_training(job.out)
     shutil.rmtree(job.work, ignore_errors=True)
