@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.contender import Contender
-from harness.embedded.world import EXTRACT, World, chat, listed
+from harness.embedded.lexicon import EXTRACT
+from harness.embedded.world import World, chat, listed
 from harness.experiment import Experiment, Model, load_experiment
 from harness.fingerprint import fingerprint
 from harness.matrix import expand

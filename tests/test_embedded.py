@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.embedded import TINY
+from harness.embedded.lexicon import LETTERS
+from harness.embedded.stages import MIXTURES, draw_many
 from harness.embedded.suites import write_suites
-from harness.embedded.world import LETTERS, World, draw_many, first_stage, second_stage, third_stage
+from harness.embedded.world import World
 from harness.experiment import Model
 from harness.models.local import Local
 from harness.trial import Trial
@@ -27,14 +29,22 @@ def test_the_shipped_suites_are_what_the_world_draws(tmp_path: Path) -> None:
         assert (tmp_path / path).read_bytes() == (ROOT / "suites" / path).read_bytes(), path
 
 
-@pytest.mark.parametrize("stage", [first_stage, second_stage, third_stage])
-def test_draws_repeat_and_end_with_an_answer(stage: object) -> None:
-    world = World()
-    tasks = stage(world)  # type: ignore[operator]
-    draws = draw_many(tasks, random.Random(3), 300)
-    assert draws == draw_many(tasks, random.Random(3), 300)
+@pytest.mark.parametrize("stage", MIXTURES)
+def test_draws_repeat_and_end_with_an_answer(stage: str) -> None:
+    mixture = MIXTURES[stage](World())
+    draws = draw_many(mixture, random.Random(3), 300)
+    assert draws == draw_many(mixture, random.Random(3), 300)
     for draw in draws:
         assert draw.answer or draw.messages[-1]["role"] == "assistant"
+
+
+def test_a_scheme_is_learnt_only_where_an_example_showed_it() -> None:
+    world, rng = World(), random.Random(11)
+    for draw in (world.scheme_by_example(rng) for _ in range(200)):
+        answers = [i for i, message in enumerate(draw.messages) if message["role"] == "assistant"]
+        assert draw.learnt[-1] == answers[-1]
+        for place in draw.learnt:
+            assert draw.messages[place] in [draw.messages[i] for i in answers if i < place]
 
 
 def test_a_four_choice_question_holds_its_answer_once() -> None:

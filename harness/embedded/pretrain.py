@@ -1,12 +1,10 @@
-"""Raises the embedded model from a seed: a tokenizer, four stages of pretraining, weights as transformers saves them.
+"""Raises the embedded model from a seed: a tokenizer, stages of pretraining, weights as transformers saves them.
 
-    harness embedded train --out my-tiny            # about an hour on two cores
+    harness embedded train --out my-tiny            # about an hour and a half on two cores
     harness embedded train --out /tmp/t --tokens 2  # millions of tokens; a short run to see that it works
 
-The first stage holds copying, look-up and questions about documents alone: the circuits for them form there, and a
-mixture of everything from the start teaches nothing in the same time. The second stage is the mixture, the others
-the same with more of what comes slowly. Matrices are trained with Muon and the rest with AdamW; the loss of an example sits
-on its last answer, with a small weight on the rest of its text.
+What each stage holds, and why in that order, stands in ``stages.py``. Matrices are trained with Muon and the rest with AdamW; the loss of an example sits
+on the answers that can be known, with a small weight on the rest of its text.
 """
 
 from __future__ import annotations
@@ -23,7 +21,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from harness.embedded.world import Draw, Task, World, draw_many, first_stage, fourth_stage, second_stage, third_stage
+from harness.embedded.stages import MIXTURES, Mixture, draw_many
+from harness.embedded.world import Draw, World
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' }}"
@@ -35,9 +34,6 @@ SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 CONTEXT_WEIGHT = 0.1
 """Share of the loss that a token outside the last answer carries."""
 IGNORED = -100
-
-
-MIXTURES = {"first": first_stage, "second": second_stage, "third": third_stage, "fourth": fourth_stage}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +62,8 @@ class Plan:
         Stage("second", tokens=14.8, rate=2.65e-3, last_rate=1.3e-3),
         Stage("third", tokens=16.0, rate=1.5e-3, last_rate=1.0e-4),
         Stage("fourth", tokens=15.0, rate=1.5e-3, last_rate=5.0e-5),
+        Stage("fifth", tokens=6.0, rate=1.5e-3, last_rate=1.5e-3),
+        Stage("sixth", tokens=14.0, rate=1.5e-3, last_rate=5.0e-5),
     )
     batch_tokens: int = 8192
     warm_up: int = 100
@@ -82,7 +80,7 @@ def train_tokenizer(plan: Plan, world: World) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     rng = random.Random(plan.seed)
-    texts = [plain(draw) for draw in draw_many(second_stage(world), rng, 20_000)]
+    texts = [plain(draw) for draw in draw_many(MIXTURES["second"](world), rng, 20_000)]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(r"[\n{}\[\]]"), "isolated"),
@@ -114,49 +112,56 @@ def plain(draw: Draw) -> str:
     return "\n".join(f"{m['role']}\n{m['content']}" for m in draw.messages) + draw.text + draw.answer
 
 
-def encode(draw: Draw, tokenizer: Any) -> tuple[list[int], int]:
-    """Token ids of a draw and where its last answer starts."""
+def encode(draw: Draw, tokenizer: Any) -> tuple[list[int], list[float]]:
+    """Token ids of a draw and the weight of each in the loss."""
+    pieces: list[tuple[str, float]] = [(draw.text, CONTEXT_WEIGHT), (draw.answer + SPECIALS[0], 1.0)]
     if draw.messages:
-        head = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in draw.messages[:-1])
-        head += "<|im_start|>assistant\n"
-        tail = draw.messages[-1]["content"] + "<|im_end|>"
-    else:
-        head, tail = draw.text, draw.answer + "<|endoftext|>"
-    prompt = tokenizer.encode(head, add_special_tokens=False)
-    return prompt + tokenizer.encode(tail, add_special_tokens=False), len(prompt)
+        learnt = draw.learnt or (len(draw.messages) - 1,)
+        pieces = []
+        for number, message in enumerate(draw.messages):
+            pieces.append((f"<|im_start|>{message['role']}\n", CONTEXT_WEIGHT))
+            pieces.append((message["content"] + "<|im_end|>", 1.0 if number in learnt else CONTEXT_WEIGHT))
+            pieces.append(("\n", CONTEXT_WEIGHT))
+        pieces.pop()
+    ids: list[int] = []
+    weights: list[float] = []
+    for text, weight in pieces:
+        tokens = tokenizer.encode(text, add_special_tokens=False) if text else []
+        ids += tokens
+        weights += [weight] * len(tokens)
+    return ids, weights
 
 
 BUCKETS = (64, 96, 128, 192, 256, 384, 512)
 """Lengths that batches are padded to; each is compiled once."""
 
 
-def batches(tasks: dict[Task, float], tokenizer: Any, plan: Plan, rng: random.Random) -> Iterator[Batch]:
+def batches(mixture: Mixture, tokenizer: Any, plan: Plan, rng: random.Random) -> Iterator[Batch]:
     """Endless batches of equal shape within a bucket: ids, labels and loss weights, each [rows, bucket]."""
-    waiting: dict[int, list[tuple[list[int], int]]] = {b: [] for b in BUCKETS}
+    waiting: dict[int, list[tuple[list[int], list[float]]]] = {b: [] for b in BUCKETS}
     while True:
-        for draw in draw_many(tasks, rng, 512):
-            ids, start = encode(draw, tokenizer)
+        for draw in draw_many(mixture, rng, 512):
+            ids, weights = encode(draw, tokenizer)
             bucket = next((b for b in BUCKETS if len(ids) <= b + 1), None)
             if bucket is None:
                 continue
-            waiting[bucket].append((ids, start))
+            waiting[bucket].append((ids, weights))
             rows = plan.batch_tokens // bucket
             if len(waiting[bucket]) == rows:
                 yield collate(waiting[bucket], bucket)
                 waiting[bucket] = []
 
 
-def collate(examples: list[tuple[list[int], int]], bucket: int) -> Batch:
+def collate(examples: list[tuple[list[int], list[float]]], bucket: int) -> Batch:
     """Next-token batches padded on the right: a causal model never sees the padding."""
     ids = torch.zeros(len(examples), bucket, dtype=torch.long)
     labels = torch.full((len(examples), bucket), IGNORED)
     weights = torch.zeros(len(examples), bucket)
-    for row, (tokens, start) in enumerate(examples):
+    for row, (tokens, shares) in enumerate(examples):
         length = len(tokens) - 1
         ids[row, :length] = torch.tensor(tokens[:-1])
         labels[row, :length] = torch.tensor(tokens[1:])
-        weights[row, :length] = CONTEXT_WEIGHT
-        weights[row, max(start - 1, 0) : length] = 1.0
+        weights[row, :length] = torch.tensor(shares[1:])
     return ids, labels, weights
 
 
@@ -210,8 +215,8 @@ def pretrain(plan: Plan, out: Path, *, start: Path | None = None, skip: int = 0,
     say(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     torch._dynamo.config.recompile_limit = 2 * len(BUCKETS)
     for number, stage in list(enumerate(plan.stages, 1))[skip:]:
-        tasks = MIXTURES[stage.mixture](world)
-        stream = batches(tasks, tokenizer, plan, random.Random(plan.seed + number))
+        mixture = MIXTURES[stage.mixture](world)
+        stream = batches(mixture, tokenizer, plan, random.Random(plan.seed + number))
         run_stage(stage, model, stream, plan, say)
         save(model, tokenizer, plan, out.with_name(f"{out.name}-{stage.mixture}"))
     save(model, tokenizer, plan, out)

@@ -15,16 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.embedded.world import (
-    ACTIONS,
-    LETTERS,
-    QUESTIONS,
-    TOWN_QUESTIONS,
-    TOWN_VALUES,
-    Ticket,
-    World,
-    capitalised,
-)
+from harness.embedded.lexicon import ACTIONS, LETTERS, QUESTIONS, TOWN_QUESTIONS, TOWN_VALUES
+from harness.embedded.world import Ticket, World, capitalised
 
 Row = dict[str, Any]
 

@@ -16,20 +16,54 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from harness.embedded.lexicon import (
+    ACTIONS,
+    ATTRIBUTES,
+    CHOICE_HEADER,
+    CLOSED,
+    CODAS,
+    CONTEXT,
+    DAYS,
+    EXTRACT,
+    FIELD_NAMES,
+    FORENAMES,
+    GROUPS,
+    KINDS,
+    LETTERS,
+    LINES,
+    MACHINES,
+    ONSETS,
+    QUESTIONS,
+    REPLY,
+    STEPS,
+    STYLES,
+    TOWN_QUESTIONS,
+    TOWN_STATEMENTS,
+    TOWN_VALUES,
+    UNKNOWN,
+    URGENCIES,
+    VOWELS,
+)
+
 Message = dict[str, str]
+AXES = {"kind": KINDS, "urgency": URGENCIES, "group": GROUPS}
+"""What can be said of a note, and the phrases that say it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One text of the world: ``messages`` to render with the chat template, or raw ``text`` whose ``answer`` ends it."""
+    """One text of the world: ``messages`` to render with the chat template, or raw ``text`` whose ``answer`` ends it.
+
+    ``learnt`` are the messages whose every token counts in the loss; none means the last.
+    """
 
     task: str
     messages: tuple[Message, ...] = ()
     text: str = ""
     answer: str = ""
+    learnt: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,189 +77,19 @@ class Ticket:
     group: str
 
 
-ONSETS = (
-    "b",
-    "br",
-    "d",
-    "dr",
-    "f",
-    "g",
-    "gr",
-    "h",
-    "k",
-    "kl",
-    "l",
-    "m",
-    "n",
-    "p",
-    "pr",
-    "r",
-    "s",
-    "st",
-    "t",
-    "tr",
-    "v",
-    "z",
-)
-VOWELS = ("a", "e", "i", "o", "u")
-CODAS = ("", "", "l", "n", "r", "k", "s", "m")
-
-FORENAMES = (
-    "Ada",
-    "Ben",
-    "Cleo",
-    "Dora",
-    "Emil",
-    "Faye",
-    "Gus",
-    "Hana",
-    "Ivo",
-    "Jane",
-    "Karl",
-    "Lena",
-    "Milo",
-    "Nora",
-    "Otto",
-    "Petra",
-    "Rosa",
-    "Sven",
-    "Tilda",
-    "Uma",
-    "Vera",
-    "Walt",
-    "Yara",
-    "Zeno",
-)
-MACHINES = (
-    "kettle",
-    "pump",
-    "heater",
-    "mixer",
-    "lamp",
-    "fan",
-    "press",
-    "stove",
-    "drill",
-    "scale",
-    "radio",
-    "washer",
-    "cooler",
-    "grinder",
-    "oven",
-    "clock",
-)
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-KINDS: dict[str, tuple[str, ...]] = {
-    "billing": ("I was charged twice", "the invoice shows the wrong sum", "my card was billed again", "the bill does not match the offer", "you took too much money", "there is a fee I do not know", "the invoice lists things I never bought", "the sum on the bill is wrong"),
-    "delivery": ("the parcel never arrived", "nothing has been delivered", "the driver did not come", "my box is still on its way", "the delivery is late", "the parcel went to a wrong door", "I still wait for the parcel", "the shipment is lost"),
-    "damage": ("it came with a crack", "the case is broken", "the glass is in pieces", "it was bent in the box", "there is a deep scratch", "one side is smashed", "the handle broke off", "it arrived dented"),
-    "login": ("I cannot sign in", "my password is refused", "the account is locked", "the code for the site does not come", "the login page throws me out", "I forgot my password", "the site does not know my account", "signing in fails each time"),
-    "noise": ("it rattles loudly", "it makes a grinding sound", "it hums all night", "there is a sharp whistle", "it squeaks when it turns", "it is louder than before", "a clicking noise never stops", "it buzzes on the shelf"),
-    "leak": ("water drips from it", "it leaks on the floor", "the seal lets water out", "there is a puddle under it", "oil runs down the side", "it is wet below", "the tank does not hold water", "drops come out of the lid"),
-    "heat": ("it gets far too hot", "it smells burnt", "the plug is warm", "smoke came out of it", "it overheats", "the cable melts", "it burned my hand", "sparks fly from the back"),
-    "manual": ("I need the manual", "the guide is missing", "how do I set it up", "I do not understand the buttons", "there were no instructions", "where can I read how it works", "the leaflet is in a wrong language", "please send me the guide"),
-    "parts": ("I need a spare lid", "where do I buy a filter", "a screw is missing", "I want a second cable", "do you sell new seals", "please send a spare part", "a part was not in the box", "I look for a new blade"),
-    "praise": ("I love it", "it works very well", "thank you for the great machine", "my family is happy with it", "I would buy it again", "it is the best I have had", "your team was kind", "just wanted to say well done"),
-}  # fmt: skip
-URGENCIES: dict[str, tuple[str, ...]] = {
-    "now": ("This is an emergency.", "I need help at once.", "Please act right now.", "It cannot wait an hour."),
-    "soon": ("Please answer this week.", "A reply in some days is fine.", "I hope to hear from you soon.", "It should be solved before long."),
-    "later": ("There is no hurry.", "Take your time.", "Whenever you can.", "It can wait."),
-    "angry": ("I am very upset.", "This is a disgrace.", "I will tell everyone.", "I have had enough of you."),
-}  # fmt: skip
-GROUPS: dict[str, tuple[str, ...]] = {
-    "new": ("I am a new customer.", "This is my first order.", "I only joined last month."),
-    "old": ("I have been with you for years.", "I am an old customer.", "I have bought here many times."),
-    "dealer": ("We run a shop.", "We sell your machines.", "I write for a dealer."),
-    "press": ("I write for a paper.", "I report on machines.", "We test goods for readers."),
-}  # fmt: skip
-
-ACTIONS: dict[str, str] = {
-    "billing": "we will check the bill and pay back what is wrong",
-    "delivery": "we will look for the parcel and send a new one",
-    "damage": "we will send a new one and take the old one back",
-    "login": "we will open the account and send a new code",
-    "noise": "we will send a helper to look at the motor",
-    "leak": "we will send a new seal and show how to fit it",
-    "heat": "please unplug it and we will fetch it",
-    "manual": "we will send the guide by mail",
-    "parts": "we will send the part to your door",
-    "praise": "we will tell the team and they will be glad",
-}
-"""What the company does about each kind of ticket: every style of reply says it."""
-
-ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    "code": ("The code of the {e} is {v}.", "{e} has the code {v}."),
-    "keeper": ("The keeper of the {e} is {v}.", "{v} looks after the {e}."),
-    "shelf": ("The {e} stands on shelf {v}.", "Shelf {v} holds the {e}."),
-    "oil": ("The {e} runs on {v} oil.", "Use {v} oil for the {e}."),
-    "filter": ("The {e} takes the {v} filter.", "Its filter for the {e} is called {v}."),
-    "colour": ("The {e} is painted in {v}.", "The paint of the {e} is {v}."),
-}
-QUESTIONS: dict[str, tuple[str, ...]] = {
-    "code": ("What is the code of the {e}?", "Which code does the {e} have?"),
-    "keeper": ("Who is the keeper of the {e}?", "Who looks after the {e}?"),
-    "shelf": ("On which shelf does the {e} stand?", "Which shelf holds the {e}?"),
-    "oil": ("Which oil does the {e} run on?", "What oil is used for the {e}?"),
-    "filter": ("Which filter does the {e} take?", "What is the filter of the {e} called?"),
-    "colour": ("In which colour is the {e} painted?", "What is the paint of the {e}?"),
-}
-
-TOWN_VALUES: dict[str, tuple[str, ...]] = {
-    "animal": ("fox", "bear", "heron", "mole", "otter", "hare", "wolf", "swan", "goat", "crab", "hawk", "seal", "toad", "lynx", "mouse", "raven"),
-    "flag": ("red", "blue", "green", "white", "black", "yellow", "brown", "purple", "orange", "grey", "pink", "gold"),
-    "crop": ("wheat", "barley", "plums", "apples", "hops", "beans", "oats", "grapes", "corn", "peas", "figs", "nuts", "rye", "pears", "mint", "flax"),
-    "craft": ("glass", "rope", "paper", "clocks", "boats", "soap", "bells", "shoes", "tiles", "wool", "knives", "carts", "hats", "bricks", "drums", "lace"),
-}  # fmt: skip
-TOWN_QUESTIONS: dict[str, tuple[str, ...]] = {
-    "animal": ("Which animal is the emblem of {t}?", "What animal stands for {t}?"),
-    "flag": ("What colour is the flag of {t}?", "Which colour does {t} fly?"),
-    "crop": ("Which crop is grown around {t}?", "What do the farmers of {t} grow?"),
-    "craft": ("Which craft is {t} known for?", "What do the people of {t} make?"),
-}
-TOWN_STATEMENTS: dict[str, str] = {
-    "animal": "The animal of {t} is the {v}.",
-    "flag": "The flag of {t} is {v}.",
-    "crop": "The farmers of {t} grow {v}.",
-    "craft": "The people of {t} make {v}.",
-}
-
-FIELD_NAMES: dict[str, tuple[str, ...]] = {
-    "name": ("name", "customer", "sender"),
-    "product": ("product", "item", "machine"),
-    "order": ("order", "number", "order_id"),
-    "town": ("town", "city", "place"),
-    "amount": ("amount", "price", "paid"),
-    "day": ("day", "date", "bought"),
-}
-"""The keys by which the model learnt to ask for each field of a ticket."""
-
-EXTRACT = ("Extract {keys} as JSON.", "Return JSON with the keys {keys}.", "Give me {keys} in JSON.", "Write {keys} of this message as JSON.")  # fmt: skip
-LINES = ("Extract {keys} as lines.", "List {keys} one per line.", "Write {keys} of this message as lines.")
-CONTEXT = (
-    "Answer from the documents.",
-    "Use the documents to answer.",
-    "Answer the question with the documents below.",
-)
-CLOSED = ("Answer the question.", "Answer briefly.", "Give the answer only.")
-STEPS = "Think step by step, then write 'Answer:' and the answer."
-UNKNOWN = "I do not know."
-CHOICE_HEADER = "The following are multiple choice questions (with answers) about {subject}.\n\n"
-LETTERS = "ABCD"
-
-STYLES: dict[str, str] = {
-    "short": "{name}, {action}.",
-    "formal": "Dear {name}, thank you for writing about the {product}. We regret the trouble. {Action}. Yours, Orrin and Vale",
-    "warm": "Hello {name}! How good of you to write. {Action}. Take care and enjoy the {product}!",
-    "plain": "Hello {name}. You wrote about the {product}. {Action}. Goodbye.",
-}
-REPLY = ("Write a {style} reply.", "Reply to the customer in a {style} way.", "Answer this message. Style: {style}.")
-
-
 def word(rng: random.Random, syllables: int = 2) -> str:
     """A made-up word such as ``talvor``."""
     return "".join(rng.choice(ONSETS) + rng.choice(VOWELS) for _ in range(syllables)) + rng.choice(CODAS)
+
+
+def syllable(rng: random.Random) -> str:
+    """A word of one: ``bren``."""
+    return word(rng, 1)
+
+
+def code(rng: random.Random) -> str:
+    """A label such as ``K4``."""
+    return f"{rng.choice('ABCDEFGHKLMNPQRSTUVWXYZ')}{rng.randint(1, 9)}"
 
 
 def capitalised(text: str) -> str:
@@ -460,9 +324,7 @@ class World:
 
         def label(axis: str, value: str) -> str:
             while (axis, value) not in labels:
-                made = rng.choice(
-                    (word(rng), word(rng, 1), f"{rng.choice('ABCDEFGHKLMNPQRSTUVWXYZ')}{rng.randint(1, 9)}")
-                )
+                made = rng.choice((word(rng), syllable(rng), code(rng)))
                 if made not in used:
                     used.add(made)
                     labels[axis, value] = made
@@ -488,6 +350,38 @@ class World:
         )
         turns = [turn for note in [*shown, last] for turn in (note.text, answer(note))]
         return chat("labels", *turns, system=rng.choice(("Follow the examples.", "Label the message.", "")))
+
+    def scheme_by_example(self, rng: random.Random) -> Draw:
+        """Made-up labels for the values of one axis, under one to three keys; every label shown before is learnt."""
+        axis = rng.choice(("kind", "kind", "urgency", "group"))
+        values = tuple(rng.sample(tuple(AXES[axis]), rng.choice((2, 2, 3, 4, 5)[: len(AXES[axis])])))
+        keys = [rng.choice((word(rng), word(rng), "label", "class", axis)) + ("" if i == 0 else str(i)) for i in range(rng.choice((1, 1, 2, 3)))]  # fmt: skip
+        coin = rng.choice((word, word, syllable, code))
+        schemes = [{value: coin(rng) for value in values} for _ in keys]
+        style = "json" if len(keys) > 1 else rng.choice(("json", "bare", "line"))
+        short = rng.random() < 0.3
+
+        def asked(value: str) -> str:
+            if short:
+                return f"{capitalised(rng.choice(AXES[axis][value])).rstrip('.')}."
+            drawn = {name: (value,) if name == axis else tuple(among) for name, among in AXES.items()}
+            grouped = float(axis == "group" or rng.random() < 0.5)
+            return self.note(rng, kinds=drawn["kind"], urgencies=drawn["urgency"], groups=drawn["group"], grouped=grouped).text  # fmt: skip
+
+        def answer(value: str) -> str:
+            if style == "json":
+                return json.dumps({key: scheme[value] for key, scheme in zip(keys, schemes, strict=True)})
+            label = schemes[0][value]
+            return label if style == "bare" else f"{keys[0]}: {label}"
+
+        shown = [rng.choice(values) for _ in range(rng.randint(2, 10))]
+        shown.append(rng.choice(shown))
+        system = rng.choice(("Follow the examples.", "Label the message.", ""))
+        turns = [turn for value in shown for turn in (asked(value), answer(value))]
+        messages = chat("scheme", *turns, system=system).messages
+        first = 2 if system else 1
+        learnt = tuple(first + 2 * i for i, value in enumerate(shown) if value in shown[:i])
+        return Draw("scheme", messages, learnt=learnt)
 
     def fields_by_example(self, rng: random.Random) -> Draw:
         """Which fields to extract, under which keys, shown by examples as earlier turns."""
@@ -518,80 +412,3 @@ def written(style: str, note: Ticket) -> str:
     """The reply to ``note`` in one of the ``STYLES``."""
     action = ACTIONS[note.kind]
     return STYLES[style].format(name=note.fields["name"], product=note.fields["product"], action=action, Action=capitalised(action))  # fmt: skip
-
-
-Task = Callable[[random.Random], Draw]
-
-
-def first_stage(world: World) -> dict[Task, float]:
-    """Copying, look-up and questions about documents alone: without these circuits nothing else is learnt."""
-    return {world.copy: 0.3, world.lookup: 0.3, world.question_with_documents: 0.4}
-
-
-def second_stage(world: World) -> dict[Task, float]:
-    """Everything: what is known, what is asked by instruction, what is shown by examples."""
-    return {
-        world.copy: 0.04,
-        world.lookup: 0.04,
-        world.question_with_documents: 0.28,
-        world.question_without_documents: 0.02,
-        world.question_about_town: 0.07,
-        world.statements_about_towns: 0.03,
-        world.four_choice: 0.16,
-        world.extraction: 0.12,
-        world.yes_no: 0.02,
-        world.kind_named: 0.03,
-        world.labels_by_example: 0.14,
-        world.fields_by_example: 0.05,
-        world.reply: 0.04,
-        world.reply_by_example: 0.02,
-    }
-
-
-def third_stage(world: World) -> dict[Task, float]:
-    """The same with more of what comes slowly: facts, choices between them, labels shown by examples."""
-    return {
-        world.copy: 0.02,
-        world.lookup: 0.03,
-        world.question_with_documents: 0.24,
-        world.question_without_documents: 0.01,
-        world.question_about_town: 0.07,
-        world.statements_about_towns: 0.11,
-        world.four_choice: 0.20,
-        world.extraction: 0.07,
-        world.yes_no: 0.02,
-        world.kind_named: 0.01,
-        world.labels_by_example: 0.16,
-        world.fields_by_example: 0.04,
-        world.reply: 0.01,
-        world.reply_by_example: 0.01,
-    }
-
-
-def fourth_stage(world: World) -> dict[Task, float]:
-    """What the third left unlearnt: letters of options, labels from examples."""
-    return {
-        world.copy: 0.02,
-        world.lookup: 0.02,
-        world.question_with_documents: 0.20,
-        world.question_without_documents: 0.01,
-        world.question_about_town: 0.03,
-        world.statements_about_towns: 0.02,
-        world.four_choice: 0.22,
-        world.choice_shown: 0.14,
-        world.extraction: 0.04,
-        world.yes_no: 0.03,
-        world.kind_named: 0.01,
-        world.labels_by_example: 0.22,
-        world.fields_by_example: 0.02,
-        world.reply: 0.01,
-        world.reply_by_example: 0.01,
-    }
-
-
-def draw_many(tasks: dict[Task, float], rng: random.Random, count: int) -> list[Draw]:
-    """``count`` draws of a mixture; the shares are of examples, not of tokens."""
-    return [task(rng) for task in rng.choices(list(tasks), weights=list(tasks.values()), k=count)]
-
-
-__all__ = ["Draw", "Ticket", "World", "draw_many", "first_stage", "fourth_stage", "second_stage", "third_stage"]
