@@ -21,7 +21,6 @@ from harness.errors import BadInput
 from harness.suite import Suite
 
 Technique = Literal["prompt", "constrain", "rag", "golden", "tune", "tune+rag"]
-LAYERS: dict[str, int] = {"prompt": 1, "constrain": 1, "rag": 2, "golden": 2, "tune": 3, "tune+rag": 3}
 
 
 class Retrieve(Declaration):
@@ -55,10 +54,6 @@ class Contender(Declaration):
     recipe: str | None = None
 
     @property
-    def layer(self) -> int:
-        return LAYERS[self.technique]
-
-    @property
     def tuned(self) -> bool:
         return self.recipe is not None
 
@@ -84,8 +79,10 @@ def load_baselines(paths: list[Path]) -> list[Baseline]:
 
 
 def expand(baseline: Baseline, suite: Suite) -> list[Contender]:
-    """The contenders of a baseline on a suite; none where the suite lacks what it needs (documents, golden examples)."""
+    """The contenders of a baseline on a suite; none where the suite lacks what it needs (documents, examples, schema)."""
     if baseline.retrieve and baseline.technique == "rag" and not suite.documents:
+        return []
+    if baseline.technique == "constrain" and not suite.schema_file:
         return []
     shots = baseline.shots if isinstance(baseline.shots, tuple) else (baseline.shots,)
     if any(shots) and not (suite.golden or suite.train):

@@ -10,6 +10,7 @@ can change its answers, so a cell that the store calls complete is never expande
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from harness.declaration import declare
 from harness.errors import BadInput
 from harness.experiment import Candidate, Experiment, Model, contenders, load_tasks, trains_on
 from harness.fingerprint import fingerprint
+from harness.metrics.json import read_schema
 from harness.models import identity, is_local
 from harness.prompt import Prompter
 from harness.suite import Case, Split, Suite, Task
@@ -50,6 +52,13 @@ class Cell:
     def suite(self) -> Suite:
         return self.task.suite
 
+    @cached_property
+    def schema(self) -> str | None:
+        """The JSON schema that answers are held to, where the contender is constrained."""
+        if self.contender.technique != "constrain" or not self.suite.schema_file:
+            return None
+        return json.dumps(read_schema(self.suite.path(self.suite.schema_file)), ensure_ascii=False)
+
     @property
     def size(self) -> int:
         return len(self.task.cases)
@@ -77,6 +86,7 @@ class Cell:
                 documents=ask.documents,
                 choices=case.choices,
                 choice_by=self.suite.choice_by,
+                schema=self.schema,
             )
 
     def _ask_id(self, case: Case, messages: tuple[dict[str, str], ...]) -> str:
@@ -89,6 +99,7 @@ class Cell:
             case=case.content,
             choices=case.choices,
             choice_by=self.suite.choice_by,
+            schema=self.schema,
         )
 
 

@@ -55,6 +55,8 @@ class Prompter:
         if contender.retrieve and contender.technique != "golden" and suite.documents:
             documents = suite.path(suite.documents)
             files += [p for p in documents.rglob("*") if p.is_file()] if documents.is_dir() else [documents]
+        if contender.technique == "constrain" and suite.schema_file:
+            files.append(suite.path(suite.schema_file))
         asked = contender.model_dump(mode="json", exclude={"name", "recipe"})
         return fingerprint(
             VERSION, asked, self.task.content, fingerprint_files(*files), self.seed if contender.shots else 0

@@ -20,7 +20,8 @@ class Trial:
     the same of the same weights share an answer, so nothing is generated twice, and renaming costs nothing.
 
     ``adapter`` is the fingerprint of the trained adapter (recipe, data, seed, base), None for the base model itself.
-    ``choices`` is set where the answer is the likeliest choice, by its ``letter`` or by its ``text``.
+    ``choices`` is set where the answer is the likeliest choice, by its ``letter`` or by its ``text``; ``schema`` (JSON) where
+    nothing may be written that it does not allow.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Trial:
     documents: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     choice_by: str = "letter"
+    schema: str | None = None
 
 
 def ask_id(
@@ -51,11 +53,14 @@ def ask_id(
     case: str,
     choices: tuple[str, ...] = (),
     choice_by: str = "letter",
+    schema: str | None = None,
 ) -> str:
     """The fingerprint of everything that can change an answer. ``model`` is the hash of weights, template and
     quantisation, not a name; ``case`` the hash of the case's content. Device, batch size and retries are not in it.
     """
-    decoding = {"max_new_tokens": max_new_tokens, "temperature": 0.0}
+    decoding: dict[str, float | str] = {"max_new_tokens": max_new_tokens, "temperature": 0.0}
+    if schema is not None:
+        decoding["schema"] = schema
     return fingerprint(model, adapter, [dict(m) for m in messages], decoding, repeat, case, choices, choice_by)
 
 

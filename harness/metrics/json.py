@@ -60,7 +60,7 @@ def make_schema(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
     if suite.schema_file is None:
         raise BadInput('needs a schema: add schema = "schema.json"')
     path = suite.path(suite.schema_file)
-    validator = Draft202012Validator(_schema(path), registry=Registry())
+    validator = Draft202012Validator(read_schema(path), registry=Registry())
 
     def schema(case: Case, text: str) -> float:
         value = _parse(text)
@@ -76,7 +76,12 @@ def make_schema(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
     return schema, [path.read_text(encoding="utf-8")]
 
 
-def _schema(path: Path) -> Any:
+def read_schema(path: Path) -> Any:
+    """A JSON Schema (draft 2020-12) from a file.
+
+    Raises:
+        BadInput: naming the file, and the line or key that is wrong.
+    """
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 

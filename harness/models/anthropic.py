@@ -4,11 +4,12 @@
     anthropic:claude-haiku-4-5@https://gateway/      or ANTHROPIC_BASE_URL
 
 The API takes no temperature (anthropic 2.12), so an answer may differ from one call to the next: what is stored is what
-was said, and repeats tell how much it varies.
+was said, and repeats tell how much it varies. A trial with a schema asks for structured output (``output_config``).
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,14 @@ class Anthropic(Served):
 
     def _ask(self, trial: Trial) -> Generation:
         system = "\n\n".join(m["content"] for m in trial.messages if m["role"] == "system")
+        options: dict[str, Any] = {"system": system} if system else {}
+        if trial.schema is not None:
+            options["output_config"] = {"format": {"type": "json_schema", "schema": json.loads(trial.schema)}}
         response = self._client.messages.create(
             model=self._model,
             max_tokens=trial.max_new_tokens,
             messages=[m for m in trial.messages if m["role"] != "system"],
-            **({"system": system} if system else {}),
+            **options,
         )
         return _read(trial, response)
 

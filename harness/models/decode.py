@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -18,8 +18,22 @@ KEPT = 0.75
 """Finished rows are taken out when no more than this share of the batch is still being written."""
 
 
+class Guide(Protocol):
+    """What an answer may hold: forbids tokens and is told what was chosen."""
+
+    def mask(self, logits: torch.Tensor) -> None: ...
+
+    def take(self, token: int) -> None: ...
+
+
 def greedy(
-    model: Any, prompts: Sequence[Sequence[int]], limits: Sequence[int], *, stops: frozenset[int], pad: int
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    limits: Sequence[int],
+    *,
+    stops: frozenset[int],
+    pad: int,
+    guides: Sequence[Guide | None] = (),
 ) -> list[list[int]]:
     """New token ids of every row, ending with its stop token unless its limit came first.
 
@@ -27,18 +41,27 @@ def greedy(
         model: A causal model of ``transformers`` or PEFT, in eval mode.
         prompts: Token ids, at least one a row, of any lengths; padded on the left here.
         limits: The most new tokens of each row.
+        guides: One a row, None for a row that may say anything; none at all where no row has one.
     """
     with torch.inference_mode():
-        return _Batch(model, prompts, limits, stops=stops, pad=pad).run()
+        return _Batch(model, prompts, limits, stops=stops, pad=pad, guides=guides).run()
 
 
 class _Batch:
     """The state of one batch; row i of the tensors is row ``rows[i]`` of the answers."""
 
     def __init__(
-        self, model: Any, prompts: Sequence[Sequence[int]], limits: Sequence[int], *, stops: frozenset[int], pad: int
+        self,
+        model: Any,
+        prompts: Sequence[Sequence[int]],
+        limits: Sequence[int],
+        *,
+        stops: frozenset[int],
+        pad: int,
+        guides: Sequence[Guide | None],
     ) -> None:
         self.model, self.limits, self.stops, self.pad = model, limits, stops, pad
+        self.guides = {row: guide for row, guide in enumerate(guides) if guide is not None}
         self.device = model.device
         accepted = inspect.signature(_bare(model).forward).parameters
         self.takes_positions = "position_ids" in accepted
@@ -47,7 +70,7 @@ class _Batch:
         self.answers: list[list[int]] = [[] for _ in prompts]
         self.cache: Any = None
         self.mask = torch.ones(len(prompts), 0, dtype=torch.long, device=self.device)
-        self.next = self._prefill(prompts)
+        self.next = self._likeliest(self._prefill(prompts))
 
     def run(self) -> list[list[int]]:
         while True:
@@ -56,9 +79,17 @@ class _Batch:
                 return self.answers
             if len(alive) <= KEPT * len(self.rows):
                 self._keep(alive)
-            self.next = self._forward(self.next[:, None], self.mask.new_ones(len(self.rows), 1))
+            self.next = self._likeliest(self._forward(self.next[:, None], self.mask.new_ones(len(self.rows), 1)))
+
+    def _likeliest(self, logits: torch.Tensor) -> torch.Tensor:
+        """The next token of every row [rows], out of those that its guide allows; ``logits`` are [rows, vocabulary]."""
+        for place, row in enumerate(self.rows):
+            if row in self.guides:
+                self.guides[row].mask(logits[place])
+        return logits.argmax(-1)
 
     def _prefill(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+        """The logits after every prompt [rows, vocabulary]."""
         shared = self._shared(prompts)
         if shared:
             self.mask = self.mask[:1]
@@ -81,7 +112,7 @@ class _Batch:
         return shared if shared >= SHARED else 0
 
     def _forward(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """The likeliest next token of every row [rows]; ``mask`` is that of ``ids``, None for all ones."""
+        """The logits of every row's next token [rows, vocabulary]; ``mask`` is that of ``ids``, None for all ones."""
         mask = torch.ones_like(ids) if mask is None else mask
         self.mask = torch.cat([self.mask, mask], dim=1)
         extra: dict[str, Any] = dict(self.extra)
@@ -89,8 +120,8 @@ class _Batch:
             extra["position_ids"] = (self.mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         out = self.model(input_ids=ids, attention_mask=self.mask, past_key_values=self.cache, use_cache=True, **extra)
         self.cache = out.past_key_values
-        likeliest: torch.Tensor = out.logits[:, -1].argmax(-1)
-        return likeliest
+        logits: torch.Tensor = out.logits[:, -1]
+        return logits
 
     def _write(self, tokens: list[int]) -> list[int]:
         """Add a token to every unfinished row; returns the places of the rows that go on."""
@@ -100,8 +131,12 @@ class _Batch:
             if len(answer) == self.limits[row] or (answer and answer[-1] in self.stops):
                 continue
             answer.append(token)
+            if row in self.guides:
+                self.guides[row].take(token)
             if len(answer) < self.limits[row] and token not in self.stops:
                 alive.append(place)
+            else:
+                self.guides.pop(row, None)
         return alive
 
     def _keep(self, alive: list[int]) -> None:

@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput, HarnessError, Incomplete, need
 from harness.experiment import Model
 from harness.models.weights import identity, locate, revision
 from harness.trial import Generation, Message, Trial
+
+if TYPE_CHECKING:
+    from harness.models.constrain import Guides
 
 CPU_TOKENS = 8192
 """Tokens of a batch on a CPU, prompts and answers together; with 1 M parameters, 2,048 take 1.6 times as long."""
@@ -97,6 +100,7 @@ class Local:
         """Give the memory back."""
         self._host = self._adapter = None
         self.__dict__.pop("batch_tokens", None)
+        self.__dict__.pop("_guides", None)
         if self.__dict__.pop("_base", None) is not None:
             from harness.models.base import release
 
@@ -155,6 +159,13 @@ class Local:
         from harness.models.base import load_base
 
         return load_base(self.declared)
+
+    @cached_property
+    def _guides(self) -> Guides:
+        from harness.models.constrain import Guides
+
+        vocabulary = self._base.config.get_text_config().vocab_size
+        return Guides(self.chat.tokenizer, vocabulary=vocabulary, stops=self.chat.stops)
 
     @property
     def _on_gpu(self) -> bool:
@@ -228,8 +239,10 @@ class Local:
     def _decode(self, model: Any, batch: Sequence[Encoded]) -> list[list[int]]:
         from harness.models.decode import greedy
 
-        limits = [item.trial.max_new_tokens for item in batch]
-        return greedy(model, [item.ids for item in batch], limits, stops=self.chat.stops, pad=self.chat.pad)
+        prompts, limits = [item.ids for item in batch], [item.trial.max_new_tokens for item in batch]
+        schemas = [item.trial.schema for item in batch]
+        guides = [self._guides.of(schema) if schema else None for schema in schemas] if any(schemas) else []
+        return greedy(model, prompts, limits, stops=self.chat.stops, pad=self.chat.pad, guides=guides)
 
     def _generation(self, item: Encoded, ids: list[int], seconds: float) -> Generation:
         return Generation(

@@ -3,11 +3,12 @@
     openai:gpt-5-mini                            OPENAI_API_KEY
     openai:qwen3-8b@http://localhost:8000/v1     or OPENAI_BASE_URL; a key only if the server wants one
 
-Decoding is greedy (temperature 0), unless the model refuses to be told so, as reasoning models do.
+A trial with a schema asks for structured output (``response_format``). Decoding is greedy (temperature 0), unless the model refuses to be told so, as reasoning models do.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,10 @@ class OpenAI(Served):
         return _read(trial, response)
 
     def _create(self, trial: Trial) -> Any:
-        options = {self._limit: trial.max_new_tokens, **self._decoding}
+        options: dict[str, Any] = {self._limit: trial.max_new_tokens, **self._decoding}
+        if trial.schema is not None:
+            named = {"name": "answer", "schema": json.loads(trial.schema), "strict": True}
+            options["response_format"] = {"type": "json_schema", "json_schema": named}
         return self._client.chat.completions.create(model=self._model, messages=list(trial.messages), **options)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,12 @@ def test_a_token_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
         model.close()
     assert api.headers[0]["authorization"] == "Bearer token-1"
     assert model.hash == identity(Model(id=f"anthropic:small@{api.url}"))
+
+
+def test_a_schema_asks_for_structured_output() -> None:
+    schema = {"type": "object", "properties": {"desk": {"enum": ["north"]}}, "required": ["desk"]}
+    with serve(echo) as api:
+        model = backend(api.url)
+        collect(model.generate(make_trials(1, schema=json.dumps(schema))))
+        model.close()
+    assert api.bodies[0]["output_config"] == {"format": {"type": "json_schema", "schema": schema}}

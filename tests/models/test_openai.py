@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -259,3 +260,15 @@ def test_tokens_are_estimated() -> None:
     assert model.count(make_trials(1)[0].messages) == (4 + 3) + (4 + 3)
     assert model.context is None
     model.close()
+
+
+def test_a_schema_asks_for_structured_output() -> None:
+    schema = {"type": "object", "properties": {"desk": {"enum": ["north"]}}, "required": ["desk"]}
+    with serve(echo) as api:
+        model = backend(api.url)
+        collect(model.generate(make_trials(1, schema=json.dumps(schema))))
+        model.close()
+    assert api.bodies[0]["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": schema, "strict": True},
+    }
