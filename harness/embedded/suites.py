@@ -24,16 +24,16 @@ SEED = 20_261
 REPLAYED = 40
 """Towns whose facts may be replayed in training."""
 SCHEME = {
-    "billing": ("orlan", "R2"),
-    "delivery": ("quent", "R2"),
-    "damage": ("hesk", "R3"),
-    "login": ("ubrin", "R1"),
-    "noise": ("hesk", "R4"),
-    "leak": ("ubrin", "R3"),
-    "heat": ("orlan", "R1"),
-    "manual": ("yarrow", "R4"),
-    "parts": ("quent", "R3"),
-    "praise": ("yarrow", "R2"),
+    "billing": ("velor", "R2"),
+    "delivery": ("dunak", "R2"),
+    "damage": ("brisol", "R3"),
+    "login": ("kemun", "R1"),
+    "noise": ("brisol", "R4"),
+    "leak": ("kemun", "R3"),
+    "heat": ("velor", "R1"),
+    "manual": ("trapis", "R4"),
+    "parts": ("dunak", "R3"),
+    "praise": ("trapis", "R2"),
 }
 """The house's scheme: kind of ticket to desk and rank. Nothing in a note names either."""
 EXTRACTED = ("name", "order", "town")
