@@ -34,10 +34,10 @@ SEED = 777_001
 COUNT = 300
 
 
-def trial(name: str, messages: Sequence[dict[str, str]], reference: str, *, adapter: str | None = None, tokens: int = 64, choices: tuple[str, ...] = ()) -> Trial:  # fmt: skip
+def trial(name: str, messages: Sequence[dict[str, str]], reference: str, *, adapter: str | None = None, tokens: int = 64, choices: tuple[str, ...] = (), choice_by: str = "letter") -> Trial:  # fmt: skip
     """One question outside any suite."""
     return Trial(
-        id=fingerprint(name, list(messages), adapter, choices),
+        id=fingerprint(name, list(messages), adapter, choices, choice_by),
         suite="embedded",
         contender=name,
         technique="prompt",
@@ -49,6 +49,7 @@ def trial(name: str, messages: Sequence[dict[str, str]], reference: str, *, adap
         max_new_tokens=tokens,
         adapter=adapter,
         choices=choices,
+        choice_by=choice_by,
     )
 
 
@@ -92,7 +93,7 @@ def of_suite(task: Task, contender: Contender, *, adapter: str | None = None) ->
     cases = task.split("test")
     asks = Prompter(task, contender, seed=1).ask_all(cases)
     return [
-        (trial(contender.name, ask.messages, "", adapter=adapter, tokens=task.suite.max_new_tokens, choices=case.choices), case.reference)
+        (trial(contender.name, ask.messages, "", adapter=adapter, tokens=task.suite.max_new_tokens, choices=case.choices, choice_by=task.suite.choice_by), case.reference)
         for case, ask in zip(cases, asks, strict=True)
     ]  # fmt: skip
 

@@ -85,24 +85,72 @@ def verdict(
     experiment: ExperimentFile = DEFAULT,
     scores: Annotated[Path | None, typer.Option(help="Decide on these rows instead (Parquet, CSV or JSONL).")] = None,
     policy: Annotated[Path | None, typer.Option(help="The policy for --scores, as TOML.")] = None,
+    *,
     require: Annotated[
         list[str] | None, typer.Option(help="SUITE=ANSWER that must hold, such as triage=fine-tune.")
     ] = None,
+    look: Annotated[int | None, typer.Option(help="Which look at the test cases of --scores this is.")] = None,
+    schema: Annotated[str | None, typer.Option(help="Print the JSON Schema of the policy or the verdict.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say whether fine-tuning is justified, suite by suite, and why."""
+    if schema is not None:
+        from harness.verdict.schemas import load_schema
+
+        typer.echo(json.dumps(load_schema(schema), indent=2))
+        return
     if scores is not None:
         from harness.verdict import Policy, decide, describe, load_policy
 
-        found = decide(scores, load_policy(policy) if policy else Policy())
+        found = decide(scores, load_policy(policy) if policy else Policy(), look=1 if look is None else look)
         typer.echo(found.to_json().decode(), nl=False) if as_json else typer.echo("\n".join(describe(found)))
         raise typer.Exit(_exit_code([found], require or []))
     if policy is not None:
         raise BadInput("--policy judges the rows of --scores: give both, or write [policy] into the experiment")
+    if look is not None:
+        raise BadInput("--look counts the looks of --scores: a store counts its own")
     from harness.experiment import load_experiment
     from harness.matrix import expand
 
     raise typer.Exit(_show_verdicts(expand(load_experiment(experiment)), as_json=as_json, require=require or []))
+
+
+@app.command()
+def lock(
+    experiment: ExperimentFile = DEFAULT,
+    wait: Annotated[float, typer.Option(help="Seconds to wait while another process holds the store.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Freeze the question before its answers are seen: test cases, metrics, margins, guards, plan and prices."""
+    from harness.experiment import load_experiment
+    from harness.matrix import expand
+    from harness.question import as_dict, freeze, lines, questions
+
+    loaded = load_experiment(experiment)
+    done = freeze(loaded.home, questions(expand(loaded)), wait=wait)
+    typer.echo(json.dumps(as_dict(done), indent=2) if as_json else "\n".join(lines(done)))
+
+
+@app.command()
+def plan(
+    experiment: Annotated[Path | None, typer.Argument(help="experiment.toml, unless --cases are given.")] = None,
+    *,
+    cases: Annotated[int | None, typer.Option(help="Test cases.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Training seeds.")] = None,
+    margin: Annotated[float | None, typer.Option(help="The least gain worth having: 0.03 for 3 points.")] = None,
+    gain: Annotated[float | None, typer.Option(help="The true gain that is planned for: 0.08 for 8 points.")] = None,
+    power: Annotated[float | None, typer.Option(help="How surely it shall be shown: 0.8.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="The one-sided error of a claim: 0.05.")] = None,
+    case_sd: Annotated[float | None, typer.Option(help="SD of one case's difference, mean over seeds.")] = None,
+    seed_sd: Annotated[float | None, typer.Option(help="SD of one training's mean difference.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a test set can decide, and what a run would take, before anything is paid for."""
+    from harness.outlook import Options, as_dict, forecast, text
+
+    path = experiment or (DEFAULT if cases is None and DEFAULT.exists() else None)
+    found = forecast(path, Options(cases, seeds, margin, gain, power, alpha, case_sd, seed_sd))
+    typer.echo(json.dumps(as_dict(found), indent=2) if as_json else "\n".join(text(found)))
 
 
 @app.command()
@@ -135,6 +183,46 @@ def report(
         ) from error
     typer.echo(to_terminal(gathered))
     typer.echo(f"wrote {folder / 'report.html'} and {folder / 'report.md'}")
+
+
+@app.command("import")
+def import_(
+    tool: Annotated[str, typer.Argument(help="lm-eval, inspect or promptfoo.")],
+    paths: Annotated[list[Path], typer.Argument(help="Logs, or folders of them.")],
+    *,
+    out: Annotated[Path, typer.Option(help="The rows to write: .parquet, .csv or .jsonl.")],
+    map_: Annotated[Path | None, typer.Option("--map", help="TOML that says who gave the answers of each run.")] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the rows that are there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Write the file anew.")] = False,
+    contender: Annotated[str | None, typer.Option(help="Its name, for one run without --map.")] = None,
+    technique: Annotated[str | None, typer.Option(help="prompt, constrain, golden, rag, tune, tune+rag, …")] = None,
+    training_seed: Annotated[int | None, typer.Option(help="The seed of a tuned contender's training.")] = None,
+    data_fraction: Annotated[float | None, typer.Option(help="The share of the training data it saw.")] = None,
+    repeat: Annotated[int | None, typer.Option(help="The number of this answer to the same cases.")] = None,
+    suite: Annotated[str | None, typer.Option(help="Another name than the tool's for the task.")] = None,
+    split: Annotated[str | None, typer.Option(help="dev or test, for all cases.")] = None,
+    dev_share: Annotated[float | None, typer.Option(help="The share of cases drawn for dev, by hash: 0.3.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Which of the tool's metrics.")] = None,
+    scale: Annotated[str | None, typer.Option(help="WORST:BEST of the metric: 0:100; 1:0 if less is better.")] = None,
+    source: Annotated[str | None, typer.Option(help="program, judge or human, if not as the log says.")] = None,
+    case_id: Annotated[str | None, typer.Option(help="The field of the tool's cases that identifies one.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="The field that cases of one source share.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn another tool's results into rows for `harness verdict --scores`."""
+    from harness.importers import TOOLS, Destination, import_logs
+    from harness.importers.plan import load_plan
+
+    if tool not in TOOLS:
+        raise BadInput(f"no importer {tool!r}: {suggest(tool, TOOLS)}")
+    run = {"contender": contender, "technique": technique, "training_seed": training_seed, "repeat": repeat}
+    said = {"suite": suite, "split": split, "dev_share": dev_share, "metric": metric, "scale": scale, "source": source}
+    cases = {"case_id": case_id, "cluster": cluster, "data_fraction": data_fraction}
+    plan, where = load_plan(map_, **run, **said, **cases)
+    done = import_logs(tool, paths, plan, Destination(out, append, replace), where=where)
+    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+    if not as_json:
+        typer.echo(f"wrote {out}: {done.rows} rows; next: harness verdict --scores {out} --policy policy.toml")
 
 
 @embedded.command("train")
@@ -176,6 +264,8 @@ def _show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:
 
     with evidence(matrix) as found:
         verdicts = found.verdicts
+    if not found.noted:
+        typer.echo("harness: this look was not entered in the ledger: the store cannot be written now", err=True)
     if as_json:
         shown: Any = {model: made.as_dict() for model, made in verdicts.items()}
         typer.echo(json.dumps(next(iter(shown.values())) if len(shown) == 1 else shown, indent=2, sort_keys=True))

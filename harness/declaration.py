@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from harness.errors import BadInput, suggest
 
@@ -95,8 +96,16 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, _object(line, f"{path}:{number}")
+                try:
+                    value = from_json(line, cache_strings="keys")  # three times as fast as json
+                except ValueError:  # or half a surrogate pair, which json takes
+                    if line.isspace():
+                        continue
+                    value = _parsed(line, f"{path}:{number}")
+                if not isinstance(value, dict):
+                    given = line.strip()[:60]
+                    raise BadInput(f"{path}:{number}: given {given!r}: every line must be a JSON object")
+                yield number, value
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such file") from error
     except UnicodeDecodeError as error:
@@ -105,11 +114,8 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _object(line: str, where: str) -> dict[str, Any]:
+def _parsed(line: str, where: str) -> Any:
     try:
-        value = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{where}: not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise BadInput(f"{where}: given {line.strip()[:60]!r}: every line must be a JSON object")
-    return value

@@ -17,17 +17,20 @@ from harness.errors import Incomplete
 from harness.experiment import Experiment
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
+from harness.question import Question, histories, note, questions
 from harness.run import metrics_of
 from harness.store import Store, open_store
 from harness.verdict import Policy, Verdict, decide
+from harness.verdict.lock import History
 
 
 @dataclass
 class Evidence:
-    """An experiment with what the store holds of it."""
+    """An experiment with what the store holds of it; ``noted`` is False where a look could not be entered."""
 
     matrix: Matrix
     store: Store
+    noted: bool = True
 
     @property
     def experiment(self) -> Experiment:
@@ -52,11 +55,21 @@ class Evidence:
 
     @cached_property
     def current(self) -> frozenset[str]:
-        """The cells that stand in the store where the matrix has them; what was edited since is not among them."""
+        """The cells that stand in the store where the matrix has them, whole; what was edited since is not among them."""
         rows = self.store.cells(self.experiment.name)
         stored = {(row.suite, row.contender, row.model, row.training_seed): row.cell for row in rows}
         here = {(c.suite.name, c.contender.name, c.model.id, c.seed): c.id for c in self.matrix.cells}
-        return frozenset(cell for place, cell in here.items() if stored.get(place) == cell)
+        whole = self.store.asked(self.matrix.sizes)
+        return frozenset(cell for place, cell in here.items() if stored.get(place) == cell and cell in whole)
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        return questions(self.matrix)
+
+    @cached_property
+    def histories(self) -> dict[str, dict[str, History]]:
+        """Base model → suite → its lock and the earlier looks at its test set."""
+        return {model: histories(self.store, self.questions, model) for model in self.models}
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
@@ -72,12 +85,14 @@ class Evidence:
                 f"{len(stale)} of {len(self.matrix.cells)} cells were changed or added since the last run ({names}"
                 f"{', …' if len(stale) > 3 else ''}): run `harness run`, which does only what is missing"
             )
-        return {model: decide(self.rows(model), self.policy) for model in self.models}
+        known = self.histories
+        return {model: decide(self.rows(model), self.policy, history=known[model]) for model in self.models}
 
 
 @contextmanager
 def evidence(asked: Experiment | Matrix) -> Iterator[Evidence]:
-    """Open the store of an experiment, or of one that is expanded already, for reading.
+    """Open the store of an experiment, or of one that is expanded already, for reading; verdicts that were made are looks,
+    and entered in its ledger when it is closed, where it can be written.
 
     Raises:
         Incomplete: when nothing was ever run.
@@ -85,4 +100,7 @@ def evidence(asked: Experiment | Matrix) -> Iterator[Evidence]:
     """
     matrix = asked if isinstance(asked, Matrix) else expand(asked)
     with open_store(matrix.experiment.home, write=False) as store:
-        yield Evidence(matrix=matrix, store=store)
+        found = Evidence(matrix=matrix, store=store)
+        yield found
+    if "verdicts" in vars(found):
+        found.noted = note(matrix.experiment.home, found.questions, found.verdicts, found.histories)

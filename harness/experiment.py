@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.contender import Contender, Retrieve, expand, load_baselines
 from harness.declaration import Declaration, load_toml
@@ -29,17 +29,31 @@ class Candidate(Recipe):
 
 
 class Model(Declaration):
-    """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one."""
+    """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one.
+
+    USD per token, under litellm's names, are what ``harness run --dry-run`` counts a served model's answers with.
+    """
 
     id: str
     quantization: Literal["nf4", "none"] = "nf4"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     revision: str | None = None
     trust_remote_code: bool = False
+    input_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
+    output_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _whole_price(self) -> Model:
+        if (self.input_cost_per_token is None) != (self.output_cost_per_token is None):
+            raise ValueError("input_cost_per_token and output_cost_per_token are given together or not at all")
+        return self
 
 
 class Experiment(Declaration):
-    """The declaration in ``experiment.toml``; paths are relative to its folder."""
+    """The declaration in ``experiment.toml``; paths are relative to its folder.
+
+    ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
+    """
 
     name: str
     folder: Path
@@ -53,6 +67,8 @@ class Experiment(Declaration):
     batch_tokens: int | None = Field(default=None, gt=0)
     workers: int | None = Field(default=None, gt=0)
     store: str = ".harness"
+    prices: str | None = None
+    gpu_hour_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     policy: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from harness.contender import Contender
@@ -24,9 +25,11 @@ from harness.fingerprint import fingerprint
 from harness.metrics.json import read_schema
 from harness.models import identity, is_local
 from harness.prompt import Prompter
+from harness.store import batches
 from harness.suite import Case, Split, Suite, Task
 from harness.training.job import Job, adapter_fingerprint
-from harness.trial import Trial, ask_id
+from harness.trial import Trial, ask_ids
+from harness.verdict.economics import located
 from harness.verdict.policy import Policy
 
 SPLITS: tuple[Split, ...] = ("dev", "test")
@@ -63,44 +66,42 @@ class Cell:
     def size(self) -> int:
         return len(self.task.cases)
 
-    def trials(self) -> list[Trial]:
-        """Every trial of the cell: one for each case."""
-        return list(self._trials())
+    def trials(self) -> Iterator[Trial]:
+        """The trials of the cell, one for each case in their order."""
+        return chain.from_iterable(trials for _, trials in self.chunks())
 
-    def _trials(self) -> Iterator[Trial]:
-        asks = self.prompter.ask_all(self.task.cases)
-        for case, ask in zip(self.task.cases, asks, strict=True):
-            yield Trial(
-                id=self._ask_id(case, ask.messages),
-                suite=self.suite.name,
-                contender=self.contender.name,
-                technique=self.contender.technique,
-                model=self.model.id,
-                case_id=case.id,
-                split=case.split,
-                cluster=case.cluster,
-                messages=ask.messages,
-                max_new_tokens=self.suite.max_new_tokens,
-                training_seed=self.seed,
-                adapter=self.adapter,
-                documents=ask.documents,
-                choices=case.choices,
-                choice_by=self.suite.choice_by,
-                schema=self.schema,
+    def chunks(self) -> Iterator[tuple[list[Case], list[Trial]]]:
+        """Cases and their trials, as many at once as may be in memory."""
+        for cases in batches(self.task.cases):
+            yield cases, self._trials(cases)
+
+    def _trials(self, cases: list[Case]) -> list[Trial]:
+        suite, contender, technique = self.suite.name, self.contender.name, self.contender.technique
+        model, seed, adapter, schema = self.model.id, self.seed, self.adapter, self.schema
+        limit, choice_by, repeat = self.suite.max_new_tokens, self.suite.choice_by, 0
+        ask_id = ask_ids(model=self.identity, adapter=adapter, max_new_tokens=limit, choice_by=choice_by, schema=schema)
+        return [
+            Trial(  # in the order of its fields: by their names it takes twice as long
+                ask_id(messages, case),
+                suite,
+                contender,
+                technique,
+                model,
+                case.id,
+                case.split,
+                case.cluster,
+                messages,
+                limit,
+                seed,
+                repeat,
+                adapter,
+                documents,
+                case.choices,
+                choice_by,
+                schema,
             )
-
-    def _ask_id(self, case: Case, messages: tuple[dict[str, str], ...]) -> str:
-        return ask_id(
-            model=self.identity,
-            adapter=self.adapter,
-            messages=messages,
-            max_new_tokens=self.suite.max_new_tokens,
-            repeat=0,
-            case=case.content,
-            choices=case.choices,
-            choice_by=self.suite.choice_by,
-            schema=self.schema,
-        )
+            for case, (messages, documents) in zip(cases, self.prompter.ask_all(cases), strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,13 @@ class Matrix:
             suites[suite.name] = {key: value for key, value in said.items() if value is not None}
         for name, more in dict(given.pop("suites", {})).items():
             suites[name] = {**suites.get(name, {}), **more}
-        return declare(Policy, {**given, "suites": suites}, where=f"{self.experiment.folder}: [policy]")
+        declared = located({**given, "suites": suites}, self.experiment.folder)
+        return declare(Policy, declared, where=f"{self.experiment.folder}: [policy]")
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Cell → how many trials it has."""
+        return {cell.id: cell.size for cell in self.cells}
 
     def task(self, suite: str) -> Task:
         return next(task for task in self.tasks if task.suite.name == suite)

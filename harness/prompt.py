@@ -12,7 +12,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from harness.contender import Contender
 from harness.declaration import read_jsonl
@@ -29,8 +30,7 @@ STEPS = "Think step by step, then write 'Answer:' and the answer."
 DEFAULT_DOCUMENTS = "Answer from the documents."
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """What is sent for one case, and the ids of the documents in it."""
 
     messages: tuple[Message, ...]
@@ -75,17 +75,21 @@ class Prompter:
             user = f"Documents:\n{listed}\n\nQuestion: {case.input}"
         if self.contender.think:
             user = f"{user}\n{STEPS}"
-        system = self._system(bool(documents))
-        messages = [{"role": "system", "content": system}] if system else []
-        messages += [message for pair in shots for message in pair]
-        messages.append({"role": "user", "content": user})
-        return Ask(messages=tuple(messages), documents=tuple(document.id for document in documents))
+        opening = self._opening_with_documents if documents else self._opening
+        examples = chain.from_iterable(shots) if shots else ()
+        messages = (*opening, *examples, {"role": "user", "content": user})
+        return Ask(messages, tuple(document.id for document in documents) if documents else ())
 
-    def _system(self, documents: bool) -> str:
+    @cached_property
+    def _opening(self) -> tuple[Message, ...]:
+        return _system(self.task.suite.prompt(self.contender.prompt))
+
+    @cached_property
+    def _opening_with_documents(self) -> tuple[Message, ...]:
         suite, name = self.task.suite, self.contender.prompt
-        if documents and name == "default" and "documents" in suite.prompts:
-            return suite.prompts["documents"]
-        return suite.prompt(name) or (DEFAULT_DOCUMENTS if documents else "")
+        if name == "default" and "documents" in suite.prompts:
+            return _system(suite.prompts["documents"])
+        return _system(suite.prompt(name) or DEFAULT_DOCUMENTS)
 
     def _documents(self, queries: list[str]) -> Sequence[Sequence[Document]]:
         retrieve, suite = self.contender.retrieve, self.task.suite
@@ -114,6 +118,10 @@ class Prompter:
     @cached_property
     def _examples(self) -> list[tuple[Message, Message]]:
         return load_examples(self.task.suite)
+
+
+def _system(text: str) -> tuple[Message, ...]:
+    return ({"role": "system", "content": text},) if text else ()
 
 
 def _examples_file(suite: Suite) -> str:

@@ -9,7 +9,9 @@ Killed anywhere, the next run goes on: finished batches are in the store, traini
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import nlargest
@@ -24,13 +26,12 @@ from harness.matrix import Cell, Matrix, expand
 from harness.metrics import Metric, load_metric
 from harness.models import is_local, load_backend
 from harness.prompt import final_answer
-from harness.store import CellRow, Store, open_store
+from harness.store import CellRow, Store, batches, open_store
 from harness.suite import Case
 from harness.training.job import Job, examples, read_training
 from harness.trial import Generation, Score, Training, Trial
 
-SCORE_BATCH = 20_000
-Answered = tuple[str, str, str]
+ROWS_UNCOLLECTED = 50_000
 LONGEST = 3
 """Prompts of each cell, longest by characters, that are measured in tokens before the work begins."""
 
@@ -93,7 +94,7 @@ class Outcome:
 
 def missing(matrix: Matrix, store: Store) -> Todo:
     """What a run would do now."""
-    complete = store.complete({cell.id for cell in matrix.cells})
+    complete = store.complete(matrix.sizes)
     seen: set[str] = set()
     cells = []
     for cell in matrix.cells:
@@ -103,7 +104,8 @@ def missing(matrix: Matrix, store: Store) -> Todo:
     needed = _with_starts(matrix, {cell.adapter for cell in cells if cell.adapter})
     jobs = [job for job in matrix.jobs if job.adapter in needed and not job.finished]
     rates = store.rates()
-    return Todo(matrix, tuple(cells), tuple(jobs), rates.trial, rates.step, workers(matrix.experiment))
+    count = workers(matrix.experiment) if cells or jobs else 1
+    return Todo(matrix, tuple(cells), tuple(jobs), rates.trial, rates.step, count)
 
 
 def _with_starts(matrix: Matrix, needed: set[str]) -> set[str]:
@@ -135,30 +137,51 @@ def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit:
         StoreBusy: when another run holds the store.
         HarnessError: when a worker failed; what was finished is kept.
     """
+    with _bulk():
+        return _run(experiment, progress, wait, limit)
+
+
+@contextmanager
+def _bulk() -> Iterator[None]:
+    """Rows are made by the hundred thousand and are in no cycle: a collector that looked for one after every 700 new
+    objects, Python's default, took a quarter of the time.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(ROWS_UNCOLLECTED, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _run(experiment: Experiment, progress: Progress, wait: float, limit: int | None) -> Outcome:
     matrix = expand(experiment, limit=limit)
     experiment = matrix.experiment
     with open_store(experiment.home, write=True, wait=wait) as store:
         store.declare(experiment.name, [_row(cell) for cell in matrix.cells])
         todo = missing(matrix, store)
         # asked before anything is paid for: what is never answered then shows as missing, and is never left out
-        longest = [trial for cell in todo.cells for trial in _ask(store, cell)]
+        asked = store.asked(matrix.sizes)
+        for cell in todo.cells:
+            if cell.id not in asked:
+                store.add_trials(cell.id, cell.trials())
         outcome = Outcome(matrix)
+        doing = _Doing(matrix, store, progress, outcome, metrics_of(matrix))
+        if not doing.wanted(todo):
+            return outcome
         started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
         progress.begin(todo)
         try:
-            _Doing(experiment, store, progress, outcome).do(todo, longest)
-            _score(matrix, store, progress, outcome)
+            doing.do(todo)
         finally:
             progress.end()
         store.finish_run(started)
     return outcome
 
 
-def _ask(store: Store, cell: Cell) -> list[Trial]:
-    """Note what a cell asks; returns its longest prompts, which show whether they fit the model."""
-    trials = cell.trials()
-    store.add_trials(cell.id, trials)
-    return nlargest(LONGEST, trials, key=lambda trial: sum(len(message["content"]) for message in trial.messages))
+def _length(trial: Trial) -> int:
+    """Characters of a prompt."""
+    return sum(len(message["content"]) for message in trial.messages)
 
 
 def _row(cell: Cell) -> CellRow:
@@ -175,17 +198,26 @@ def _row(cell: Cell) -> CellRow:
 
 @dataclass
 class _Doing:
-    """Training and generation under way: hands work to the pool, and everything that comes back to the store."""
+    """Training, generation and scoring under way: hands work to the pool, and everything that comes back to the store."""
 
-    experiment: Experiment
+    matrix: Matrix
     store: Store
     progress: Progress
     outcome: Outcome
+    metrics: dict[str, dict[str, Metric]]
     labels: dict[str, str] = field(default_factory=dict)
 
-    def do(self, todo: Todo, longest: Sequence[Trial]) -> None:
+    @property
+    def experiment(self) -> Experiment:
+        return self.matrix.experiment
+
+    def wanted(self, todo: Todo) -> bool:
+        """Whether there is anything to do; what finds nothing leaves no trace, or it would seem to have measured."""
+        return bool(todo.cells or todo.jobs or self._unscored())
+
+    def do(self, todo: Todo) -> None:
         # a training that finished just before a kill may not be in the store yet
-        for job in todo.matrix.jobs:
+        for job in self.matrix.jobs:
             if job.finished and self.store.training(job.adapter) is None:
                 self.store.add_training(read_training(job.out))
         for cell in todo.cells:
@@ -195,24 +227,32 @@ class _Doing:
         if works:
             count = workers(self.experiment)
             with Pool(workers=count, threads=max(1, cores() // count)) as pool:
-                pool.run(self._checks(longest), self)
+                pool.run(self._checks(todo), self)
                 pool.run(works, self)
+        self._score_what_is_left()
 
     def _here(self, cell: Cell) -> None:
         """Served and scripted models need no worker of their own."""
         backend = load_backend(cell.model, home=self.experiment.home)
         try:
-            for batch in backend.generate(self._missing(cell)):
-                self.batch(batch)
+            for cases, trials in cell.chunks():
+                asked = {trial.id: case for trial, case in zip(trials, cases, strict=True)}
+                for batch in backend.generate(self._missing(trials)):
+                    self.batch(batch)
+                    answers = [(g.trial_id, asked[g.trial_id], g.text) for g in batch if g.text is not None]
+                    for metric in self.metrics[cell.suite.name].values():
+                        self._score(cell, metric, answers)
         finally:
             backend.close()
 
-    def _checks(self, longest: Sequence[Trial]) -> list[Work]:
-        return [
-            Check(f"model {model.id}", model, self.experiment.home, tuple(t for t in longest if t.model == model.id))
-            for model in self.experiment.bases
-            if is_local(model)
-        ]
+    def _checks(self, todo: Todo) -> list[Work]:
+        """The longest prompts show whether all of them fit the model."""
+        checks: list[Work] = []
+        for model in filter(is_local, self.experiment.bases):
+            cells = [cell for cell in todo.cells if cell.model == model]
+            longest = tuple(trial for cell in cells for trial in nlargest(LONGEST, cell.trials(), key=_length))
+            checks.append(Check(f"model {model.id}", model, self.experiment.home, longest))
+        return checks
 
     def _trainings(self, todo: Todo) -> list[Work]:
         for job in todo.jobs:
@@ -227,7 +267,7 @@ class _Doing:
                 key=f"{cell.contender.name} on {cell.suite.name} ({cell.id})",
                 model=cell.model,
                 home=self.experiment.home,
-                expand=partial(self._missing, cell),
+                expand=partial(self._all_missing, cell),
                 batch_tokens=self.experiment.batch_tokens,
                 needs=frozenset({cell.adapter} if cell.adapter else ()),
             )
@@ -235,10 +275,35 @@ class _Doing:
             if is_local(cell.model)
         ]
 
-    def _missing(self, cell: Cell) -> list[Trial]:
-        trials = cell.trials()
+    def _all_missing(self, cell: Cell) -> list[Trial]:
+        return [trial for _, trials in cell.chunks() for trial in self._missing(trials)]
+
+    def _missing(self, trials: list[Trial]) -> list[Trial]:
+        """Those that have no answer, each question once."""
         wanted = self.store.missing([trial.id for trial in trials])
         return list({trial.id: trial for trial in trials if trial.id in wanted}.values())
+
+    def _score_what_is_left(self) -> None:
+        """Answers of workers and of earlier runs, by metrics that are new or were changed."""
+        cells = {cell.id: cell for cell in self.matrix.cells}
+        for cell_id, name in self._unscored():
+            cell = cells[cell_id]
+            metric = self.metrics[cell.suite.name][name]
+            for cases in batches(cell.task.cases):
+                named = {case.id: case for case in cases}
+                answers = self.store.unscored(cell_id, name, metric.hash, cases=list(named))
+                self._score(cell, metric, [(trial_id, named[case_id], text) for trial_id, case_id, text in answers])
+
+    def _unscored(self) -> list[tuple[str, str]]:
+        return self.store.unscored_cells(self.experiment.name, hashes_of(self.metrics))
+
+    def _score(self, cell: Cell, metric: Metric, answers: list[tuple[str, Case, str]]) -> None:
+        """Score answers, each with the id of its trial and its case."""
+        scores = [_scored(metric, cell, case, trial_id, text) for trial_id, case, text in answers]
+        if scores:
+            self.store.add_scores(scores)
+            self.outcome.scored += len(scores)
+            self.progress.scored(len(scores))
 
     # --- what the pool tells ------------------------------------------------------------------------------------------
 
@@ -269,20 +334,9 @@ def metrics_of(matrix: Matrix) -> dict[str, dict[str, Metric]]:
     }
 
 
-def _score(matrix: Matrix, store: Store, progress: Progress, outcome: Outcome) -> None:
-    metrics = metrics_of(matrix)
-    cells = {cell.id: cell for cell in matrix.cells}
-    hashes = {suite: {name: metric.hash for name, metric in named.items()} for suite, named in metrics.items()}
-    for cell_id, metric_name in store.unscored_cells(matrix.experiment.name, hashes):
-        cell = cells[cell_id]
-        metric = metrics[cell.suite.name][metric_name]
-        cases = {case.id: case for case in cell.task.cases}
-        answers = store.unscored(cell_id, metric.name, metric.hash)
-        for batch in _chunks(answers, SCORE_BATCH):
-            scores = [_scored(metric, cell, cases[case_id], trial_id, text) for trial_id, case_id, text in batch]
-            store.add_scores(scores)
-            outcome.scored += len(scores)
-            progress.scored(len(scores))
+def hashes_of(metrics: Mapping[str, Mapping[str, Metric]]) -> dict[str, dict[str, str]]:
+    """Suite → metric name → the metric's hash, which is how the store knows its scores."""
+    return {suite: {name: metric.hash for name, metric in named.items()} for suite, named in metrics.items()}
 
 
 def _scored(metric: Metric, cell: Cell, case: Case, trial_id: str, text: str) -> Score:
@@ -291,7 +345,3 @@ def _scored(metric: Metric, cell: Cell, case: Case, trial_id: str, text: str) ->
     except HarnessError as error:
         return Score(trial_id, metric.name, metric.hash, None, str(error))
     return Score(trial_id, metric.name, metric.hash, value)
-
-
-def _chunks(items: Sequence[Answered], size: int) -> Iterator[Sequence[Answered]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

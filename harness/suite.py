@@ -10,17 +10,19 @@ suites/triage/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
 from harness.declaration import Declaration, load_toml, read_jsonl
-from harness.errors import BadInput, suggest
-from harness.fingerprint import fingerprint
+from harness.errors import BadInput, HarnessError, suggest
+from harness.fingerprint import fingerprint, fingerprint_each
 
 Split = Literal["dev", "test"]
 Role = Literal["decide", "guard", "watch"]
@@ -93,8 +95,10 @@ class Suite(Declaration):
         return self.folder / name
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+NO_TAGS: Mapping[str, Any] = MappingProxyType({})
+
+
+class Case(NamedTuple):
     """One input with its reference. ``choices`` only where the suite's form is ``choice``."""
 
     id: str
@@ -103,26 +107,83 @@ class Case:
     split: Split = "test"
     cluster: str = ""
     choices: tuple[str, ...] = ()
-    tags: dict[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, Any] = NO_TAGS
 
-    @property
-    def content(self) -> str:
-        """Fingerprint of what is asked and expected."""
-        return fingerprint(self.input, self.reference, self.choices)
+
+class Cases(Collection[Case]):
+    """The cases of a file, read from it each time they are gone through: none stays in memory.
+
+    Attributes:
+        content: Fingerprint of them all.
+        counts: How many there are of each split.
+
+    Raises:
+        BadInput: for a broken line, a duplicate id, a missing reference or an unknown split.
+        HarnessError: when they are gone through after the file was changed.
+    """
+
+    def __init__(self, path: Path, *, choice: bool = False) -> None:
+        self._path = path
+        self.counts: Counter[str] = Counter()
+        self.content = fingerprint_each(map(_content, self._checked(choice)))
+        self._stamp = _stamp(path)
+
+    def __len__(self) -> int:
+        return self.counts.total()
+
+    def __contains__(self, case: object) -> bool:
+        return any(case == other for other in self)
+
+    def __iter__(self) -> Iterator[Case]:
+        self._refuse_change()
+        for _, values in read_jsonl(self._path):
+            yield _case(values)
+        self._refuse_change()
+
+    def _checked(self, choice: bool) -> Iterator[Case]:
+        seen: dict[str, int] = {}
+        for number, values in read_jsonl(self._path):
+            try:
+                _check(values, choice)
+                if seen.setdefault(values["id"], number) != number:
+                    raise BadInput(f"duplicate id {values['id']!r}: it stands on line {seen[values['id']]} too")
+            except BadInput as error:
+                raise BadInput(f"{self._path}:{number}: {error}") from error
+            case = _case(values)
+            self.counts[case.split] += 1
+            yield case
+
+    def _refuse_change(self) -> None:
+        if _stamp(self._path) != self._stamp:
+            raise HarnessError(f"{self._path}: was changed while it was being worked on: run again")
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 @dataclass(frozen=True)
 class Task:
-    """A suite with its cases read: what the run works on."""
+    """A suite with its cases: what the run works on."""
 
     suite: Suite
-    cases: tuple[Case, ...]
+    cases: Collection[Case]
 
     @cached_property
     def content(self) -> str:
         """Fingerprint of declaration and cases."""
         declared = self.suite.model_dump(mode="json", exclude={"folder", "gates", "description"})
-        return fingerprint(declared, [(c.id, c.content, c.split, c.cluster) for c in self.cases])
+        cases = self.cases.content if isinstance(self.cases, Cases) else fingerprint_each(map(_content, self.cases))
+        return fingerprint(declared, cases)
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """How many cases each split has."""
+        return self.cases.counts if isinstance(self.cases, Cases) else Counter(case.split for case in self.cases)
 
     def split(self, name: Split) -> tuple[Case, ...]:
         return tuple(case for case in self.cases if case.split == name)
@@ -152,8 +213,8 @@ def load_task(folder: Path) -> Task:
     """
     suite = load_suite(folder)
     path = suite.path(suite.cases)
-    cases = tuple(_cases(path, suite))
-    if not any(case.split == "test" for case in cases):
+    cases = Cases(path, choice=suite.form == "choice")
+    if not cases.counts["test"]:
         raise BadInput(f"{path}: no case has the split 'test': claims are made on test cases, add some")
     return Task(suite=suite, cases=cases)
 
@@ -161,38 +222,35 @@ def load_task(folder: Path) -> Task:
 CASE_KEYS = {"id", "input", "reference", "split", "cluster", "choices", "tags"}
 
 
-def _cases(path: Path, suite: Suite) -> Iterable[Case]:
-    seen: dict[str, int] = {}
-    for number, values in read_jsonl(path):
-        where = f"{path}:{number}"
-        for key in values.keys() - CASE_KEYS:
-            raise BadInput(f"{where}: unknown key {key!r}: {suggest(key, CASE_KEYS)}")
-        case_id = _text(values, "id", where)
-        if case_id in seen:
-            raise BadInput(f"{where}: duplicate id {case_id!r}: it stands on line {seen[case_id]} too")
-        seen[case_id] = number
-        split = values.get("split", "test")
-        if split not in ("dev", "test"):
-            raise BadInput(f"{where}: split: given {split!r}: choose 'dev' or 'test'")
-        choices = tuple(values.get("choices", ()))
-        reference = _text(values, "reference", where)
-        if suite.form == "choice" and reference not in choices:
-            raise BadInput(f"{where}: reference: given {reference!r}: it must be one of choices {list(choices)!r}")
-        yield Case(
-            id=case_id,
-            input=_text(values, "input", where),
-            reference=reference,
-            split=split,
-            cluster=str(values.get("cluster") or case_id),
-            choices=choices,
-            tags=values.get("tags", {}),
-        )
+def _check(values: dict[str, Any], choice: bool) -> None:
+    for key in values.keys() - CASE_KEYS:
+        raise BadInput(f"unknown key {key!r}: {suggest(key, CASE_KEYS)}")
+    for key in ("id", "input", "reference"):
+        value = values.get(key)
+        if value is None or (key != "reference" and value == ""):
+            raise BadInput(f"{key}: missing: every case needs a non-empty {key!r}")
+        if not isinstance(value, str):
+            raise BadInput(f"{key}: given {value!r}: write it as a string")
+    split = values.get("split", "test")
+    if split not in ("dev", "test"):
+        raise BadInput(f"split: given {split!r}: choose 'dev' or 'test'")
+    choices = values.get("choices", ())
+    if choice and values["reference"] not in choices:
+        raise BadInput(f"reference: given {values['reference']!r}: it must be one of choices {list(choices)!r}")
 
 
-def _text(values: dict[str, Any], key: str, where: str) -> str:
-    value = values.get(key)
-    if value is None or (key != "reference" and value == ""):
-        raise BadInput(f"{where}: {key}: missing: every case needs a non-empty {key!r}")
-    if not isinstance(value, str):
-        raise BadInput(f"{where}: {key}: given {value!r}: write it as a string")
-    return value
+def _case(values: dict[str, Any]) -> Case:
+    return Case(
+        values["id"],
+        values["input"],
+        values["reference"],
+        values.get("split", "test"),
+        str(values.get("cluster") or values["id"]),
+        tuple(values.get("choices", ())),
+        values.get("tags", NO_TAGS),
+    )
+
+
+def _content(case: Case) -> tuple[Any, ...]:
+    """What counts in an identity: all but the tags."""
+    return case[:-1]

@@ -3,20 +3,24 @@
 Trial       one contender's attempt at one case: everything that can change the answer, under one id
 Generation  what came back for a trial
 Score       one metric's number for a generation
+
+They are not frozen: a frozen one takes twice as long to make, and there is one of each for every case and cell.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from harness.fingerprint import fingerprint
+from harness.fingerprint import fingerprints
+from harness.suite import Case
 
 Message = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Trial:
-    """One cell's attempt at one case. ``id`` says what is asked of which weights (see ``ask_id``): two contenders that ask
+    """One cell's attempt at one case. ``id`` says what is asked of which weights (see ``ask_ids``): two contenders that ask
     the same of the same weights share an answer, so nothing is generated twice, and renaming costs nothing.
 
     ``adapter`` is the fingerprint of the trained adapter (recipe, data, seed, base), None for the base model itself.
@@ -43,28 +47,19 @@ class Trial:
     schema: str | None = None
 
 
-def ask_id(
-    *,
-    model: str,
-    adapter: str | None,
-    messages: tuple[Message, ...],
-    max_new_tokens: int,
-    repeat: int,
-    case: str,
-    choices: tuple[str, ...] = (),
-    choice_by: str = "letter",
-    schema: str | None = None,
-) -> str:
-    """The fingerprint of everything that can change an answer. ``model`` is the hash of weights, template and
-    quantisation, not a name; ``case`` the hash of the case's content. Device, batch size and retries are not in it.
+def ask_ids(
+    *, model: str, adapter: str | None, max_new_tokens: int, choice_by: str = "letter", schema: str | None = None
+) -> Callable[[Sequence[Message], Case], str]:
+    """A function from messages and case to the fingerprint of everything that can change an answer or its score.
+
+    ``model`` is the hash of weights, template and quantisation, not a name. Device, batch size and retries are not in it.
     """
-    decoding: dict[str, float | str] = {"max_new_tokens": max_new_tokens, "temperature": 0.0}
-    if schema is not None:
-        decoding["schema"] = schema
-    return fingerprint(model, adapter, [dict(m) for m in messages], decoding, repeat, case, choices, choice_by)
+    decoding = {"max_new_tokens": max_new_tokens, "temperature": 0.0, "choice_by": choice_by, "schema": schema}
+    fingerprint = fingerprints(model, adapter, decoding)
+    return lambda messages, case: fingerprint((messages, case.input, case.reference, case.choices))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Generation:
     """What came back for a trial: text and its cost, or ``error`` when nothing could be measured.
 
@@ -81,7 +76,7 @@ class Generation:
     cost: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Score:
     """One finite number for a generation by one metric, more is better; ``metric_hash`` changes with the metric."""
 

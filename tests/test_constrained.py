@@ -36,7 +36,7 @@ def test_its_trials_carry_the_schema_and_a_changed_one_is_asked_anew(project: Pr
     before = cells(project)
     assert {trial.schema for trial in before["constrained"].trials()} == {json.dumps(SCHEMA)}
     assert {trial.schema for trial in before["zero_shot"].trials()} == {None}
-    held, free = before["constrained"].trials()[0], before["zero_shot"].trials()[0]
+    held, free = next(before["constrained"].trials()), next(before["zero_shot"].trials())
     assert held.messages == free.messages
     assert held.id != free.id
     ids = {name: cell.id for name, cell in before.items()}
@@ -50,4 +50,4 @@ def test_a_broken_schema_is_named(project: Project) -> None:
     project.write("baselines/constrained.toml", 'technique = "constrain"\n')
     declare_schema(project, '{"type": "strin"}')
     with pytest.raises(BadInput, match=r"schema\.json: not a JSON Schema"):
-        cells(project)["constrained"].trials()
+        next(cells(project)["constrained"].trials())

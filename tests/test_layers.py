@@ -15,9 +15,9 @@ HARNESS = Path(__file__).parent.parent / "harness"
 LAYERS = [
     {"errors", "fingerprint", "machine", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
-    {"store", "metrics", "retrieval", "models", "training", "regression", "verdict"},
-    {"prompt", "matrix", "engine", "run", "evidence"},
-    {"gate", "report", "progress", "project"},
+    {"store", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
+    {"prompt", "matrix", "engine", "run", "question", "evidence"},
+    {"gate", "report", "progress", "project", "outlook"},
     {"cli", "pytest_plugin", "__init__"},
 ]
 """Each layer imports from itself and from those above it."""

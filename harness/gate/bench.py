@@ -56,7 +56,7 @@ class Bench:
     said: set[str] = field(default_factory=set)
     _rows: dict[str, Rows] = field(default_factory=dict)
     _tables: dict[str, pa.Table] = field(default_factory=dict)
-    _asked: set[str] = field(default_factory=set)
+    _asked: frozenset[str] = frozenset()
     _hashes: dict[str, dict[str, str]] = field(default_factory=dict)
     _scored: dict[tuple[str, str, str, int | None], int] = field(default_factory=dict)
     _failed: Exception | None = None
@@ -126,7 +126,7 @@ class Bench:
 
     def _read(self) -> None:
         with evidence(self.matrix) as found:
-            self._asked = found.store.asked(found.current)
+            self._asked = found.current
             self._tables = {model: self._cut(found.rows(model)) for model in found.models}
             self._hashes = _hashes(found)
         self._scored = {

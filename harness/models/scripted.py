@@ -24,7 +24,7 @@ from harness.trial import Generation, Message, Trial
 
 Script = Callable[[Trial], str]
 
-BATCH = 4096
+BATCH = 8192
 
 
 class Scripted:
@@ -43,7 +43,7 @@ class Scripted:
         self.hash = hash or fingerprint("scripted", name)
 
     def count(self, messages: Sequence[Message]) -> int:
-        return sum(len(message["content"].split()) for message in messages)
+        return sum([len(message["content"].split()) for message in messages])
 
     def generate(self, trials: Sequence[Trial]) -> Iterator[list[Generation]]:
         for start in range(0, len(trials), BATCH):
@@ -105,7 +105,10 @@ def _script(name: str) -> Script:
 
 
 def _last(trial: Trial) -> str:
-    return next((m["content"] for m in reversed(trial.messages) if m["role"] == "user"), "")
+    for message in reversed(trial.messages):
+        if message["role"] == "user":
+            return message["content"]
+    return ""
 
 
 class _Answers:

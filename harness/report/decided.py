@@ -51,8 +51,8 @@ def differences(verdict: SuiteVerdict, floor: float) -> tuple[Difference, ...]:
 
 def _difference(claim: Claim, theirs: str, floor: float, ceiling: float | None) -> Difference:
     ours = claim.contrast.removesuffix(f" - {theirs}")
-    most = claim.upper if ceiling is None else ceiling
-    state: Shown = "shown" if claim.lower > floor else "refuted" if most < floor else "open"
+    refuted = ceiling is not None and ceiling < floor
+    state: Shown = "shown" if claim.lower > floor else "refuted" if refuted else "open"
     return Difference(ours, theirs, _span(claim), claim.n, claim.seeds, state, ceiling)
 
 

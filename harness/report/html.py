@@ -19,11 +19,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report import charts, numbers
+from harness.report import charts, numbers, payoff
 from harness.report.browse import RIGHT
 from harness.report.gathered import Attempt, Base, Browse, Gathered
 from harness.report.terminal import price, taken
 from harness.report.visible import visible
+from harness.verdict.economics import memo
 
 FOLDER = Path(__file__).parent
 _PIECES = re.compile(r"^\[\d+\] |[^\n]+|\n", re.MULTILINE)
@@ -133,8 +134,9 @@ def _environment() -> Environment:
     made.filters.update(
         points=numbers.points, score=numbers.score, gain=numbers.gain, ends=numbers.ends, duration=numbers.duration,
         money=numbers.money, count=numbers.count, decimals=numbers.decimals, signs=_signs, plain=_plain,
+        label=memo.label, amount=memo.amount, bare=memo.bare,
     )  # fmt: skip
-    made.globals.update(charts=charts, price=price, taken=taken)
+    made.globals.update(charts=charts, payoff=payoff, price=price, taken=taken)
     return made
 
 

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.report.gathered import Base, Gathered, Suite
-from harness.report.numbers import count, duration, ends, gain, money, points, score
+from harness.report.numbers import count, duration, ends, gain, points, score
 from harness.report.terminal import HEAD, price, taken
 from harness.report.visible import line
+from harness.verdict.economics.memo import memo
 
 ICONS = {"prompt": "🟦", "context": "🟩", "tuned": "🟧", "open": "⬜", "invalid": "🟥"}
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$]|^[-+])")
@@ -132,6 +133,6 @@ def _details(suite: Suite) -> Iterator[str]:
         yield from (
             f"- Gate **{escaped(gate.name)}**, {escaped(gate.contender)}: {escaped(gate.sentence)}" for gate in missed
         )
-    if suite.economics.get("npv_usd") is not None:
+    for sentence in memo(suite.economics):
         yield ""
-        yield f"Net present value of tuning: {money(suite.economics['npv_usd'])}."
+        yield escaped(sentence)

@@ -11,6 +11,7 @@ A retriever is one line in ``RETRIEVERS``; ``dense:MODEL`` and ``hybrid:MODEL`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from harness.errors import BadInput, suggest
 from harness.retrieval.document import Document, load_documents
 from harness.retrieval.ranking import Scores, best
 
-__all__ = ["Document", "Index", "Retriever", "load_documents", "load_retriever"]
+__all__ = ["Document", "Index", "Retriever", "load_documents", "load_index", "load_retriever"]
 
 RETRIEVERS: dict[str, str] = {
     "bm25": "harness.retrieval.bm25:BM25",
@@ -36,6 +37,9 @@ class Index(Protocol):
 
 
 Maker = Callable[[Sequence[Document], str], Index]
+
+KEPT = 8
+"""Indexes kept in memory: contenders of one suite ask the same few again and again."""
 
 
 class Retriever:
@@ -63,10 +67,16 @@ def load_retriever(name: str, documents: Sequence[Document]) -> Retriever:
         BadInput: for an unknown name.
         MissingExtra: when its package is not installed.
     """
+    documents = tuple(documents)
+    return Retriever(documents, load_index(name, documents))
+
+
+@lru_cache(maxsize=KEPT)
+def load_index(name: str, documents: tuple[Document, ...]) -> Index:
+    """The index of the retriever called ``name``: made once for the same documents."""
     head, _, argument = name.partition(":")
     maker: Maker = _load(RETRIEVERS[head], name) if head in RETRIEVERS else _own(name)
-    documents = tuple(documents)
-    return Retriever(documents, maker(documents, argument if head in RETRIEVERS else ""))
+    return maker(documents, argument if head in RETRIEVERS else "")
 
 
 def _own(name: str) -> Any:

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness.retrieval.bm25 import BM25
-from harness.retrieval.dense import dense
+from harness.retrieval import load_index
 from harness.retrieval.document import Document
 from harness.retrieval.ranking import Scores, best
 
@@ -21,8 +20,9 @@ class Hybrid:
     """Two indexes over the same documents; ``argument`` names the dense one's model."""
 
     def __init__(self, documents: Sequence[Document], argument: str = "") -> None:
-        self._words = BM25(documents)
-        self._dense = dense(documents, argument)
+        documents = tuple(documents)
+        self._words = load_index("bm25", documents)
+        self._dense = load_index(f"dense:{argument}" if argument else "dense", documents)
 
     def scores(self, queries: Sequence[str]) -> Iterator[Scores]:
         for words, topics in zip(self._words.scores(queries), self._dense.scores(queries), strict=True):

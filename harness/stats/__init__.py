@@ -4,18 +4,19 @@
 `holm` (several claims) · `look_alpha` (several looks) · `cases_needed`, `seeds_needed` (planning)
 """
 
-from harness.stats.crossed import Interval, Moments, case_variance, crossed, seed_variance
+from harness.stats.clusters import cluster_variance
+from harness.stats.crossed import Interval, Moments, crossed, seed_variance
 from harness.stats.holm import holm
 from harness.stats.looks import look_alpha
 from harness.stats.mean import mean
 from harness.stats.power import cases_needed, seeds_needed
-from harness.stats.ppi import concordance, ppi
+from harness.stats.ppi import concordance, ppi, share_seen
 
 __all__ = [
     "Interval",
     "Moments",
-    "case_variance",
     "cases_needed",
+    "cluster_variance",
     "concordance",
     "crossed",
     "holm",
@@ -24,4 +25,5 @@ __all__ = [
     "ppi",
     "seed_variance",
     "seeds_needed",
+    "share_seen",
 ]

@@ -7,27 +7,24 @@
 ``differences`` is k seeds × n cases of tuned minus baseline score, repeats averaged. With c_i the mean of case i over
 seeds, m_s the mean of seed s over cases and D the grand mean::
 
-    V_case = C/(C-1) · Σ_clusters (Σ_{i in cluster} (c_i - D))² / n²       (C = n without clusters: var(c)/n)
-    V_seed = max(var(m)/k - MSE/(k·n), 0)                                  MSE: the case-by-seed residual
-    bound  = D·n/(n+2) ∓ √(V_case·t²(C-1) + V_seed·t²(k-1))
+    V_case = Σ_clusters e_c²/(1 - n_c/n)/n², e_c = Σ_{i in cluster}(c_i - D)    (without clusters: var(c)/n)
+    V_seed = max(var(m)/k - MSE/(k·n), 0)                                       MSE: the case-by-seed residual
+    bound  = D·n/(n+2) ∓ √(V_case·t²(df) + V_seed·t²(k-1))                      df: n - 1, C - 1 for even clusters
 
 Two pseudo-cases, +1 and -1 (Bonett and Price 2012, doi:10.1002/sim.4418, for 0/1 pairs), enter the centre and V_case:
 without a discordant pair there still is uncertainty. Each part has its own t: the textbook Satterthwaite t on the sum
-erred up to 7.7 % at k = 3 in simulation, this form at most 5.6 %.
+erred up to 7.7 % at k = 3 in simulation, this form at most 5.6 %. V_case and its df are `harness.stats.clusters`'s.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, sqrt
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.integer[Any]]
+from harness.stats.clusters import Codes, Floats, cluster_variance
 
 DIFFERENCE = (1.0, -1.0)
 """Pseudo-cases of a paired difference of scores in [0, 1]: its two extremes."""
@@ -54,7 +51,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What the interval needs of the data; bounds at any ``alpha`` come from it without a second pass."""
+    """What the interval needs of the data; bounds at any ``alpha`` come from it without a second pass.
+
+    ``choices`` is among how many recipes this one was chosen by the same trainings on other cases: the luckiest trainings
+    win, and are as lucky on test. The seeds' part then has alpha / choices (Bonferroni); cases are new, theirs has alpha.
+    """
 
     estimate: float
     centre: float
@@ -64,6 +65,7 @@ class Moments:
     seeds: int
     clusters: int
     df: float
+    choices: int = 1
 
     def interval(self, alpha: float) -> Interval:
         """Both one-sided bounds; infinite when there are too few clusters or seeds to know a variance.
@@ -73,13 +75,14 @@ class Moments:
         """
         if not 0 < alpha < 0.5:
             raise ValueError(f"alpha was {alpha!r}, allowed is more than 0 and less than 0.5")
-        width = sqrt(_part(self.v_case, self.df, alpha) + _part(self.v_seed, max(self.seeds - 1, 0), alpha))
+        of_seeds = _part(self.v_seed, max(self.seeds - 1, 0), alpha / self.choices)
+        width = sqrt(_part(self.v_case, self.df, alpha) + of_seeds)
         lower, upper = self.centre - width, self.centre + width
         return Interval(self.estimate, lower, upper, alpha, self.df, self.n, self.seeds, self.clusters)
 
     def negated(self) -> Moments:
         """The same comparison with its sides swapped."""
-        same = (self.v_case, self.v_seed, self.n, self.seeds, self.clusters, self.df)
+        same = (self.v_case, self.v_seed, self.n, self.seeds, self.clusters, self.df, self.choices)
         return Moments(-self.estimate, -self.centre, *same)
 
 
@@ -96,27 +99,13 @@ def crossed(differences: Floats, clusters: Codes | None = None, *, pseudo: tuple
     """
     matrix = _matrix(differences, clusters)
     cases = matrix.mean(axis=0)
-    v_case, n_clusters = case_variance(cases, clusters, pseudo=pseudo)
+    case = cluster_variance(cases, clusters, pseudo=pseudo)
     seeds = matrix.shape[0] if differences.ndim == 2 else 0
     n = cases.size
     estimate = float(cases.mean())
     centre = (n * estimate + sum(pseudo)) / (n + 2)
     v_seed = seed_variance(matrix) if seeds else 0.0
-    return Moments(estimate, centre, v_case, v_seed, n, seeds, n_clusters, n_clusters - 1)
-
-
-def case_variance(
-    cases: Floats, clusters: Codes | None = None, *, pseudo: tuple[float, ...] = DIFFERENCE
-) -> tuple[float, int]:
-    """Variance of the mean of ``cases`` (n,) with the pseudo-cases in it, and the number of real clusters."""
-    values = np.concatenate([cases, np.asarray(pseudo, dtype=np.float64)])
-    centred = values - values.mean()
-    if clusters is None:
-        sums, real = centred, cases.size
-    else:
-        sums, real = _cluster_sums(centred, clusters, len(pseudo))
-    count = sums.size
-    return float(count / (count - 1) * np.dot(sums, sums) / values.size**2) if count > 1 else inf, real
+    return Moments(estimate, centre, case.value, v_seed, n, seeds, case.clusters, case.df)
 
 
 def seed_variance(matrix: Floats) -> float:
@@ -145,14 +134,6 @@ def _matrix(differences: Floats, clusters: Codes | None) -> Floats:
     if clusters is not None and clusters.shape != (matrix.shape[1],):
         raise ValueError(f"clusters has shape {clusters.shape}, allowed is ({matrix.shape[1]},), one code a case")
     return matrix
-
-
-def _cluster_sums(centred: Floats, clusters: Codes, pseudo: int) -> tuple[Floats, int]:
-    """Sums per cluster, each pseudo-case a cluster of its own; and the number of real clusters."""
-    labels = clusters - clusters.min()
-    there = np.bincount(labels) > 0
-    sums: Floats = np.bincount(labels, weights=centred[: centred.size - pseudo])[there].astype(np.float64, copy=False)
-    return np.concatenate([sums, centred[centred.size - pseudo :]]), int(sums.size)
 
 
 def _part(variance: float, df: float, alpha: float) -> float:

@@ -10,7 +10,8 @@ looking at: two overlapping bars do not mean "no difference", the paired claims 
 
 from __future__ import annotations
 
-from harness.stats.crossed import SCORE, Codes, Floats, Moments, crossed
+from harness.stats.clusters import Codes, Floats
+from harness.stats.crossed import SCORE, Moments, crossed
 
 
 def mean(scores: Floats, clusters: Codes | None = None) -> Moments:

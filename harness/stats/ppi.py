@@ -8,13 +8,22 @@
 theta = λ·mean(J_rest) + mean(h - λ·J_labelled), λ = Cov(h, J) / (Var(J)·(1 + n/N)) held in [0, 1] and
 SE² = λ²·Var(J)/N + Var(h - λ·J)/n with t on n - 1 (Angelopoulos, Duchi and Zrnic 2023, arXiv:2311.01453). N counts the
 judged cases without a label, so that both means are independent. The pseudo-cases +1 and -1 enter the second mean.
+
+Seeds: a judge who errs sees trainings closer together than they are, by the factor s of `share_seen`, so ``v_seed`` of
+the judge's scores is divided by s². And when people graded only l of k trainings, those l weigh more: the variance grows
+by 1 + (1 - λs)²·(k/l - 1). Without both, a judge biased by ten points and one graded training of five erred 7-8 % where
+5 % were asked, in simulation.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from harness.stats.crossed import DIFFERENCE, Codes, Floats, Moments, case_variance
+from harness.stats.clusters import Codes, Floats, cluster_variance
+from harness.stats.crossed import DIFFERENCE, Moments
+
+LEAST_SEEN = 0.1
+"""Less than this is no judge, and division by it no correction."""
 
 
 def ppi(
@@ -26,6 +35,8 @@ def ppi(
     rest_clusters: Codes | None = None,
     v_seed: float = 0.0,
     seeds: int = 0,
+    graded_seeds: int | None = None,
+    seen: float = 1.0,
 ) -> Moments:
     """Moments of the difference that people would report.
 
@@ -35,8 +46,10 @@ def ppi(
         rest: shape (N,), the judge's differences on the cases without; may be empty (then people alone count).
         clusters: shape (n,), a code a labelled case.
         rest_clusters: shape (N,).
-        v_seed: variance of the mean that comes from training seeds.
+        v_seed: variance of the mean that comes from training seeds, in the judge's scores.
         seeds: training seeds behind ``v_seed``.
+        graded_seeds: how many of them people saw; None for all.
+        seen: of a difference between trainings the share that the judge sees, as `share_seen` finds it.
 
     Raises:
         ValueError: no label, or labelled and people of different length.
@@ -48,11 +61,13 @@ def ppi(
     weight = _weight(labelled, people, rest)
     n = people.size
     error = people - weight * labelled
-    v_people, count = case_variance(error, clusters)
-    v_rest = weight**2 * case_variance(rest, rest_clusters, pseudo=())[0] if weight else 0.0
+    found = cluster_variance(error, clusters, pseudo=DIFFERENCE)
+    v_rest = weight**2 * cluster_variance(rest, rest_clusters).value if weight else 0.0
     shift = weight * float(rest.mean()) if weight else 0.0
     theta, centre = shift + float(error.mean()), shift + float(error.sum()) / (n + len(DIFFERENCE))
-    return Moments(theta, centre, v_people + v_rest, v_seed, n + rest.size, seeds, count, count - 1)
+    if v_seed:
+        v_seed *= (1 + (1 - weight * seen) ** 2 * (seeds / (graded_seeds or seeds) - 1)) / seen**2
+    return Moments(theta, centre, found.value + v_rest, v_seed, n + rest.size, seeds, found.clusters, found.df)
 
 
 def _weight(labelled: Floats, people: Floats, rest: Floats) -> float:
@@ -61,6 +76,19 @@ def _weight(labelled: Floats, people: Floats, rest: Floats) -> float:
         return 0.0
     slope = float(np.cov(people, labelled)[0, 1] / labelled.var(ddof=1))
     return float(np.clip(slope / (1 + people.size / rest.size), 0.0, 1.0))
+
+
+def share_seen(judge: Floats, people: Floats) -> float:
+    """Of a difference in what people say, the share that shows in what the judge says: Cov(h, J)/Var(h) over answers.
+
+    For right and wrong it is sensitivity + specificity - 1 (Youden's index; Rogan and Gladen 1978,
+    doi:10.1093/oxfordjournals.aje.a112510). Held in [`LEAST_SEEN`, 1]; 1 when people say the same of everything.
+    """
+    spread = float(people.var())
+    if spread == 0:
+        return 1.0
+    slope = float(np.mean((people - people.mean()) * (judge - judge.mean()))) / spread
+    return float(np.clip(slope, LEAST_SEEN, 1.0))
 
 
 def concordance(judge: Floats, people: Floats) -> float:

@@ -5,7 +5,8 @@ with open_store(Path(".harness"), write=True) as store:
     store.add_generations(generations)
 """
 
+from harness.store.database import batches
 from harness.store.records import Answer, CellRow, Count, Rates, Run
 from harness.store.store import Store, open_store
 
-__all__ = ["Answer", "CellRow", "Count", "Rates", "Run", "Store", "open_store"]
+__all__ = ["Answer", "CellRow", "Count", "Rates", "Run", "Store", "batches", "open_store"]

@@ -1,14 +1,19 @@
-"""A DuckDB connection that speaks in rows: bulk inserts of row objects, queries with Arrow tables, transactions.
+"""A DuckDB connection that speaks in rows: bulk inserts of row objects, queries with parameters, transactions.
 
 with database.transaction():
-    database.insert("generations", generations, key=("trial_id",), where="generations.error IS NOT NULL")
+    database.insert("generations", generations, key=("trial_id",), retry=True)
 database.run("SELECT count(*) FROM generations")    # [(2,)]
+
+Many values go into a query as one list, ``SELECT unnest(?::VARCHAR[])``: pyarrow imports pandas for the first array that
+it makes of Python values, and a command that only reads should not wait for that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +22,7 @@ import pyarrow as pa
 
 from harness.store.schema import connect, told
 
-BATCH = 20_000
+BATCH = 8192
 """Rows that are turned into Arrow at once: it bounds the memory."""
 
 T = TypeVar("T")
@@ -39,37 +44,41 @@ class Database:
         with told(self.path):
             self._connection.close()
 
-    def run(self, sql: str, given: Any = None, **tables: pa.Table) -> list[Any]:
-        """The result of a statement as tuples; ``tables`` can be named in it."""
+    def run(self, sql: str, given: Any = None) -> list[Any]:
+        """The result of a statement as tuples."""
         # fetchall even where nothing is returned: DuckDB 2 runs a statement only as far as its result is fetched.
-        with told(self.path), self._registered(tables):
+        with told(self.path):
             return self._connection.execute(sql, given).fetchall()
 
-    def query(self, sql: str, given: Any = None, **tables: pa.Table) -> pa.Table:
+    def query(self, sql: str, given: Any = None) -> pa.Table:
         """The result of a query as an Arrow table."""
-        with told(self.path), self._registered(tables):
+        with told(self.path):
             return self._connection.sql(sql, params=given).to_arrow_table()
 
     def insert(
         self,
         table: str,
-        rows: Sequence[T],
+        rows: Iterable[T],
         special: Mapping[str, Callable[[T], Any]] | None = None,
         *,
         key: tuple[str, ...] = (),
-        where: str = "",
+        retry: bool = False,
     ) -> None:
-        """Row objects into a table, one statement a batch.
+        """Row objects into a table, a few statements a batch.
 
-        ``special`` makes the columns that are no plain attributes. With ``key``, a row that is there already is
-        replaced if ``where`` holds.
+        ``special`` makes the columns that are no plain attributes. With ``key``, a row that is there already stays as it
+        is; with ``retry`` it is replaced if it has an ``error``. No two of ``rows`` may share a key.
         """
         schema = self._schema(table)
-        conflict = _conflict(schema.names, key, where) if key else ""
+        insert = f"INSERT INTO {table} BY NAME SELECT * FROM batch"
+        if key:
+            insert += f" ANTI JOIN {table} USING ({', '.join(key)})"
         for batch in batches(rows):
             columns = [_column(_values(batch, field.name, special), field.type) for field in schema]
-            arrow = pa.table(columns, schema=schema)
-            self.run(f"INSERT INTO {table} BY NAME SELECT * FROM batch {conflict}", batch=arrow)
+            with self._registered("batch", pa.table(columns, schema=schema)):
+                if retry:
+                    self.run(_retried(table, schema.names, key))
+                self.run(insert)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -89,35 +98,28 @@ class Database:
         return self._schemas[table]
 
     @contextmanager
-    def _registered(self, tables: Mapping[str, pa.Table]) -> Iterator[None]:
-        for name, table in tables.items():
-            self._connection.register(name, table)
+    def _registered(self, name: str, table: pa.Table) -> Iterator[None]:
+        self._connection.register(name, table)
         try:
             yield
         finally:
-            for name in tables:
-                self._connection.unregister(name)
+            self._connection.unregister(name)
 
 
-def batches(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Slices of at most ``BATCH``."""
-    return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+def batches(rows: Iterable[T]) -> Iterator[list[T]]:
+    """At most ``BATCH`` at a time."""
+    left = iter(rows)
+    return iter(lambda: list(islice(left, BATCH)), [])
 
 
-def table(rows: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.Table:
-    """Tuples as an Arrow table."""
-    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
-    return pa.table([_column(list(c), field.type) for c, field in zip(columns, schema, strict=True)], schema=schema)
+def _retried(table: str, columns: list[str], key: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{name} = batch.{name}" for name in columns if name not in key)
+    same = " AND ".join(f"{table}.{name} = batch.{name}" for name in key)
+    return f"UPDATE {table} SET {changes} FROM batch WHERE {table}.error IS NOT NULL AND {same}"
 
 
-def _conflict(columns: Sequence[str], key: tuple[str, ...], where: str) -> str:
-    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
-    return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} WHERE {where or 'true'}"
-
-
-def _values(rows: Sequence[T], name: str, special: Mapping[str, Callable[[T], Any]] | None) -> list[Any]:
-    make = (special or {}).get(name)
-    return [make(row) for row in rows] if make else [getattr(row, name) for row in rows]
+def _values(rows: list[T], name: str, special: Mapping[str, Callable[[T], Any]] | None) -> list[Any]:
+    return list(map((special or {}).get(name) or attrgetter(name), rows))
 
 
 def _column(values: list[Any], kind: pa.DataType) -> pa.Array:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypedDict
 
+import pydantic_core
+
 from harness.trial import Message, Training
 
 
@@ -105,9 +107,7 @@ def answer_of(values: tuple[Any, ...]) -> Answer:
 
 def to_json(value: Any) -> str:
     """JSON that can be stored as it is read: half a surrogate pair is escaped, all else stays legible."""
-    text = json.dumps(value, ensure_ascii=False)
     try:
-        text.encode()
-    except UnicodeEncodeError:
+        return pydantic_core.to_json(value, inf_nan_mode="constants").decode()
+    except pydantic_core.PydanticSerializationError:
         return json.dumps(value)
-    return text

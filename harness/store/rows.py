@@ -9,6 +9,8 @@ What was not measured is a row too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 ROWS = pa.schema(
@@ -35,28 +37,43 @@ ROWS = pa.schema(
 )
 """What a verdict is decided on."""
 
-WANTED = pa.schema([(name, pa.string()) for name in ("suite", "metric", "metric_hash", "source")])
-FRACTIONS = pa.schema([("contender", pa.string()), ("data_fraction", pa.float64())])
-FLAGGED = pa.schema([(name, pa.string()) for name in ("suite", "contender", "case_id")])
-IDS = pa.schema([("trial_id", pa.string())])
+WANTED = """wanted AS (
+        SELECT unnest($suites::VARCHAR[]) AS suite, unnest($metrics::VARCHAR[]) AS metric,
+            unnest($hashes::VARCHAR[]) AS metric_hash)"""
 
-ROWS_OF = """
+UNSCORED_CELLS = f"""
+    WITH {WANTED}
+    SELECT DISTINCT cell, metric FROM trials JOIN wanted USING (suite) JOIN generations g USING (trial_id)
+    ANTI JOIN (SELECT trial_id, metric, metric_hash FROM scores WHERE error IS NULL) s
+        USING (trial_id, metric, metric_hash)
+    WHERE experiment = $experiment AND g.error IS NULL ORDER BY cell, metric
+"""
+
+ROWS_OF = f"""
+    WITH {WANTED},
+    sources AS (SELECT unnest($judges::VARCHAR[]) AS metric, unnest($sources::VARCHAR[]) AS source),
+    fractions AS (SELECT unnest($cut::VARCHAR[]) AS contender, unnest($fractions::DOUBLE[]) AS data_fraction),
+    flags AS (
+        SELECT unnest($flag_suites::VARCHAR[]) AS suite, unnest($flag_contenders::VARCHAR[]) AS contender,
+            unnest($flag_cases::VARCHAR[]) AS case_id)
     SELECT suite, contender, technique, metric, case_id, coalesce(data_fraction, 1.0) AS data_fraction, training_seed,
         repeat, split, cluster, CASE WHEN g.error IS NULL AND s.error IS NULL THEN s.value END AS score,
         CASE WHEN g.trial_id IS NULL THEN 'not generated' WHEN g.error IS NOT NULL THEN g.error
             WHEN s.trial_id IS NULL THEN 'not scored' ELSE s.error END AS error,
-        source, flags.case_id IS NOT NULL AS flagged, prompt_tokens, output_tokens, seconds, cost
+        coalesce(source, 'program') AS source, flags.case_id IS NOT NULL AS flagged, prompt_tokens, output_tokens, seconds, cost
     FROM trials JOIN wanted USING (suite)
     LEFT JOIN generations g USING (trial_id)
     LEFT JOIN scores s USING (trial_id, metric, metric_hash)
+    LEFT JOIN sources USING (metric)
     LEFT JOIN fractions USING (contender)
     LEFT JOIN flags USING (suite, contender, case_id)
-    WHERE experiment = ? AND model = ?
+    WHERE experiment = $experiment AND model = $model
     ORDER BY suite, metric, contender, training_seed NULLS FIRST, case_id, repeat
 """
 
-ANSWERS_OF = """
-    WITH newest AS (
+ANSWERS_OF = f"""
+    WITH {WANTED},
+    newest AS (
         SELECT trial_id, metric, arg_max(value, scores.scored) FILTER (error IS NULL) AS value FROM scores
         WHERE $any OR (metric, metric_hash) IN (SELECT (metric, metric_hash) FROM wanted) GROUP BY ALL),
     graded AS (SELECT trial_id, list((metric, value) ORDER BY metric) AS scores FROM newest GROUP BY trial_id)
@@ -67,3 +84,9 @@ ANSWERS_OF = """
         AND ($contender IS NULL OR contender = $contender) AND ($model IS NULL OR model = $model)
     ORDER BY case_id, model, contender, training_seed NULLS FIRST, repeat
 """
+
+
+def wanted(metrics: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """The parameters of ``WANTED``, from suite -> {metric: its hash}."""
+    rows = [(suite, metric, digest) for suite, named in metrics.items() for metric, digest in named.items()]
+    return {name: [row[i] for row in rows] for i, name in enumerate(("suites", "metrics", "hashes"))}

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,10 +26,12 @@ import pyarrow as pa
 
 from harness.errors import BadInput, Incomplete, suggest
 from harness.fingerprint import fingerprint
-from harness.store.database import Database, batches, table
+from harness.store import ledger
+from harness.store.database import Database, batches
+from harness.store.ledger import Entry
 from harness.store.lock import Lock, acquire
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
-from harness.store.rows import ANSWERS_OF, FLAGGED, FRACTIONS, IDS, ROWS, ROWS_OF, WANTED
+from harness.store.rows import ANSWERS_OF, ROWS, ROWS_OF, UNSCORED_CELLS, wanted
 from harness.store.schema import create
 from harness.trial import Generation, Score, Training, Trial
 
@@ -69,43 +71,46 @@ class Store:
         """
         special: dict[str, Callable[[CellRow], Any]] = {"experiment": lambda cell: experiment}
         placed = _placed(cells)
+        if self.cells(experiment) == placed:
+            return
         with self._database.transaction():
             self._database.run("DELETE FROM cells WHERE experiment = ?", [experiment])
             self._database.insert("cells", placed, special)
 
     def cells(self, experiment: str) -> list[CellRow]:
-        """The matrix of an experiment as it was declared last."""
-        names = [field.name for field in fields(CellRow)]
-        found = self._database.run(f"SELECT {', '.join(names)} FROM cells WHERE experiment = ?", [experiment])
+        """The matrix of an experiment as it was declared last, in that order."""
+        names = ", ".join(field.name for field in fields(CellRow))
+        found = self._database.run(f"SELECT {names} FROM cells WHERE experiment = ? ORDER BY rowid", [experiment])
         return [CellRow(*values) for values in found]
 
-    def add_trials(self, cell: str, trials: Sequence[Trial]) -> None:
-        """Keep what a cell asks; asking it again changes nothing."""
-        if self.asked([cell]):
-            return
+    def add_trials(self, cell: str, trials: Iterable[Trial]) -> None:
+        """Keep what a cell asks, a batch at a time. Of a killed run a part may stay, which ``asked`` does not take for the
+        whole; asking again begins anew.
+        """
         messages: dict[str, Callable[[Trial], Any]] = {
             "cell": lambda trial: cell,
             "trial_id": lambda trial: trial.id,
             "messages": lambda trial: to_json(trial.messages),
         }
-        distinct = list({trial.id: trial for trial in trials}.values())
-        with self._database.transaction():
-            self._database.insert("asked", trials, messages)
-            self._database.insert("prompts", distinct, messages, key=("trial_id",), where="false")
+        self._database.run("DELETE FROM asked WHERE cell = ?", [cell])
+        for batch in batches(trials):
+            with self._database.transaction():
+                self._database.insert("asked", batch, messages)
+                distinct = {trial.id: trial for trial in batch}.values()
+                self._database.insert("prompts", distinct, messages, key=("trial_id",))
 
-    def asked(self, cells: Collection[str]) -> set[str]:
-        """Those cells whose trials are here."""
-        sql = "SELECT DISTINCT cell FROM asked SEMI JOIN ids ON asked.cell = ids.trial_id"
-        return {name for (name,) in self._database.run(sql, ids=table([(name,) for name in cells], IDS))}
+    def asked(self, sizes: Mapping[str, int]) -> set[str]:
+        """Those cells whose trials are all here; ``sizes`` says how many each has."""
+        sql = "SELECT cell, count(*) FROM asked WHERE cell IN (SELECT unnest(?::VARCHAR[])) GROUP BY cell"
+        return {cell for cell, count in self._database.run(sql, [list(sizes)]) if count == sizes[cell]}
 
-    def complete(self, cells: Collection[str]) -> set[str]:
-        """Those cells that have an answer to all that they ask."""
+    def complete(self, sizes: Mapping[str, int]) -> set[str]:
+        """Those cells that have an answer to each of their trials; ``sizes`` says how many they are."""
         sql = """
-            SELECT cell FROM asked SEMI JOIN ids ON asked.cell = ids.trial_id
-            LEFT JOIN (SELECT trial_id, true AS answered FROM generations WHERE error IS NULL) g
-                ON asked.trial_id = g.trial_id
-            GROUP BY cell HAVING count(*) = count(answered)"""
-        return {name for (name,) in self._database.run(sql, ids=table([(name,) for name in cells], IDS))}
+            SELECT cell, count(answered) FROM asked
+            LEFT JOIN (SELECT trial_id, true AS answered FROM generations WHERE error IS NULL) USING (trial_id)
+            WHERE cell IN (SELECT unnest(?::VARCHAR[])) GROUP BY cell"""
+        return {cell for cell, count in self._database.run(sql, [list(sizes)]) if count == sizes[cell]}
 
     def rates(self) -> Rates:
         """What answers and training steps took so far on this store, in seconds; None where there were none."""
@@ -134,7 +139,10 @@ class Store:
 
     def missing(self, trial_ids: Sequence[str]) -> set[str]:
         """Those that have no answer yet, or only an error."""
-        return self._without("(SELECT trial_id FROM generations WHERE error IS NULL)", trial_ids)
+        sql = """
+            SELECT trial_id FROM (SELECT unnest(?::VARCHAR[]) AS trial_id)
+            ANTI JOIN (SELECT trial_id FROM generations WHERE error IS NULL) USING (trial_id)"""
+        return {name for (name,) in self._database.run(sql, [trial_ids])}
 
     def add_generations(self, rows: Sequence[Generation]) -> None:
         """Keep what came back. The first answer to a trial stays, since scores hang on it; an error is replaced by
@@ -150,58 +158,49 @@ class Store:
             held = best.get(row.trial_id)
             if held is None or held.error is not None:
                 best[row.trial_id] = row
-        retried = "generations.error IS NOT NULL"
         with self._database.transaction():
-            self._database.insert("generations", list(best.values()), key=("trial_id",), where=retried)
+            self._database.insert("generations", best.values(), key=("trial_id",), retry=True)
 
     # --- scores
 
     def unscored_cells(self, experiment: str, metrics: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
         """(cell, metric) wherever an answer of the experiment lacks a score; ``metrics`` is suite -> {metric: hash}."""
-        wanted = [(suite, metric, digest, "") for suite, named in metrics.items() for metric, digest in named.items()]
-        sql = """
-            SELECT DISTINCT cell, metric FROM trials JOIN wanted USING (suite) JOIN generations g USING (trial_id)
-            ANTI JOIN (SELECT trial_id, metric, metric_hash FROM scores WHERE error IS NULL) s
-                USING (trial_id, metric, metric_hash)
-            WHERE experiment = ? AND g.error IS NULL ORDER BY cell, metric"""
-        return self._database.run(sql, [experiment], wanted=table(wanted, WANTED))
+        return self._database.run(UNSCORED_CELLS, {"experiment": experiment, **wanted(metrics)})
 
-    def unscored(self, cell: str, metric: str, metric_hash: str) -> list[tuple[str, str, str]]:
-        """(trial id, case id, text) of each distinct answer of a cell that this version of a metric has not scored yet,
-        or where it failed.
+    def unscored(self, cell: str, metric: str, metric_hash: str, *, cases: Sequence[str]) -> list[tuple[str, str, str]]:
+        """(trial id, case id, text) of each distinct answer of a cell to ``cases`` that this version of a metric has not
+        scored yet, or where it failed.
         """
         sql = """
             SELECT trial_id, min(case_id), any_value(text) FROM asked JOIN generations g USING (trial_id)
-            WHERE cell = ? AND g.error IS NULL AND trial_id NOT IN (
-                SELECT trial_id FROM scores WHERE metric = ? AND metric_hash = ? AND error IS NULL)
+            ANTI JOIN (SELECT trial_id FROM scores WHERE metric = $metric AND metric_hash = $hash AND error IS NULL) s
+                USING (trial_id)
+            WHERE cell = $cell AND case_id IN (SELECT unnest($cases::VARCHAR[])) AND g.error IS NULL
             GROUP BY trial_id ORDER BY trial_id"""
-        return self._database.run(sql, [cell, metric, metric_hash])
+        return self._database.run(sql, {"cell": cell, "metric": metric, "hash": metric_hash, "cases": cases})
 
-    def add_scores(self, rows: Sequence[Score]) -> None:
-        """Keep scores. A later value replaces an earlier one, but an error never replaces a value. A value that is not
-        finite is kept as an error. Committed when this returns.
+    def add_scores(self, rows: Iterable[Score]) -> None:
+        """Keep scores. The first value of an answer and version of a metric stays; an error is replaced by what a later
+        try brings. A value that is not finite is kept as an error. Committed when this returns.
         """
         best: dict[tuple[str, str, str], Score] = {}
         for row in map(_finite, rows):
             name = (row.trial_id, row.metric, row.metric_hash)
-            if row.error is None or name not in best or best[name].error is not None:
+            if name not in best or best[name].error is not None:
                 best[name] = row
         now = _now()
         key = ("trial_id", "metric", "metric_hash")
-        better = "excluded.error IS NULL OR scores.error IS NOT NULL"
         with self._database.transaction():
-            self._database.insert("scores", list(best.values()), {"scored": lambda score: now}, key=key, where=better)
+            self._database.insert("scores", best.values(), {"scored": lambda score: now}, key=key, retry=True)
 
     # --- trainings
 
     def add_training(self, row: Training) -> None:
         """Keep a finished training; a later one of the same adapter replaces it."""
-        special: dict[str, Callable[[Training], Any]] = {
-            "losses": lambda training: to_json(training.losses),
-            "versions": lambda training: to_json(training.versions),
-        }
+        values = [getattr(row, field.name) for field in fields(Training)]
+        told = [to_json(value) if isinstance(value, list | dict) else value for value in values]
         with self._database.transaction():
-            self._database.insert("trainings", [row], special, key=("adapter",))
+            self._database.run(f"INSERT OR REPLACE INTO trainings VALUES ({', '.join('?' for _ in told)})", told)
 
     def training(self, adapter: str) -> Training | None:
         """How an adapter was made, if it was."""
@@ -241,6 +240,23 @@ class Store:
         )
         return run_of(found[0]) if found else None
 
+    # --- the ledger
+
+    def ledger(self) -> list[Entry]:
+        """What was locked and looked at, first to last."""
+        return ledger.read(self._database)
+
+    def enter(self, entries: Sequence[Entry]) -> None:
+        """Add lines to the ledger. Committed when this returns."""
+        ledger.enter(self._database, entries)
+
+    def tested(self, suite: str, model: str) -> set[str]:
+        """Ids of a suite's test cases that any contender of a base model has a score on."""
+        sql = """
+            SELECT DISTINCT case_id FROM trials JOIN scores USING (trial_id)
+            WHERE suite = ? AND model = ? AND split = 'test' AND scores.error IS NULL"""
+        return {case for (case,) in self._database.run(sql, [suite, model])}
+
     # --- what a verdict and a reader ask for
 
     def rows(
@@ -269,18 +285,20 @@ class Store:
             BadInput: when it has no such model, or several and none is named.
         """
         model = self._one_model(experiment, model)
-        wanted = [
-            (s, m, h, (sources or {}).get(m, "program")) for s, named in metrics.items() for m, h in named.items()
-        ]
         flags = [(s, c, case) for (s, c), cases in (flagged or {}).items() for case in set(cases)]
-        found = self._database.query(
-            ROWS_OF,
-            [experiment, model],
-            wanted=table(wanted, WANTED),
-            fractions=table(list((fractions or {}).items()), FRACTIONS),
-            flags=table(flags, FLAGGED),
-        )
-        return found.cast(ROWS)
+        given = {
+            "experiment": experiment,
+            "model": model,
+            **wanted(metrics),
+            "judges": list(sources or {}),
+            "sources": list((sources or {}).values()),
+            "cut": list(fractions or {}),
+            "fractions": list((fractions or {}).values()),
+            "flag_suites": [suite for suite, _, _ in flags],
+            "flag_contenders": [contender for _, contender, _ in flags],
+            "flag_cases": [case for _, _, case in flags],
+        }
+        return self._database.query(ROWS_OF, given).cast(ROWS)
 
     def answers(
         self,
@@ -295,24 +313,15 @@ class Store:
 
         ``metrics`` (metric -> its hash) chooses the versions of the metrics; otherwise the newest score of each counts.
         """
-        hashes = [(suite, metric, digest, "") for metric, digest in (metrics or {}).items()]
         given = {
+            **wanted({suite: metrics or {}}),
             "experiment": experiment,
             "suite": suite,
             "contender": contender,
             "model": model,
             "any": metrics is None,
         }
-        return [answer_of(values) for values in self._database.run(ANSWERS_OF, given, wanted=table(hashes, WANTED))]
-
-    def _without(self, source: str, trial_ids: Sequence[str]) -> set[str]:
-        """Those that do not stand in a table or query."""
-        sql = f"SELECT trial_id FROM ids ANTI JOIN {source} USING (trial_id)"
-        found: set[str] = set()
-        for batch in batches(trial_ids):
-            ids = table([(name,) for name in batch], IDS)
-            found.update(name for (name,) in self._database.run(sql, ids=ids))
-        return found
+        return [answer_of(values) for values in self._database.run(ANSWERS_OF, given)]
 
     def _one_model(self, experiment: str, model: str | None) -> str:
         models = self.models(experiment)

@@ -6,7 +6,9 @@
 
 from harness.verdict.decide import decide
 from harness.verdict.describe import describe, describe_suite
-from harness.verdict.policy import CostPolicy, Policy, SuitePolicy, load_policy
+from harness.verdict.economics import CostPolicy
+from harness.verdict.lock import History, Lock, Look
+from harness.verdict.policy import Policy, SuitePolicy, load_policy
 from harness.verdict.rows import Rows, load_rows
 from harness.verdict.summary import Summary, paired, summaries
 from harness.verdict.verdict import Claim, Gate, Reason, SuiteVerdict, Verdict
@@ -15,6 +17,9 @@ __all__ = [
     "Claim",
     "CostPolicy",
     "Gate",
+    "History",
+    "Lock",
+    "Look",
     "Policy",
     "Reason",
     "Rows",

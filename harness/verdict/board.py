@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats import Moments, crossed, ppi, seed_variance
+from harness.stats import Moments, crossed, ppi, seed_variance, share_seen
 from harness.verdict.check import TUNED
 from harness.verdict.rows import Codes, Floats, Rows, Run
 
@@ -186,7 +186,23 @@ def _corrected(board: Board, ours: Scores, theirs: Scores, cases: Codes, matrix:
         rest_clusters=_clusters(board, cases[rest]),
         v_seed=seed_variance(matrix) if varies else 0.0,
         seeds=matrix.shape[0] if varies else 0,
+        graded_seeds=len(rows) if varies else None,
+        seen=_seen(ours, mine) if varies else 1.0,
     )
+
+
+def _seen(judged: Scores, people: Scores) -> float:
+    """The share of a difference between answers that the judge sees, where both graded."""
+    _, left, right = np.intersect1d(judged.cases, people.cases, assume_unique=True, return_indices=True)
+    pairs = [
+        (judged.values[judged.seeds.index(seed), left], people.values[row, right])
+        for row, seed in enumerate(people.seeds)
+        if seed in judged.seeds
+    ]
+    if not pairs:
+        return 1.0
+    both = np.concatenate(pairs, axis=1)
+    return share_seen(*both[:, np.isfinite(both).all(axis=0)])
 
 
 def _scores(rows: Rows, name: str, runs: list[Run]) -> Scores:

@@ -22,13 +22,15 @@ class Finalists:
     """Names of those who are compared on test.
 
     ``untrained`` goes from the cheapest technique to the costliest. ``tuned`` is the best on dev first, one a
-    technique, when ``chosen``; otherwise all by name. ``absent`` were chosen on dev but have no test rows.
+    technique, when ``chosen``; otherwise all by name. ``absent`` were chosen on dev but have no test rows. ``recipes`` is
+    among how many tuned ones dev chose, 1 where it did not.
     """
 
     untrained: tuple[str, ...]
     tuned: tuple[str, ...]
     chosen: bool
     absent: tuple[str, ...]
+    recipes: int
 
 
 def choose(board: Board) -> Finalists:
@@ -37,23 +39,25 @@ def choose(board: Board) -> Finalists:
     per_technique = [_of(board, technique) for technique in TUNED]
     tuned = [name for names in per_technique for name in names]
     chosen = all(len(names) <= 1 for names in per_technique) and (len(tuned) <= 1 or all(n in board.dev for n in tuned))
-    tuned.sort(key=(lambda name: _rank(board.dev, name)) if chosen and len(tuned) > 1 else str)
+    tuned.sort(key=(lambda name: rank(board.dev, name)) if chosen and len(tuned) > 1 else str)
     absent = tuple(name for name in (*untrained, *tuned) if name not in board.test)
     return Finalists(
         tuple(name for name in untrained if name in board.test),
         tuple(name for name in tuned if name in board.test),
         chosen,
         absent,
+        max(len([name for name in board.techniques(*TUNED) if name in board.dev]), 1) if chosen else 1,
     )
 
 
 def _of(board: Board, technique: str) -> list[str]:
     """The best on dev, or all where dev cannot tell; a contender without dev rows is not chosen over one with."""
     names = board.techniques(technique)
-    ranked = sorted((name for name in names if name in board.dev), key=lambda name: _rank(board.dev, name))
+    ranked = sorted((name for name in names if name in board.dev), key=lambda name: rank(board.dev, name))
     return ranked[:1] or names
 
 
-def _rank(dev: Mapping[str, Scores], name: str) -> tuple[float, str]:
+def rank(dev: Mapping[str, Scores], name: str) -> tuple[float, str]:
+    """Sorts contenders by their mean on dev, the best first, equals by name."""
     mean = dev[name].mean
     return (float("inf") if isnan(mean) else -round(mean, 12), name)

@@ -4,8 +4,9 @@
     >>> verdict.suites["triage"].recommendation                           # doctest: +SKIP
     'rag'
 
-A verdict is a pure function of rows and policy: nothing is stored, nothing is drawn at random, and the order of rows,
-cases and contenders does not matter. ``harness verdict --scores FILE --policy FILE`` is the same thing.
+A verdict is a pure function of rows, policy and what is known of earlier looks: nothing is stored, nothing is drawn at
+random, and the order of rows, cases and contenders does not matter. ``harness verdict --scores FILE --policy FILE`` is
+the same thing.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BadInput
+from harness.errors import BadInput, suggest
 from harness.fingerprint import fingerprint
 from harness.verdict.answer import answer, taken, winners
 from harness.verdict.board import Board, load_board
 from harness.verdict.diagnosis import diagnose, learning_curve
 from harness.verdict.evidence import Guards, gather
+from harness.verdict.lock import History, Look
 from harness.verdict.plan import plan
 from harness.verdict.policy import Policy, load_policy
 from harness.verdict.reasons import blocked, explain
@@ -38,21 +40,33 @@ class Roles:
     watch: tuple[str, ...]
 
 
-def decide(rows: Any, policy: Policy | Mapping[str, Any] | Path | str | None = None) -> Verdict:
+def decide(
+    rows: Any,
+    policy: Policy | Mapping[str, Any] | Path | str | None = None,
+    *,
+    look: int = 1,
+    history: Mapping[str, History] | None = None,
+) -> Verdict:
     """The verdict on every deciding suite.
 
     Args:
         rows: anything with the Arrow C stream interface, a path, or loaded rows.
         policy: what counts as worth having; a mapping or a TOML file, None for the defaults.
+        look: which look at these test cases this is, counted from 1: later ones are stricter.
+        history: by suite, what a store knows of its lock and earlier looks; goes before ``look``.
 
     Raises:
         BadInput: rows or policy that say something impossible.
     """
+    if look < 1:
+        raise BadInput(f"look: given {look}: it is counted from 1")
     declared, loaded = load_policy(policy), load_rows(rows)
     roles = assign(loaded, declared)
     hashes = {"rows": loaded.hash, "policy": fingerprint(declared.model_dump(mode="json"))}
     guards = {name: _board(loaded, name, declared) for name in roles.guard}
-    suites = {name: _suite(loaded, name, guards, declared, hashes) for name in roles.decide}
+    unknown = History(looks=(Look(),) * (look - 1))
+    known = {name: (history or {}).get(name, unknown) for name in roles.decide}
+    suites = {name: _suite(loaded, name, guards, declared, history=known[name], hashes=hashes) for name in roles.decide}
     return Verdict(suites, roles.guard, roles.watch, hashes)
 
 
@@ -68,15 +82,17 @@ def assign(rows: Rows, policy: Policy) -> Roles:
 
 
 def metric_of(rows: Rows, suite: str, policy: Policy) -> str | None:
-    """The metric that counts there: the policy's, or the only one; None when it was not measured.
+    """The metric that counts there: the policy's, or the only one; None where the suite has no rows.
 
     Raises:
-        BadInput: several metrics and the policy names none.
+        BadInput: several metrics and the policy names none, or one that no row of the suite has.
     """
     measured = rows.metrics(suite)
     named = policy.suites[suite].metric if suite in policy.suites else None
+    if named is not None and measured and named not in measured:
+        raise BadInput(f"policy: suites.{suite}.metric: no row has the metric {named!r}: {suggest(named, measured)}")
     if named is not None:
-        return named if named in measured else None
+        return named if measured else None
     if len(measured) > 1:
         said = ", ".join(repr(metric) for metric in measured)
         raise BadInput(
@@ -90,16 +106,20 @@ def _board(rows: Rows, suite: str, policy: Policy) -> Board | None:
     return None if metric is None else load_board(rows, suite, metric, estimand=policy.estimand)
 
 
-def _suite(rows: Rows, suite: str, guards: Guards, policy: Policy, hashes: Mapping[str, str]) -> SuiteVerdict:
+def _suite(
+    rows: Rows, suite: str, guards: Guards, policy: Policy, *, history: History, hashes: Mapping[str, str]
+) -> SuiteVerdict:
     """The procedure."""
     board = _board(rows, suite, policy)
     if board is None or not board.test:
-        return _unmeasured(rows, suite, policy, hashes)
-    evidence = gather(board, guards, policy)
+        return _unmeasured(suite, policy, hashes)
+    _refuse_one(board)
+    evidence = gather(rows, board, guards, policy, history)
     won = winners(evidence)
     verdict = answer(evidence, won)
     about = taken(evidence, won)
     learning = learning_curve(board, about.scores, policy.alpha) if about else {}
+    diagnosis = diagnose(board, about, evidence.finalists.untrained, policy.alpha)
     recommendation, suffices = recommend(board, verdict, about, evidence.ladder, learning)
     return SuiteVerdict(
         suite=suite,
@@ -111,24 +131,33 @@ def _suite(rows: Rows, suite: str, guards: Guards, policy: Policy, hashes: Mappi
         estimand=policy.estimand,
         route=policy.route,
         margin=evidence.margin,
-        reasons=explain(evidence, verdict, about, (recommendation, suffices), learning),
+        reasons=explain(evidence, verdict, about, (recommendation, suffices), diagnosis=diagnosis, learning=learning),
         claims=(*(claim for c in evidence.candidates for claim in c.claims(evidence.alpha)), *evidence.ladder.steps),
         gates=evidence.gates,
-        diagnosis=diagnose(board, about, evidence.finalists.untrained, policy.alpha),
+        diagnosis=diagnosis,
         learning_curve=learning,
         economics=evidence.money[about.name] if about else {},
         plan=plan(about, evidence) if verdict in ("INCONCLUSIVE", "INVALID") else {},
-        ledger={"looks": policy.looks, "n_max": policy.n_max, "alpha": evidence.alpha} if policy.looks > 1 else {},
+        ledger=evidence.standing.as_dict(counted=evidence.answers),
         hashes=hashes,
     )
 
 
-def _unmeasured(rows: Rows, suite: str, policy: Policy, hashes: Mapping[str, str]) -> SuiteVerdict:
-    """A suite that is listed and has no test rows of its metric blocks."""
+def _refuse_one(board: Board) -> None:
+    """A verdict compares: whoever gives one contender has forgotten something."""
+    names = {scores.recipe for scores in (*board.dev.values(), *board.test.values())}
+    if len(names) == 1:
+        raise BadInput(
+            f"suite {board.suite!r}: all rows are of one contender, {names.pop()!r}: "
+            "give the same cases answered by an untrained contender and by a tuned one"
+        )
+
+
+def _unmeasured(suite: str, policy: Policy, hashes: Mapping[str, str]) -> SuiteVerdict:
+    """A suite that is listed and has no test rows blocks."""
     named = policy.suites[suite].metric if suite in policy.suites else None
-    there = ", ".join(rows.metrics(suite)) or "none"
-    said = f"no test rows of suite {suite!r}" + (f", metric {named!r} (metrics there: {there})" if named else "")
-    gate = Gate("measured", "fail", f"{said}: run it, or take it out of the policy")
+    said = f"no test rows of suite {suite!r}: run it, or take it out of the policy"
+    gate = Gate("measured", "fail", said)
     return SuiteVerdict(
         suite=suite,
         metric=named,

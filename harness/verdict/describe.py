@@ -2,6 +2,7 @@
 
     triage: fine-tuning is not justified; rag (bm25) suffices.
       1. sft minus bm25: -1.2 points (-3.0 to 0.6, 400 cases, 5 seeds): at most 0.9, and 3.0 is asked.
+      Money: a request costs $0.0021 tuned and $0.0034 with bm25; $9,120 once. Over 12 months tuning is worth …
       What would change it: a gain over bm25 of more than 3.0 points.
 
 Pure text; the command line and the report print it.
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.verdict.economics.memo import memo
+from harness.verdict.plan import sentence
 from harness.verdict.reasons import points
 from harness.verdict.verdict import SuiteVerdict, Verdict
 
@@ -46,16 +49,21 @@ def describe_suite(suite: SuiteVerdict) -> Iterator[str]:
     yield f"{suite.suite}: {ANSWERS[suite.verdict]}; {ADVICE[suite.recommendation]}{behind}."
     for number, reason in enumerate(suite.reasons[:MOST], start=1):
         yield f"  {number}. {reason.sentence}"
+    for line in memo(suite.economics) if suite.verdict != "INVALID" else ():
+        yield f"  {line}"
     change = _change(suite)
     if change:
         yield f"  What would change it: {change}"
+    standing = "; ".join(suite.ledger.get("said", ()))
+    if standing:
+        yield f"  {standing[:1].upper()}{standing[1:]}."
 
 
 def _change(suite: SuiteVerdict) -> str:
     if suite.verdict == "INVALID":
         return f"repair {', '.join(gate.name for gate in suite.failed)} and decide again."
     if suite.verdict == "INCONCLUSIVE":
-        return _needed(suite)
+        return sentence(suite.plan, suite.suite)
     gains = [claim for claim in suite.claims if claim.name.startswith("gain:")]
     least = min(
         (c for c in gains if c.contrast.startswith(f"{suite.contender} - ")), key=lambda c: c.lower, default=None
@@ -66,21 +74,3 @@ def _change(suite: SuiteVerdict) -> str:
         return f"a margin above {points(least.lower)} points, or a better baseline than {least.name[5:]}."
     gain = f"beats {least.name[5:]} by more than {points(suite.margin)} points"
     return f"a tuned contender that {gain} and keeps the guards."
-
-
-def _needed(suite: SuiteVerdict) -> str:
-    plan = suite.plan
-    where = f" of {plan['suite']}" if plan.get("suite", suite.suite) != suite.suite else ""
-    wants = []
-    if plan.get("seeds", 0) > plan.get("have_seeds", 0):
-        wants.append(f"train {plan['seeds']} seeds (there are {plan['have_seeds']})")
-    if plan.get("cases", 0) > plan.get("have_cases", 0):
-        wants.append(f"{plan['cases']} test cases{where} (there are {plan['have_cases']})")
-    if "human_labels" in plan:
-        wants.append(f"people's labels on {plan['human_labels']} test cases")
-    if "clusters" in plan:
-        wants.append(f"test cases from {plan['clusters']} independent sources")
-    if wants:
-        return " and ".join(wants) + "."
-    gain = plan.get("planned_gain")
-    return f"a larger gain: a true one of {points(gain)} points would be shown 8 times in 10." if gain else ""

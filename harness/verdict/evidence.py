@@ -7,18 +7,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.stats import look_alpha
 from harness.verdict.board import Board
 from harness.verdict.candidate import Candidate, guard_pairs, weigh
 from harness.verdict.choose import Finalists, choose
 from harness.verdict.economics import economics
+from harness.verdict.economics.margin import claim_reversals
 from harness.verdict.gates import check, check_guard
+from harness.verdict.lock import History, Standing, Term, gate, read, stand, terms
 from harness.verdict.policy import Policy
 from harness.verdict.recommend import Ladder, climb
+from harness.verdict.rows import Rows
 from harness.verdict.verdict import Gate
 
 Guards = Mapping[str, Board | None]
@@ -35,11 +37,16 @@ class Evidence:
     board: Board
     policy: Policy
     finalists: Finalists
-    alpha: float
+    standing: Standing
     candidates: tuple[Candidate, ...]
     gates: tuple[Gate, ...]
     ladder: Ladder
     money: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def alpha(self) -> float:
+        """The one-sided level of a claim at this look."""
+        return self.standing.alpha
 
     @property
     def margin(self) -> float:
@@ -51,23 +58,46 @@ class Evidence:
         """Gates that forbid a decision."""
         return tuple(gate for gate in self.gates if gate.status == "fail")
 
+    @property
+    def answers(self) -> bool:
+        """Whether the scores could answer at all: then this is a look, and spends its level."""
+        return bool(self.candidates) and not self.failed
 
-def gather(board: Board, guards: Guards, policy: Policy) -> Evidence:
+
+def gather(rows: Rows, board: Board, guards: Guards, policy: Policy, history: History) -> Evidence:
     """The evidence on the board's suite."""
     finalists = choose(board)
     measured = [guard for guard in guards.values() if guard is not None]
     candidates = tuple(weigh(board, name, finalists, measured, policy) for name in finalists.tuned)
-    gates = (*check(board, finalists, policy), *_guard_gates(guards, board.suite, candidates, policy))
+    gates = (
+        *check(board, finalists, policy),
+        *_guard_gates(guards, board.suite, candidates, policy),
+        gate(history.lock, policy),
+    )
     ladder = climb(board, finalists.untrained, policy.margin_of(board.suite), policy.alpha)
-    money = {candidate.name: _economics(board, candidate, ladder, policy) for candidate in candidates}
-    return Evidence(board, policy, finalists, _alpha(board, finalists, policy), candidates, gates, ladder, money)
+    seen = read(rows, _compared(board, finalists, measured, candidates), _terms(board, measured, policy))
+    standing = stand(history, rows=seen, cases=_cases(board, finalists), policy=policy)
+    money = {c.name: _economics(board, c, ladder, policy, standing.alpha) for c in candidates}
+    return Evidence(board, policy, finalists, standing, candidates, gates, ladder, money)
 
 
-def _alpha(board: Board, finalists: Finalists, policy: Policy) -> float:
-    """The level of this look: all of alpha, or with planned looks O'Brien and Fleming's share by the cases so far."""
-    cases = max((int(board.test[name].cases.size) for name in (*finalists.tuned, *finalists.untrained)), default=0)
-    fraction = cases / policy.n_max if policy.n_max and cases else 1.0
-    return look_alpha(policy.alpha, looks=policy.looks, fraction=fraction)
+def _compared(
+    board: Board, finalists: Finalists, guards: Sequence[Board], candidates: Sequence[Candidate]
+) -> Iterator[tuple[str, str, set[str]]]:
+    """(suite, metric, contenders) whose test rows the claims are read from."""
+    yield board.suite, board.metric, {board.test[name].recipe for name in (*finalists.tuned, *finalists.untrained)}
+    for guard in guards:
+        pairs = (pair for candidate in candidates for pair in guard_pairs(guard, board.suite, candidate.scores))
+        yield guard.suite, guard.metric, {scores.recipe for pair in pairs for scores in pair}
+
+
+def _terms(board: Board, guards: Sequence[Board], policy: Policy) -> dict[str, Term]:
+    return terms(policy, board.suite, board.metric, [guard.suite for guard in guards])
+
+
+def _cases(board: Board, finalists: Finalists) -> int:
+    """Test cases so far: what a plan of several looks goes by."""
+    return max((int(board.test[name].cases.size) for name in (*finalists.tuned, *finalists.untrained)), default=0)
 
 
 def _guard_gates(guards: Guards, suite: str, candidates: Sequence[Candidate], policy: Policy) -> list[Gate]:
@@ -85,8 +115,12 @@ def _guard_gates(guards: Guards, suite: str, candidates: Sequence[Candidate], po
     return gates
 
 
-def _economics(board: Board, candidate: Candidate, ladder: Ladder, policy: Policy) -> dict[str, Any]:
-    """Against the untrained contender that one would use instead."""
+def _economics(board: Board, candidate: Candidate, ladder: Ladder, policy: Policy, alpha: float) -> dict[str, Any]:
+    """Against the untrained contender that one would use instead, with the margin and judge's error that turn it."""
     if ladder.suffices is None or ladder.suffices not in candidate.gains:
         return {}
-    return economics(policy.cost, candidate.scores, board.test[ladder.suffices], candidate.gains[ladder.suffices])
+    gain = candidate.gains[ladder.suffices]
+    found = economics(policy.cost, candidate.scores, board.test[ladder.suffices], gain, route=policy.route)
+    if found:
+        found["reversals"] += claim_reversals(candidate, policy.route, alpha, judged=board.source == "judge")
+    return found

@@ -26,12 +26,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.declaration import Declaration, declare, load_toml
+from harness.declaration import Declaration, declare, read_toml
+from harness.verdict.economics.cost import CostPolicy, located
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Gain = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Bound = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SuitePolicy(Declaration):
@@ -44,41 +44,14 @@ class SuitePolicy(Declaration):
     max_relative_drop: Bound | None = None
 
 
-class CostPolicy(Declaration):
-    """What a month costs; USD, months, requests. Tokens and the cost of an answer come from the rows.
-
-    ``training_usd`` is all that is paid once (labels, engineering, runs with the search, evaluation), ``retrain_usd``
-    what is paid again every ``retrain_months``, ``hosting_usd_per_month`` what the adapter costs beyond the base.
-    Prices per token have litellm's names; the ``tuned_`` ones, when absent, equal the base's.
-    """
-
-    requests_per_month: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    horizon_months: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 12.0
-    training_usd: Dollars = 0.0
-    retrain_usd: Dollars = 0.0
-    retrain_months: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    hosting_usd_per_month: Dollars = 0.0
-    value_per_right_answer: Dollars | None = None
-    input_cost_per_token: Dollars | None = None
-    output_cost_per_token: Dollars | None = None
-    tuned_input_cost_per_token: Dollars | None = None
-    tuned_output_cost_per_token: Dollars | None = None
-
-    @model_validator(mode="after")
-    def _whole_prices(self) -> CostPolicy:
-        if (self.input_cost_per_token is None) != (self.output_cost_per_token is None):
-            raise ValueError("input_cost_per_token and output_cost_per_token are given together or not at all")
-        if self.retrain_usd and self.retrain_months is None:
-            raise ValueError("retrain_usd needs retrain_months, how often it is paid")
-        return self
-
-
 class Policy(Declaration):
-    """All that `decide` needs beside the rows; the defaults' sources are in ``docs/statistics.md``.
+    """All that `decide` needs beside the rows; the defaults' sources are in ``docs/verdict.md``.
 
     ``margin`` is the least gain worth having and ``noninferiority`` the loss no longer tolerable, in score units;
     ``alpha`` is the one-sided error of a claim. ``judge_agreement`` is Lin's concordance of judge and people, which for
-    labels is the quadratically weighted kappa. ``looks`` above 1 needs ``n_max``, the cases at the last look.
+    labels is the quadratically weighted kappa. ``looks`` above 1 needs ``n_max``, the cases at the last look;
+    ``require_lock`` refuses an answer to a question that was not frozen before its test answers were seen. ``planned_gain``
+    (8 points when not given) and ``power`` are what an undecided verdict and ``harness plan`` reckon with.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)] = 0.05
@@ -95,12 +68,17 @@ class Policy(Declaration):
     min_human_labels: Annotated[int, Field(ge=2)] = 50
     looks: Annotated[int, Field(ge=1, le=20)] = 1
     n_max: Annotated[int, Field(ge=2)] | None = None
+    require_lock: bool = False
+    planned_gain: Gain | None = None
+    power: Bound = 0.8
     cost: CostPolicy | None = None
 
     @model_validator(mode="after")
     def _together(self) -> Policy:
         if self.looks > 1 and self.n_max is None:
             raise ValueError("looks above 1 needs n_max, the number of cases at the last look")
+        if self.planned_gain is not None and self.planned_gain <= self.margin:
+            raise ValueError(f"planned_gain {self.planned_gain:g} is no more than the margin, {self.margin:g}: plan for more")
         if self.route == "cost" and self.cost is None:
             raise ValueError("route 'cost' needs a [cost] table")
         if self.suites and all(suite.role == "watch" for suite in self.suites.values()):
@@ -128,4 +106,5 @@ def load_policy(source: Path | str | Mapping[str, Any] | Policy | None) -> Polic
         return source
     if source is None or isinstance(source, Mapping):
         return declare(Policy, dict(source or {}), where="policy")
-    return load_toml(Policy, Path(source))
+    path = Path(source)
+    return declare(Policy, located(read_toml(path), path.parent), where=str(path))

@@ -6,12 +6,24 @@ Reason("not_better", "sft gains at most 1.2 points over bm25 (margin 3.0).", {"u
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
+from harness.verdict.board import difference
 from harness.verdict.candidate import Candidate, Drop
 from harness.verdict.evidence import Evidence
 from harness.verdict.recommend import DOUBLINGS, Ladder
 from harness.verdict.verdict import Answer, Claim, Gate, Reason, Recommendation
+
+WHY: Mapping[str, tuple[str, str]] = {
+    "format_gap": ("part of what is missing is form", "holding it to the form costs"),
+    "knowledge_gap": ("what is missing is knowledge", "the right passage confuses it"),
+    "retrieval_gap": ("retrieval does not find the right passage", "retrieval brings more than the right passage"),
+    "latent_ability": ("it can, but not reliably", "more tries do not help"),
+    "interaction": ("adapter and retrieval help each other", "adapter and retrieval get in each other's way"),
+}
+"""What a diagnosis says when it is above zero, and when it is below."""
+MOST_WHY = 2
 
 
 def explain(
@@ -19,16 +31,22 @@ def explain(
     verdict: Answer,
     about: Candidate | None,
     advice: tuple[Recommendation, str | None],
+    *,
+    diagnosis: Mapping[str, Any],
     learning: Mapping[str, Any],
 ) -> tuple[Reason, ...]:
-    """What stands in the way, what was gained, what was lost, what suffices, what more data or money says."""
+    """What stands in the way, what was gained and lost, what it costs, why it came out so, what suffices, and how it looks
+    case by case.
+    """
     found = [blocked(gate) for gate in evidence.failed]
     if verdict == "INVALID":
         return tuple(found)
     if about is not None:
         found += [*_gain(verdict, about, evidence.alpha), *(_drop(drop, evidence.alpha) for drop in about.drops)]
         found += _money(evidence.money[about.name])
-    found += [*_ladder(advice, evidence.ladder), *_learning(advice[0], learning)]
+    found += [*_why(diagnosis), *_ladder(advice, evidence.ladder), *_learning(advice[0], learning)]
+    if about is not None:
+        found += [*_levels(about, evidence), *_single(about, evidence, diagnosis)]
     if evidence.policy.estimand == "artefact" and verdict == "JUSTIFIED":
         found.append(Reason("artefact", "This holds for one trained artefact and dies at the next training."))
     return tuple(found)
@@ -52,7 +70,7 @@ def _gain(verdict: Answer, taken: Candidate, alpha: float) -> Iterator[Reason]:
     name = beaten or taken.worst
     if name is None:
         return
-    level = alpha / len(taken.gains) if beaten else alpha
+    level = taken.ceiling_alpha(alpha) if beaten else alpha
     seen = taken.gains[name].interval(level)
     numbers = {
         "estimate": seen.estimate,
@@ -118,3 +136,45 @@ def _money(found: Mapping[str, Any]) -> Iterator[Reason]:
     numbers = {key: value for key, value in found.items() if isinstance(value, float)}
     when = "never pays" if even is None else f"pays from {even:,.0f} requests a month on"
     yield Reason("economics", f"Against {found['baseline']} tuning {when}; {volume:,.0f} are expected.", numbers)
+
+
+def _why(diagnosis: Mapping[str, Any]) -> Iterator[Reason]:
+    """The gaps that are shown, widest first."""
+    gaps = [found for name, found in diagnosis.items() if name in WHY and isinstance(found, Claim)]
+    shown = [gap for gap in gaps if gap.lower > 0 or gap.upper < 0]
+    for gap in sorted(shown, key=lambda gap: (-abs(gap.estimate), gap.name))[:MOST_WHY]:
+        numbers = {"estimate": gap.estimate, "lower": gap.lower, "upper": gap.upper}
+        said = f"{gap.contrast}: {points(gap.estimate)} points ({points(gap.lower)} to {points(gap.upper)})"
+        yield Reason(gap.name, f"{said}: {WHY[gap.name][gap.estimate < 0]}.", numbers)
+
+
+def _levels(taken: Candidate, evidence: Evidence) -> Iterator[Reason]:
+    """Where everybody stands, of 100: a difference says nothing about that."""
+    means = {scores.contender: scores.mean for scores in map(evidence.board.test.__getitem__, taken.gains)}
+    ranked = sorted(means, key=lambda name: (-round(means[name], 12), name))
+    numbers = {name: means[name] for name in ranked if isfinite(means[name])} | {taken.name: taken.scores.mean}
+    if ranked and all(map(isfinite, numbers.values())):
+        others = ", ".join(f"{name} {points(means[name])}" for name in ranked)
+        yield Reason("levels", f"Mean scores of 100: {taken.name} {points(taken.scores.mean)}; {others}.", numbers)
+
+
+def _single(taken: Candidate, evidence: Evidence, diagnosis: Mapping[str, Any]) -> Iterator[Reason]:
+    """Single trainings and single cases, beside the hardest baseline."""
+    flips = diagnosis.get("flips")
+    if flips is None or taken.worst is None:
+        return
+    cases, matrix = difference(taken.scores, evidence.board.test[taken.worst])
+    if cases.size == 0:
+        return
+    numbers: dict[str, float | int | str] = {
+        "fixed": flips["fixed"],
+        "broken": flips["broken"],
+        "cases": int(cases.size),
+    }
+    said = f"Beside {taken.worst}, {taken.name} does better on {flips['fixed']} cases and worse on {flips['broken']}"
+    if matrix.ndim == 2 and len(matrix) > 1:
+        each = matrix.mean(axis=1)
+        least, most = float(each.min()), float(each.max())
+        numbers |= {"least": least, "most": most}
+        said += f"; its {len(each)} trainings gain from {points(least)} to {points(most)} points"
+    yield Reason("single", f"{said}.", numbers)

@@ -2,8 +2,9 @@
 
     prompt → constrained decoding → golden examples → RAG: a step up needs lower(gain) > 0 and an estimate ≥ margin
 
-Fine-tuning is recommended only when it is JUSTIFIED, more data when the slope per doubling is shown and at most two
-more doublings would reach the margin.
+The steps share alpha: one needless step in all is taken in at most alpha of the cases. Fine-tuning is recommended only
+when it is JUSTIFIED, more data when the slope per doubling is shown and at most two more doublings would reach the
+margin over what suffices now.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Ladder:
 def climb(board: Board, untrained: Sequence[str], margin: float, alpha: float) -> Ladder:
     """Step up the untrained finalists, cheapest first, as long as a step is shown better."""
     current, steps = (untrained[0] if untrained else None), []
+    alpha /= max(len(untrained) - 1, 1)
     for name in untrained[1:]:
         moments = compare(board, board.test[name], board.test[current]) if current else None
         if moments is not None:
@@ -67,20 +69,20 @@ def recommend(
         return "none", None
     if verdict == "JUSTIFIED" and taken is not None:
         return LAYERS[taken.scores.technique], taken.name
-    if verdict != "JUSTIFIED" and taken is not None and _more_data(taken, learning):
+    if verdict != "JUSTIFIED" and taken is not None and _more_data(taken, ladder.suffices, learning):
         return "collect-data", taken.name
     if ladder.suffices is None:
         return "none", None
     return LAYERS[board.test[ladder.suffices].technique], ladder.suffices
 
 
-def _more_data(candidate: Candidate, learning: Mapping[str, Any]) -> bool:
+def _more_data(candidate: Candidate, suffices: str | None, learning: Mapping[str, Any]) -> bool:
     """The slope is shown, the margin is at most two doublings away, and no guard has lost what data will not repair."""
     slope = learning.get("slope")
-    if slope is None or slope.lower <= 0 or candidate.worst is None or candidate.dropped_on(slope.alpha):
+    gain = candidate.gains.get(suffices) if suffices else None
+    if slope is None or slope.lower <= 0 or gain is None or candidate.dropped_on(slope.alpha):
         return False
-    reached: float = candidate.gains[candidate.worst].estimate + DOUBLINGS * slope.estimate
-    return reached >= candidate.floor
+    return bool(gain.estimate + DOUBLINGS * slope.estimate >= candidate.floor)
 
 
 def _better(moments: Moments, margin: float, alpha: float) -> bool:

@@ -89,12 +89,13 @@ class Rows:
         return (run for run in self.runs if all(getattr(run, name) == value for name, value in wanted.items()))
 
 
-def load_rows(source: Any) -> Rows:
+def load_rows(source: Any, *, name: str = "rows") -> Rows:
     """Validated rows.
 
     Args:
         source: an object with ``__arrow_c_stream__``, or the path of a ``.parquet``, ``.csv``, ``.jsonl`` file; rows
             that are loaded already are returned as they are.
+        name: what messages call rows that do not come from a file.
 
     Raises:
         BadInput: unreadable, empty, unknown or missing columns, values out of range, duplicate rows, a contender with
@@ -102,7 +103,7 @@ def load_rows(source: Any) -> Rows:
     """
     if isinstance(source, Rows):
         return source
-    table, name = read_table(source)
+    table, name = read_table(source, name=name)
     check_columns(table, name)
     columns = {key: encode(table, key) for key in (*KEY, "case_id", "repeat", "technique")}
     columns["cluster"] = encode(table, "cluster") if "cluster" in table.column_names else columns["case_id"]

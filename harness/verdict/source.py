@@ -39,17 +39,19 @@ COLUMNS: Mapping[str, pa.DataType] = {
 }
 REQUIRED = ("suite", "contender", "metric", "case_id", "technique", "split", "score")
 NUMBERS = ("prompt_tokens", "output_tokens", "seconds", "cost")
+NULLS = ("", "null", "NULL", "None")
+"""What a field of a CSV file says for nothing, when it is not quoted."""
 DEFAULTS: Mapping[str, Any] = {"data_fraction": 1.0, "repeat": 0, "source": "program", "flagged": False}
 
 
-def read_table(source: Any) -> tuple[pa.Table, str]:
-    """The table, known columns cast to their types, and the name that messages use.
+def read_table(source: Any, *, name: str = "rows") -> tuple[pa.Table, str]:
+    """The table, known columns cast to their types, and the name that messages use: ``name``, or the file's path.
 
     Raises:
         BadInput: no Arrow stream and no readable file, or a column of a type that cannot be cast.
     """
     if hasattr(source, "__arrow_c_stream__"):
-        table, name = pa.RecordBatchReader.from_stream(source).read_all(), "rows"
+        table = pa.RecordBatchReader.from_stream(source).read_all()
     elif isinstance(source, str | Path):
         table, name = _read_file(Path(source)), str(source)
     else:
@@ -66,6 +68,8 @@ def _read_file(path: Path) -> pa.Table:
         raise BadInput(f"{path}: unknown kind of file {path.suffix!r}, allowed: {', '.join(sorted(READERS))}")
     try:
         return reader(path)
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: cannot read the scores: no such file") from error
     except OSError as error:
         raise BadInput(f"{path}: cannot read the scores: {error.strerror or error}") from error
     except pa.ArrowException as error:
@@ -79,12 +83,18 @@ def _read_parquet(path: Path) -> pa.Table:
 
 
 def _read_csv(path: Path) -> pa.Table:
-    """Ids stay text (``007`` is not 7) and an empty field is null."""
+    """Ids stay text (``007`` is not 7), an empty field is null, and seeds may be ``3.0``, as pandas writes them."""
     from pyarrow import csv
 
-    options = csv.ConvertOptions(column_types=dict(COLUMNS), strings_can_be_null=True, quoted_strings_can_be_null=False)
-    options.null_values = ["", "null", "NULL", "None"]
-    return csv.read_csv(path, convert_options=options)
+    types = {name: pa.float64() if pa.types.is_integer(kind) else kind for name, kind in COLUMNS.items()}
+    options = csv.ConvertOptions(column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False)
+    options.null_values = list(NULLS)
+    try:
+        return csv.read_csv(path, convert_options=options)
+    except pa.ArrowException:
+        from harness.verdict.lines import csv_lines
+
+        return csv_lines(path)
 
 
 def _read_jsonl(path: Path) -> pa.Table:
@@ -95,7 +105,12 @@ def _read_jsonl(path: Path) -> pa.Table:
     from pyarrow import json
 
     options = json.ParseOptions(explicit_schema=pa.schema(list(COLUMNS.items())), unexpected_field_behavior="infer")
-    given = json.read_json(path, parse_options=options)
+    try:
+        given = json.read_json(path, parse_options=options)
+    except pa.ArrowException:
+        from harness.verdict.lines import jsonl_lines
+
+        return jsonl_lines(path)
     return given.drop_columns(
         [name for name in COLUMNS if name != "score" and given[name].null_count == given.num_rows]
     )
@@ -110,13 +125,23 @@ READERS: Mapping[str, Callable[[Path], pa.Table]] = {
 
 def _cast(table: pa.Table, name: str) -> pa.Table:
     unknown = [column for column in table.column_names if column not in COLUMNS]
+    separator = next((mark for mark in ";\t|" if any(mark in column for column in unknown)), None)
+    if separator:
+        raise BadInput(f"{name}: the columns are separated by {separator!r}: save the file with commas")
     if unknown:
-        said = "; ".join(f"unknown column {column!r}: {suggest(column, COLUMNS)}" for column in unknown)
-        raise BadInput(f"{name}: {said}")
+        raise BadInput(
+            f"{name}: {'; '.join(map(_unknown, unknown))}: rows have no other columns, so leave the rest out"
+        )
     twice = sorted({column for column in table.column_names if table.column_names.count(column) > 1})
     if twice:
         raise BadInput(f"{name}: column {twice[0]!r} is there twice; keep one")
     return pa.table({column: _cast_column(table[column], column, name) for column in table.column_names})
+
+
+def _unknown(column: str) -> str:
+    plain = column.strip().lower().replace(" ", "_")
+    said = f"write {plain!r}" if plain in COLUMNS else suggest(column, COLUMNS)
+    return f"unknown column {column!r}: {said}"
 
 
 def _cast_column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -49,15 +51,26 @@ def test_clusters_match_a_sum_over_clusters() -> None:
     values, labels = np.append(c, [1, -1]), np.append(groups, [6, 7])
     sums = [sum(values[labels == g] - values.mean()) for g in range(8)]
     got = crossed(c, groups)
-    assert got.v_case == pytest.approx(8 / 7 * sum(s**2 for s in sums) / 32**2)
-    assert (got.clusters, got.df, got.seeds, got.v_seed) == (6, 5, 0, 0.0)
+    shares = [*[5 / 32] * 6, 1 / 32, 1 / 32]
+    assert got.v_case == pytest.approx(sum(s**2 / (1 - h) for s, h in zip(sums, shares, strict=True)) / 32**2)
+    assert (got.clusters, got.seeds, got.v_seed) == (6, 0, 0.0)
+    assert got.df == pytest.approx(5)
 
 
 def test_singleton_clusters_change_nothing() -> None:
     d = draw(np.random.default_rng(1), n=50, k=3, gain=0.1, seed_sd=0.02)
     plain, clustered = crossed(d), crossed(d, np.arange(50)[::-1].copy())
     assert clustered.v_case == pytest.approx(plain.v_case)
-    assert clustered.df == plain.df
+    assert clustered.df == pytest.approx(plain.df)
+
+
+def test_a_recipe_chosen_by_its_trainings_has_a_wider_seeds_part() -> None:
+    got = crossed(draw(np.random.default_rng(2), n=80, k=4, gain=0.1, seed_sd=0.1))
+    seen = replace(got, choices=3).interval(0.05)
+    t_case, t_seed = stats.t.ppf(0.95, 79), stats.t.ppf(1 - 0.05 / 3, 3)
+    half = np.sqrt(got.v_case * t_case**2 + got.v_seed * t_seed**2)
+    assert (seen.lower, seen.upper) == pytest.approx((got.centre - half, got.centre + half))
+    assert replace(got, choices=3).negated().interval(0.05).upper == pytest.approx(-seen.lower)
 
 
 def test_no_discordant_case_is_not_certainty() -> None:

@@ -38,15 +38,30 @@ def test_a_large_gain_is_justified(planted: Any) -> None:
         0,
     )
     assert suite.claim("gain:few_shot").lower > suite.margin
-    assert [reason.code for reason in suite.reasons] == ["better"]
+    assert [reason.code for reason in suite.reasons] == ["better", "levels", "single"]
 
 
 def test_no_gain_is_not_justified_and_the_prompt_suffices(planted: Any) -> None:
     verdict = decide(tuned_world(planted, -0.05).table)
     suite = one(verdict)
     assert (suite.verdict, suite.recommendation, suite.suffices) == ("NOT_JUSTIFIED", "prompt", "few_shot")
-    assert suite.claim("ceiling:few_shot").alpha == 0.025
+    assert suite.claim("ceiling:few_shot").alpha == 0.05
     assert verdict.exit_code == 0
+
+
+def test_only_the_baseline_that_dev_liked_best_may_show_not_better(planted: Any) -> None:
+    world = planted(2, n=400).prompts().add("bm25", "rag", 0.2).add("sft", "tune", 0.05, seeds=5)
+    ceilings = [claim for claim in one(decide(world.table)).claims if claim.name.startswith("ceiling:")]
+    assert [(claim.name, claim.alpha) for claim in ceilings] == [("ceiling:bm25", 0.05)]
+
+
+def test_without_dev_rows_every_baseline_may_show_it_and_pays(planted: Any) -> None:
+    world = planted(2, n=400, dev=0).add("few_shot", "prompt").add("bm25", "rag", 0.2).add("sft", "tune", 0.05, seeds=5)
+    suite = one(decide(world.table, {"min_prompt_variants": 0}))
+    assert {claim.name: claim.alpha for claim in suite.claims if claim.name.startswith("ceiling:")} == {
+        "ceiling:few_shot": 0.025,
+        "ceiling:bm25": 0.025,
+    }
 
 
 def test_a_gain_near_the_margin_is_undecided_with_a_plan(planted: Any) -> None:
@@ -137,8 +152,16 @@ def test_a_listed_suite_that_is_not_measured_blocks(planted: Any) -> None:
         "billing": "INVALID",
     }
     assert verdict.exit_code == 3
-    typo = decide(tuned_world(planted, 0.2).table, {"suites": {"triage": {"metric": "exact_mach"}}})
-    assert "metrics there: exact_match" in one(typo).gates[0].evidence
+
+
+def test_a_metric_that_no_row_has_is_a_typo(planted: Any) -> None:
+    with pytest.raises(BadInput, match=r"suites.triage.metric: no row has the metric 'exact_mach': did you mean 'exac"):
+        decide(tuned_world(planted, 0.2).table, {"suites": {"triage": {"metric": "exact_mach"}}})
+
+
+def test_one_contender_is_nothing_to_compare(planted: Any) -> None:
+    with pytest.raises(BadInput, match="suite 'triage': all rows are of one contender, 'sft'"):
+        decide(planted(1, n=20).add("sft", "tune", seeds=3).table)
 
 
 def test_several_metrics_must_be_chosen_from(planted: Any) -> None:
@@ -357,7 +380,9 @@ def test_the_memo_as_a_whole(planted: Any) -> None:
     assert lines[0] == "triage: fine-tuning is justified; fine-tune (sft)."
     assert lines[1].startswith("  1. sft minus few_shot: ")
     assert lines[1].endswith("more than the 3.0 asked, over the hardest of 2 baselines.")
-    assert lines[2].startswith("  What would change it: a margin above ")
+    assert lines[2].startswith("  2. Mean scores of 100: sft 81.5; few_shot 61.8, bm25 ")
+    assert lines[3].startswith("  3. Beside few_shot, sft does better on ")
+    assert lines[4].startswith("  What would change it: a margin above ")
 
 
 def test_false_answers_are_rare_and_true_ones_are_not(planted: Any) -> None:

@@ -57,6 +57,7 @@ def test_all_problems_together_with_their_keys(tmp_path: Path) -> None:
         ({"estimand": "seed"}, "estimand: given 'seed'"),
         ({"looks": 5}, "looks above 1 needs n_max"),
         ({"route": "cost"}, "route 'cost' needs a [cost] table"),
+        ({"planned_gain": 0.03}, "planned_gain 0.03 is no more than the margin, 0.03"),
         ({"suites": {"a": {"role": "watch"}}}, "every listed suite only watches"),
         ({"cost": {}}, "cost.requests_per_month: missing"),
         ({"cost": {"requests_per_month": 1, "retrain_usd": 3}}, "retrain_usd needs retrain_months"),

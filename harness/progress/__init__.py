@@ -1,0 +1,12 @@
+"""How far a run is, and what it would take before it begins.
+
+    >>> print("\\n".join(plan_lines(plan_of(load_experiment(Path("experiment.toml"))))))      # doctest: +SKIP
+
+``harness run`` and ``harness run --dry-run`` print what is made here.
+"""
+
+from harness.progress.console import Console, clock, expected
+from harness.progress.expense import Bill, expenses
+from harness.progress.planned import Planned, plan_lines, plan_of
+
+__all__ = ["Bill", "Console", "Planned", "clock", "expected", "expenses", "plan_lines", "plan_of"]

@@ -1,0 +1,88 @@
+"""What a run would do and take: the expanded matrix with what is missing, its time and its money.
+
+harness run --dry-run
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from harness.experiment import Experiment
+from harness.matrix import expand
+from harness.progress.console import expected
+from harness.progress.expense import Bill, expenses, total
+from harness.run import Todo, missing, steps_of
+from harness.store import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The expanded matrix with what is missing: what ``--dry-run`` prints."""
+
+    todo: Todo
+    bills: tuple[Bill, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        todo = self.todo
+        missing_cells = {cell.id for cell in todo.cells}
+        return {
+            "cells": [
+                {
+                    "model": cell.model.id,
+                    "suite": cell.suite.name,
+                    "contender": cell.contender.name,
+                    "technique": cell.contender.technique,
+                    "seed": cell.seed,
+                    "cases": cell.size,
+                    "missing": cell.id in missing_cells,
+                }
+                for cell in todo.matrix.cells
+            ],
+            "trainings": [
+                {"suite": j.suite, "recipe": j.recipe_name, "seed": j.seed, "steps": steps_of(j)} for j in todo.jobs
+            ],
+            "answers": todo.trials,
+            "seconds": todo.seconds,
+            "usd": total(self.bills),
+            "bills": [asdict(bill) for bill in self.bills],
+        }
+
+
+def plan_of(experiment: Experiment) -> Planned:
+    """What a run would do; reads the store where there is one, writes nothing."""
+    todo = _todo(experiment)
+    return Planned(todo, expenses(todo))
+
+
+def _todo(experiment: Experiment) -> Todo:
+    matrix = expand(experiment)
+    if not (experiment.home / "results.duckdb").exists():
+        return Todo(matrix, _distinct(matrix.cells), matrix.jobs)
+    with open_store(experiment.home, write=False) as store:
+        return missing(matrix, store)
+
+
+def _distinct(cells: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple({cell.id: cell for cell in cells}.values())
+
+
+def plan_lines(planned: Planned) -> list[str]:
+    """The matrix as a table: one line for each contender on each suite."""
+    rows: dict[tuple[str, str, str, str], list[int]] = {}
+    missing_cells = {cell.id for cell in planned.todo.cells}
+    for cell in planned.todo.matrix.cells:
+        key = (cell.model.id, cell.suite.name, cell.contender.name, cell.contender.technique)
+        row = rows.setdefault(key, [0, 0, cell.size])
+        row[0] += 1
+        row[1] += cell.id in missing_cells
+    lines = [f"{'model':<16} {'suite':<12} {'contender':<24} {'technique':<9} {'seeds':>5} {'cases':>6}  missing"]
+    for (model, suite, contender, technique), (seeds, absent, cases) in rows.items():
+        what = f"{absent * cases:,} answers" if absent else "-"
+        lines.append(f"{model:<16} {suite:<12} {contender:<24} {technique:<9} {seeds:>5} {cases:>6}  {what}")
+    todo = planned.todo
+    lines.append("")
+    lines.append(f"{len(todo.matrix.cells)} cells, {len(todo.cells)} to answer: up to {todo.trials:,} answers")
+    lines.append(f"{len(todo.matrix.jobs)} trainings, {len(todo.jobs)} to do: {todo.steps:,} steps")
+    lines.append(expected(todo) if todo.cells or todo.jobs else "nothing is missing")
+    return [*lines, *(bill.said for bill in planned.bills)]

@@ -1,0 +1,241 @@
+"""The questions of an experiment: frozen by ``harness lock``, and held against every verdict that its store gives.
+
+    >>> [asked.suite for asked in questions(expand(load_experiment(Path("experiment.toml"))))]      # doctest: +SKIP
+    ['coin', 'extract', 'handbook', 'reply', 'triage']
+
+A question is: by this metric, estimand and route, is fine-tuning this base model justified? Two verdicts look at the same
+test set when their test sets share a case, whatever suites and contenders are called by then. So a further recipe, a
+lower margin and a grown test set are further looks, and a fresh test set is a fresh start. Another metric, estimand or
+route is another question; which one was meant is what a lock tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.fingerprint import fingerprint
+from harness.matrix import Matrix
+from harness.run import metrics_of
+from harness.store import Store, open_store
+from harness.store.ledger import Entry
+from harness.suite import Case, Task
+from harness.verdict import Verdict
+from harness.verdict.economics import load_prices
+from harness.verdict.lock import Change, History, Lock, Look, Term, changes, frozen_or_not, said, state, terms
+from harness.verdict.plan import planned_gain
+from harness.verdict.policy import Policy
+
+LOOK = tuple(field.name for field in fields(Look))
+
+
+@dataclass(frozen=True)
+class Question:
+    """One deciding suite and base model.
+
+    ``cases`` are fingerprints of what its test cases ask and expect, ``ids`` their names; ``terms`` is all that a lock
+    freezes.
+    """
+
+    suite: str
+    model: str
+    id: str
+    cases: frozenset[str]
+    ids: frozenset[str]
+    terms: Mapping[str, Term]
+
+    def entry(self, kind: Any, content: Mapping[str, Any]) -> Entry:
+        """A line of the ledger about it."""
+        return Entry(kind, self.id, self.model, self.suite, tuple(sorted(self.cases)), content)
+
+
+@dataclass(frozen=True)
+class Locked:
+    """A question and its lock; ``new`` unless it was locked so before, ``replaced`` what an earlier lock said."""
+
+    question: Question
+    lock: Lock
+    new: bool
+    replaced: tuple[Change, ...] = ()
+
+
+def questions(matrix: Matrix) -> list[Question]:
+    """The deciding suites of an experiment, once a base model."""
+    policy, metrics = matrix.policy, metrics_of(matrix)
+    roles = {task.suite.name: policy.suites[task.suite.name].role for task in matrix.tasks}
+    measured = {
+        task.suite.name: _measured(task, metrics[task.suite.name][_metric(task, policy)].hash) for task in matrix.tasks
+    }
+    guards = [name for name, role in roles.items() if role == "guard"]
+    on_guards = {f"{guard}.{key}": term for guard in guards for key, term in measured[guard].items()}
+    return [
+        _question(task, model.id, policy, guards, measured[task.suite.name] | on_guards)
+        for model in matrix.experiment.bases
+        for task in matrix.tasks
+        if roles[task.suite.name] == "decide"
+    ]
+
+
+def histories(store: Store, asked: Sequence[Question], model: str) -> dict[str, History]:
+    """What the store knows of a base model's questions, by suite."""
+    entries, trainings = store.ledger(), store.trainings()
+    found = {}
+    for question in asked:
+        if question.model == model:
+            took = [t.seconds for t in trainings if (t.suite, t.model) == (question.suite, model)]
+            looks = {entry.content["rows"]: Look(**entry.content) for entry in _looks(question, entries)}
+            lock, each = _lock(question, entries), fmean(took) if took else None
+            found[question.suite] = History(tuple(looks.values()), lock, each)
+    return found
+
+
+def freeze(home: Path, asked: Sequence[Question], *, wait: float = 0.0) -> list[Locked]:
+    """Lock every question; one whose test answers were scored before is locked late.
+
+    Raises:
+        StoreBusy: while another process uses the store.
+        BadInput: when the store cannot be written.
+    """
+    with open_store(home, write=True, wait=wait) as store:
+        entries, done = store.ledger(), []
+        for question in asked:
+            before, stated = _lock(question, entries), [entry.content["terms"] for entry in _locks(question, entries)]
+            if before is not None and (not before.changes or stated[-1] == question.terms):
+                done.append(Locked(question, before, new=False))
+                continue
+            late = bool(store.tested(question.suite, question.model) & question.ids)
+            entries.append(question.entry("lock", {"terms": question.terms, "late": late}))
+            store.enter(entries[-1:])
+            lock = _lock(question, entries) or Lock("")
+            done.append(Locked(question, lock, new=True, replaced=before.changes if before else ()))
+    return done
+
+
+def note(
+    home: Path, asked: Sequence[Question], verdicts: Mapping[str, Verdict], known: Mapping[str, Mapping[str, History]]
+) -> bool:
+    """Enter the looks that no history knows. False when the store cannot be written: the verdict stands all the same."""
+    new = []
+    for question in asked:
+        suite = verdicts[question.model].suites.get(question.suite)
+        if suite is not None and suite.ledger.get("counted"):
+            seen = {look.rows for look in known[question.model][question.suite].looks}
+            if suite.ledger["rows"] not in seen:
+                new.append(question.entry("look", {name: suite.ledger[name] for name in LOOK}))
+    if not new:
+        return True
+    try:
+        with open_store(home, write=True) as store:
+            store.enter(new)
+    except HarnessError:
+        return False
+    return True
+
+
+def as_dict(done: Sequence[Locked]) -> dict[str, Any]:
+    """Plain values, ready for JSON."""
+    return {
+        "locked": [
+            {
+                "suite": one.question.suite,
+                "model": one.question.model,
+                "state": state(one.lock),
+                "when": one.lock.when,
+                "new": one.new,
+                "terms": dict(one.question.terms),
+                "changes": [asdict(change) for change in one.lock.changes],
+                "replaced": [asdict(change) for change in one.replaced],
+            }
+            for one in done
+        ]
+    }
+
+
+def lines(done: Sequence[Locked]) -> Iterator[str]:
+    """The statement that a person keeps."""
+    for one in done:
+        on = one.question.terms
+        what = f"{on['metric']} over every untrained contender by more than {100 * float(on['margin'] or 0):.1f} points"
+        if on["route"] == "cost":
+            what = f"no loss of {on['metric']} beyond {100 * float(on['noninferiority'] or 0):.1f} points, and it pays"
+        yield f"{one.question.suite} ({one.question.model}): {frozen_or_not(one.lock)}"
+        yield f"  {what}; alpha {on['alpha']:g}, {on['estimand']}, planned gain {100 * float(on['planned_gain'] or 0):.1f}"
+        yield f"  test cases {on['test_cases']}{_looks_planned(on)}"
+        if one.replaced and not one.lock.late:
+            yield f"  instead of an earlier lock: {said(one.replaced)}"
+
+
+def _looks_planned(on: Mapping[str, Term]) -> str:
+    return f", {on['looks']} looks at up to {on['n_max']} cases" if on["looks"] != 1 else ""
+
+
+def _question(task: Task, model: str, policy: Policy, guards: list[str], measured: Mapping[str, Term]) -> Question:
+    suite, test = task.suite.name, task.split("test")
+    on = terms(policy, suite, _metric(task, policy), guards)
+    on |= {**measured, "planned_gain": planned_gain(policy, policy.margin_of(suite)), "prices": _prices(policy)}
+    asked = fingerprint(on["metric"], policy.estimand, policy.route)
+    return Question(suite, model, asked, frozenset(map(_content, test)), frozenset(c.id for c in test), on)
+
+
+def _metric(task: Task, policy: Policy) -> str:
+    return policy.suites[task.suite.name].metric or task.suite.metric
+
+
+def _measured(task: Task, metric: str) -> dict[str, Term]:
+    """The test set and the version of its metric."""
+    cases = sorted((_content(case), case.cluster) for case in task.split("test"))
+    return {"test_cases": f"{len(cases)} ({fingerprint(cases)})", "metric_version": metric}
+
+
+def _content(case: Case) -> str:
+    """What is asked and expected."""
+    return fingerprint(case.input, case.reference, case.choices)
+
+
+def _prices(policy: Policy) -> Term:
+    """Which price list, and of what day; None where money is not asked about."""
+    if policy.cost is None:
+        return None
+    prices = load_prices(Path(policy.cost.prices) if policy.cost.prices else None)
+    return f"{prices.name}, {prices.date}"
+
+
+def _looks(question: Question, entries: Sequence[Entry]) -> list[Entry]:
+    """Looks at the same test set for the same question: those that share a case with it, or with one that does."""
+    looks = [e for e in entries if (e.kind, e.question, e.model) == ("look", question.id, question.model)]
+    cases, found = set(question.cases), set[int]()
+    while more := {i for i, e in enumerate(looks) if i not in found and not cases.isdisjoint(e.cases)}:
+        found |= more
+        cases.update(case for i in more for case in looks[i].cases)
+    return [looks[i] for i in sorted(found)]
+
+
+def _locks(question: Question, entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Locks of that suite, by its name or by a case."""
+    for entry in entries:
+        same = entry.suite == question.suite or not question.cases.isdisjoint(entry.cases)
+        if same and (entry.kind, entry.model) == ("lock", question.model):
+            yield entry
+
+
+def _lock(question: Question, entries: Sequence[Entry]) -> Lock | None:
+    """The last lock that came before the test answers, else the last there is, and what is not as it says."""
+    locks = list(_locks(question, entries))
+    if not locks:
+        return None
+    held = [entry for entry in locks if not entry.content["late"]] or locks
+    entry = held[-1]
+    changed = changes(entry.content["terms"], question.terms)
+    if _grows(question, entry):
+        changed = tuple(change for change in changed if change.key != "test_cases")
+    return Lock(f"{entry.entered:%Y-%m-%d %H:%M} UTC", entry.content["late"], changed)
+
+
+def _grows(question: Question, entry: Entry) -> bool:
+    """A test set that grows within a plan of several looks is what was locked."""
+    looks, most = entry.content["terms"]["looks"], entry.content["terms"]["n_max"]
+    return looks > 1 and question.cases.issuperset(entry.cases) and len(question.ids) <= most
