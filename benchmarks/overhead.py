@@ -1,12 +1,12 @@
-"""What the harness itself costs: cases × metric a second with a model that takes no time, beside three other tools.
+"""What the harness itself costs: cases × metric a second with a model that says its question back, beside three other tools.
 
     python benchmarks/overhead.py                      # a few minutes; the table is printed, figures go to benchmarks/results/
     python benchmarks/overhead.py --cases 100000       # the long run of ours alone is this long
     python benchmarks/overhead.py --profile            # where our time goes (cProfile), nothing else
 
 Every measurement is a process of its own. Ours goes from files to scores in DuckDB; the others (in virtual environments
-made here, under .harness/bench-envs) read the same files, give the same answers, score them alike, and keep results in
-memory or, inspect_ai, in its log. Imports and a first small run are not counted. The order of tools alternates.
+made here, under .harness/bench-envs) read the same file, give the same answers, score them alike, and keep results in
+memory or, inspect_ai, in its log. Such a model takes no time and no memory. Imports and a first small run are not counted. The order of tools alternates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,31 +34,27 @@ WARM = 5
 QUIET = {"DEEPEVAL_TELEMETRY_OPT_OUT": "1", "DEEPEVAL_DISABLE_DOTENV": "1", "DEEPEVAL_NO_INSPECT_PROMPT": "1"}
 DESKS = ("orlan", "quent", "hesk", "ubrin", "yarrow", "ipsen")
 WRONG = 4
-"""Every fourth answer is wrong, the others have their keys in another order than the reference."""
+"""Every fourth question, and with it its answer, is wrong; the others have their keys in another order than the reference."""
 
 Figures = dict[str, Any]
 
 
 def draw(folder: Path, count: int) -> Path:
-    """A project of ``count`` cases on a scripted model, written a line at a time."""
+    """A project of ``count`` cases on a model that says its question back, written a line at a time."""
     suite = folder / "suites/notes"
     (folder / "baselines").mkdir(parents=True)
     suite.mkdir(parents=True)
     (folder / "baselines/zero_shot.toml").write_text('technique = "prompt"\n')
     (suite / "suite.toml").write_text('metric = "json_exact"\n\n[prompts]\ndefault = "Label the note as JSON."\n')
-    (folder / "experiment.toml").write_text(
-        f'name = "notes"\nmodels = ["scripted:{folder / "answers.jsonl"}"]\nsuites = ["suites/notes"]\n'
-    )
-    with (suite / "cases.jsonl").open("w") as cases, (folder / "answers.jsonl").open("w") as answers:
+    (folder / "experiment.toml").write_text('name = "notes"\nmodels = ["scripted:echo"]\nsuites = ["suites/notes"]\n')
+    with (suite / "cases.jsonl").open("w") as cases:
         for number in range(count):
-            desk = DESKS[number % len(DESKS)]
-            note = f"Note {number}: the kettle has leaked since Monday, please send someone. Order {10_000 + number}."
+            desk, note = DESKS[number % len(DESKS)], "The kettle has leaked since Monday."
             said = "nobody" if number % WRONG == 0 else desk
-            reference = {"desk": desk, "rank": "R2", "order": 10_000 + number}
-            answer = {"order": 10_000 + number, "rank": "R2", "desk": said}
-            row = {"id": f"n{number}", "input": note, "reference": json.dumps(reference), "split": "test"}
+            reference = {"desk": desk, "rank": "R2", "order": 10_000 + number, "note": note}
+            asked = {"note": note, "order": 10_000 + number, "rank": "R2", "desk": said}
+            row = {"id": f"n{number}", "input": json.dumps(asked), "reference": json.dumps(reference), "split": "test"}
             cases.write(json.dumps(row) + "\n")
-            answers.write(json.dumps({"input": note, "text": json.dumps(answer)}) + "\n")
     return folder
 
 
@@ -179,8 +174,7 @@ def table(result: Figures) -> str:
     ]
     lines += ["|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for count, run in result["ours"].items():
-        ends = [0.0, *run["stages"].values()]
-        stages = " | ".join(f"{after - before:.2f}" for before, after in pairwise(ends))
+        stages = " | ".join(f"{seconds:.2f}" for seconds in run["stages"].values())
         rate, memory = int(count) / run["seconds"], f"{run['peak_mib']:.0f} | {run['peak_mib_before']:.0f}"
         lines.append(
             f"| {int(count):,} | {1000 / rate:.4f} | {1000 * run['cpu_seconds'] / int(count):.4f} | {rate:,.0f} | {stages} | {memory} |"

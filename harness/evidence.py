@@ -18,7 +18,7 @@ from harness.experiment import Experiment
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
 from harness.question import Question, histories, note, questions
-from harness.run import metrics_of
+from harness.run import hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.verdict import Policy, Verdict, decide
 from harness.verdict.lock import History
@@ -50,8 +50,7 @@ class Evidence:
 
     def rows(self, model: str) -> pa.Table:
         """One row a trial and metric, with the columns that ``decide`` takes."""
-        hashes = {suite: {name: metric.hash for name, metric in named.items()} for suite, named in self.metrics.items()}
-        return self.store.rows(self.experiment.name, metrics=hashes, model=model)
+        return self.store.rows(self.experiment.name, metrics=hashes_of(self.metrics), model=model)
 
     @cached_property
     def current(self) -> frozenset[str]:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from harness.contender import Contender
@@ -28,6 +29,7 @@ from harness.prompt import Prompter
 from harness.store import batches
 from harness.suite import Case, Split, Suite, Task
 from harness.training.job import Job, adapter_fingerprint
+from harness.training.rows import Row, read_rows
 from harness.trial import Trial, ask_ids
 from harness.verdict.economics import located
 from harness.verdict.policy import Policy
@@ -175,6 +177,7 @@ class _Expansion:
     tasks: list[Task]
     model: Model
     identity: str
+    _rows: dict[Path, list[Row]] = field(default_factory=dict)
 
     @cached_property
     def jobs(self) -> dict[tuple[str, str, int], Job]:
@@ -196,10 +199,10 @@ class _Expansion:
         adapter = adapter_fingerprint(
             model=self.identity,
             recipe=candidate,
-            rows=rows,
+            rows=self._read(rows),
             seed=seed,
             system=system,
-            replay=replay,
+            replay=self._read(replay) if replay and candidate.replay else None,
             start_from=start.adapter if start else None,
         )
         return Job(
@@ -215,6 +218,12 @@ class _Expansion:
             replay=replay,
             start_from=start.out if start else None,
         )
+
+    def _read(self, path: Path) -> list[Row]:
+        """Training rows, read once for all seeds."""
+        if path not in self._rows:
+            self._rows[path] = [row for _, row in read_rows(path)]
+        return self._rows[path]
 
     def cells(self) -> list[Cell]:
         """Every cell of the model. One that is not here is neither trained nor asked for likelihoods."""

@@ -31,7 +31,8 @@ from harness.suite import Case
 from harness.training.job import Job, examples, read_training
 from harness.trial import Generation, Score, Training, Trial
 
-ROWS_UNCOLLECTED = 50_000
+UNCOLLECTED = 50_000
+"""New objects before the garbage collector looks at them."""
 LONGEST = 3
 """Prompts of each cell, longest by characters, that are measured in tokens before the work begins."""
 
@@ -129,6 +130,20 @@ def workers(experiment: Experiment) -> int:
     return experiment.workers or gpus() or cores()
 
 
+@contextmanager
+def _in_bulk() -> Iterator[None]:
+    """Rows are made by the hundred thousand and are in no cycle: a collector that looks for one after every 700 new
+    objects, as Python's does, takes a tenth to a quarter of the time.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(UNCOLLECTED, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@_in_bulk()
 def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit: int | None = None) -> Outcome:
     """Do what is missing and score it; with ``limit``, for the first cases of each split alone.
 
@@ -137,26 +152,8 @@ def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit:
         StoreBusy: when another run holds the store.
         HarnessError: when a worker failed; what was finished is kept.
     """
-    with _bulk():
-        return _run(experiment, progress, wait, limit)
-
-
-@contextmanager
-def _bulk() -> Iterator[None]:
-    """Rows are made by the hundred thousand and are in no cycle: a collector that looked for one after every 700 new
-    objects, Python's default, took a quarter of the time.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(ROWS_UNCOLLECTED, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-def _run(experiment: Experiment, progress: Progress, wait: float, limit: int | None) -> Outcome:
     matrix = expand(experiment, limit=limit)
-    experiment = matrix.experiment
+    experiment, metrics, outcome = matrix.experiment, metrics_of(matrix), Outcome(matrix)
     with open_store(experiment.home, write=True, wait=wait) as store:
         store.declare(experiment.name, [_row(cell) for cell in matrix.cells])
         todo = missing(matrix, store)
@@ -165,10 +162,9 @@ def _run(experiment: Experiment, progress: Progress, wait: float, limit: int | N
         for cell in todo.cells:
             if cell.id not in asked:
                 store.add_trials(cell.id, cell.trials())
-        outcome = Outcome(matrix)
-        doing = _Doing(matrix, store, progress, outcome, metrics_of(matrix))
-        if not doing.wanted(todo):
-            return outcome
+        doing = _Doing(matrix, store, progress, outcome, metrics)
+        if not (todo.cells or todo.jobs or doing.unscored()):
+            return outcome  # and nothing is noted, or this run would seem to have measured what is there
         started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
         progress.begin(todo)
         try:
@@ -211,10 +207,6 @@ class _Doing:
     def experiment(self) -> Experiment:
         return self.matrix.experiment
 
-    def wanted(self, todo: Todo) -> bool:
-        """Whether there is anything to do; what finds nothing leaves no trace, or it would seem to have measured."""
-        return bool(todo.cells or todo.jobs or self._unscored())
-
     def do(self, todo: Todo) -> None:
         # a training that finished just before a kill may not be in the store yet
         for job in self.matrix.jobs:
@@ -239,7 +231,7 @@ class _Doing:
                 asked = {trial.id: case for trial, case in zip(trials, cases, strict=True)}
                 for batch in backend.generate(self._missing(trials)):
                     self.batch(batch)
-                    answers = [(g.trial_id, asked[g.trial_id], g.text) for g in batch if g.text is not None]
+                    answers = [(g.trial_id, asked[g.trial_id], g.text or "") for g in batch if g.error is None]
                     for metric in self.metrics[cell.suite.name].values():
                         self._score(cell, metric, answers)
         finally:
@@ -267,7 +259,7 @@ class _Doing:
                 key=f"{cell.contender.name} on {cell.suite.name} ({cell.id})",
                 model=cell.model,
                 home=self.experiment.home,
-                expand=partial(self._all_missing, cell),
+                expand=partial(self._missing_of, cell),
                 batch_tokens=self.experiment.batch_tokens,
                 needs=frozenset({cell.adapter} if cell.adapter else ()),
             )
@@ -275,8 +267,8 @@ class _Doing:
             if is_local(cell.model)
         ]
 
-    def _all_missing(self, cell: Cell) -> list[Trial]:
-        return [trial for _, trials in cell.chunks() for trial in self._missing(trials)]
+    def _missing_of(self, cell: Cell) -> list[Trial]:
+        return self._missing(list(cell.trials()))
 
     def _missing(self, trials: list[Trial]) -> list[Trial]:
         """Those that have no answer, each question once."""
@@ -286,7 +278,7 @@ class _Doing:
     def _score_what_is_left(self) -> None:
         """Answers of workers and of earlier runs, by metrics that are new or were changed."""
         cells = {cell.id: cell for cell in self.matrix.cells}
-        for cell_id, name in self._unscored():
+        for cell_id, name in self.unscored():
             cell = cells[cell_id]
             metric = self.metrics[cell.suite.name][name]
             for cases in batches(cell.task.cases):
@@ -294,7 +286,8 @@ class _Doing:
                 answers = self.store.unscored(cell_id, name, metric.hash, cases=list(named))
                 self._score(cell, metric, [(trial_id, named[case_id], text) for trial_id, case_id, text in answers])
 
-    def _unscored(self) -> list[tuple[str, str]]:
+    def unscored(self) -> list[tuple[str, str]]:
+        """(cell, metric) wherever an answer lacks a score."""
         return self.store.unscored_cells(self.experiment.name, hashes_of(self.metrics))
 
     def _score(self, cell: Cell, metric: Metric, answers: list[tuple[str, Case, str]]) -> None:

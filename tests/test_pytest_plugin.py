@@ -479,7 +479,7 @@ def store(matrix: Matrix, answer: Callable[[Any, Any], str]) -> None:
         opened.declare(matrix.experiment.name, cells)
         for cell in matrix.cells:
             cases = {case.id: case for case in cell.task.cases}
-            trials = cell.trials()
+            trials = list(cell.trials())
             opened.add_trials(cell.id, trials)
             opened.add_generations([Generation(t.id, text=answer(cell, cases[t.case_id])) for t in trials])
     run(matrix.experiment, progress=Silent())  # only scores: no answer is missing

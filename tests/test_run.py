@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +18,10 @@ import pytest
 
 from harness.evidence import evidence
 from harness.experiment import load_experiment
+from harness.matrix import expand
 from harness.progress import Console
 from harness.run import Outcome, run
+from harness.store import database, open_store
 from tests.conftest import Project, Ran
 from tests.local_project import make
 
@@ -58,6 +62,40 @@ def test_a_second_run_does_nothing(project: Project) -> None:
     assert (first.generated, first.scored, first.errors) == (48, 48, 0)
     second = fill(project)
     assert (second.generated, second.scored) == (0, 0)
+
+
+def test_a_run_that_finds_nothing_leaves_no_trace(project: Project) -> None:
+    fill(project)
+    with open_store(project.folder / ".harness", write=False) as store:
+        first = store.last_run("sums")
+    fill(project)
+    with open_store(project.folder / ".harness", write=False) as store:
+        assert store.last_run("sums") == first
+
+
+def test_in_bits_and_at_once_are_the_same(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(project.folder, tmp_path / "bits")
+    fill(project)
+    monkeypatch.setattr(database, "BATCH", 5)
+    bits = Project(tmp_path / "bits")
+    outcome = fill(bits)
+    assert (outcome.generated, outcome.scored) == (48, 48)
+    assert plain(rows(bits)) == plain(rows(project))
+
+
+def test_a_run_killed_while_it_asked_goes_on(project: Project) -> None:
+    matrix = expand(load_experiment(project.experiment))
+    with open_store(matrix.experiment.home, write=True) as store:
+        for cell in matrix.cells:
+            store.add_trials(cell.id, list(cell.trials())[:7])
+    assert fill(project).generated == 48
+    assert rows(project)["error"].null_count == 48
+
+
+def test_the_collector_is_left_as_it_was(project: Project) -> None:
+    before = gc.get_threshold()
+    fill(project)
+    assert gc.get_threshold() == before
 
 
 def test_every_case_has_a_row_and_its_score(project: Project) -> None:
@@ -125,8 +163,6 @@ def test_thinking_is_not_scored(project: Project) -> None:
 
 
 def test_a_second_writer_is_told_who_holds_the_store(project: Project, harness: Harness) -> None:
-    from harness.store import open_store
-
     with open_store(project.folder / ".harness", write=True):
         held = subprocess.run(
             [sys.executable, "-m", "harness.cli", "run", str(project.experiment)],

@@ -1,7 +1,8 @@
 """What every tool of the comparison is given, and how it is timed. Standard library only: each runs this in its own venv.
 
-{"id": "n7", "input": "Note 7 …", "reference": "{\\"desk\\": \\"hesk\\", \\"order\\": 7}"}     suites/notes/cases.jsonl
-{"input": "Note 7 …", "text": "{\\"order\\": 7, \\"desk\\": \\"hesk\\"}"}                      answers.jsonl
+{"id": "n7", "input": "{\\"order\\": 7, \\"desk\\": \\"hesk\\"}", "reference": "{\\"desk\\": \\"hesk\\", \\"order\\": 7}"}
+
+The model says the input back.
 """
 
 from __future__ import annotations
@@ -19,12 +20,8 @@ T = TypeVar("T")
 
 def read_cases(folder: Path) -> list[dict[str, Any]]:
     """The cases of a project folder."""
-    return _read(folder / "suites/notes/cases.jsonl")
-
-
-def read_answers(folder: Path) -> dict[str, str]:
-    """Input to answer: the model, which takes no time."""
-    return {row["input"]: row["text"] for row in _read(folder / "answers.jsonl")}
+    with (folder / "suites/notes/cases.jsonl").open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
 def json_exact(text: str, reference: str) -> float:
@@ -39,7 +36,7 @@ def measure(evaluate: Callable[[Path], T], mean: Callable[[T], float], **more: C
     """Time ``evaluate`` from the files of a folder to what it returns, after a try on a small one, and print JSON.
 
     Command line: WARM FOLDER. Imports, the start of Python and ``mean`` (which shows that the work was done) are not in
-    the time; memory is the process's peak in MiB.
+    the time nor in the memory, which is the process's peak in MiB.
     """
     warm, folder = Path(sys.argv[1]), Path(sys.argv[2])
     evaluate(warm)
@@ -50,9 +47,9 @@ def measure(evaluate: Callable[[Path], T], mean: Callable[[T], float], **more: C
     said = {
         "seconds": seconds,
         "cpu_seconds": cpu,
-        "mean": mean(result),
         "peak_mib": _peak(),
         "peak_mib_before": before,
+        "mean": mean(result),
     }
     print(json.dumps(said | {name: function(result) for name, function in more.items()}))
 
@@ -60,8 +57,3 @@ def measure(evaluate: Callable[[Path], T], mean: Callable[[T], float], **more: C
 def _peak() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB on Linux, bytes on macOS
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]

@@ -15,17 +15,17 @@ from pathlib import Path
 from cases import measure
 
 from harness.experiment import load_experiment
-from harness.run import Outcome, Todo, metrics_of, run
+from harness.run import Outcome, Todo, hashes_of, metrics_of, run
 from harness.store import open_store
 from harness.trial import Training
 
 
 @dataclass
 class Stages:
-    """Notes when each stage of the run ended, in seconds since it began."""
+    """Seconds that the stages of a run took; generating and scoring take turns."""
 
-    started: float = field(default_factory=time.perf_counter)
-    ends: dict[str, float] = field(default_factory=dict)
+    last: float = field(default_factory=time.perf_counter)
+    spent: dict[str, float] = field(default_factory=dict)
 
     def begin(self, todo: Todo) -> None:
         self._note("expand and ask")
@@ -46,7 +46,9 @@ class Stages:
         pass
 
     def _note(self, stage: str) -> None:
-        self.ends[stage] = time.perf_counter() - self.started
+        now = time.perf_counter()
+        self.spent[stage] = self.spent.get(stage, 0.0) + now - self.last
+        self.last = now
 
 
 Done = tuple[Outcome, Stages]
@@ -58,7 +60,7 @@ def evaluate(folder: Path) -> Done:
 
 
 def profiled(folder: Path) -> Done:
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.process_time)
     done = profile.runcall(evaluate, folder)
     profile.dump_stats(sys.argv[3])
     return done
@@ -66,11 +68,8 @@ def profiled(folder: Path) -> Done:
 
 def mean(done: Done) -> float:
     matrix = done[0].matrix
-    hashes = {
-        suite: {name: metric.hash for name, metric in named.items()} for suite, named in metrics_of(matrix).items()
-    }
     with open_store(matrix.experiment.home, write=False) as store:
-        scores = store.rows(matrix.experiment.name, metrics=hashes)["score"].to_pylist()
+        scores = store.rows(matrix.experiment.name, metrics=hashes_of(metrics_of(matrix)))["score"].to_pylist()
     assert len(scores) == done[0].scored, "the store was not empty"
     return sum(scores) / len(scores)
 
@@ -78,4 +77,4 @@ def mean(done: Done) -> float:
 if __name__ == "__main__":
     for given in sys.argv[1:3]:
         shutil.rmtree(Path(given) / ".harness", ignore_errors=True)
-    measure(profiled if len(sys.argv) > 3 else evaluate, mean, stages=lambda done: done[1].ends)
+    measure(profiled if len(sys.argv) > 3 else evaluate, mean, stages=lambda done: done[1].spent)

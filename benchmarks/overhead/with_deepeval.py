@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cases import json_exact, measure, read_answers, read_cases
+from cases import json_exact, measure, read_cases
 from deepeval import evaluate as deepeval_evaluate
 from deepeval.evaluate import AsyncConfig, CacheConfig, DisplayConfig
 from deepeval.metrics import BaseMetric
@@ -34,9 +34,8 @@ class JsonExact(BaseMetric):
 
 
 def evaluate(folder: Path) -> Any:
-    answers = read_answers(folder)
     asked = [
-        LLMTestCase(name=c["id"], input=c["input"], actual_output=answers[c["input"]], expected_output=c["reference"])
+        LLMTestCase(name=c["id"], input=c["input"], actual_output=c["input"], expected_output=c["reference"])
         for c in read_cases(folder)
     ]
     return deepeval_evaluate(

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from cases import json_exact, measure, read_answers, read_cases
+from cases import json_exact, measure, read_cases
 from inspect_ai import Task, eval
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
@@ -23,10 +23,8 @@ def same_json() -> Any:
 
 
 def evaluate(folder: Path) -> Any:
-    answers = read_answers(folder)
-
     def answer(messages: list[Any], *_: Any) -> ModelOutput:
-        output = ModelOutput.from_content("mockllm/model", answers[messages[-1].text])
+        output = ModelOutput.from_content("mockllm/model", messages[-1].text)
         output.usage = ModelUsage()  # else it counts tokens, which no other tool is asked to
         return output
 

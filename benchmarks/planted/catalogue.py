@@ -111,20 +111,35 @@ def margins() -> Iterator[Entry]:
             for sd in (0.0, 0.02, 0.04):
                 for cluster in (1, 10) if cases >= 100 else (1, 3):
                     name = f"margin, {cases} cases, {seeds} seeds, SD {sd * 100:.0f}, clusters of {cluster}"
-                    shape = {"cases": cases, "seeds": seeds, "seed_sd": sd, "cluster": cluster, "dev": 60}
+                    shape: dict[str, Any] = {
+                        "cases": cases,
+                        "seeds": seeds,
+                        "seed_sd": sd,
+                        "cluster": cluster,
+                        "dev": 60,
+                    }
                     yield Entry(_bare(name, MARGIN, **shape), part, ("G1", "G3") if cases >= 100 else ("G1",))
     for base in (0.05, 0.25, 0.85, 0.92, 0.96):
         yield Entry(_bare(f"margin, base {base:.2f}", MARGIN, base=base, dev=300), part, ("G1", "G3"))
     for cases in (100, 400):
-        uneven = {"cases": cases, "cluster": 10, "uneven": True, "icc": 0.6, "dev": 60}
+        uneven: dict[str, Any] = {"cases": cases, "cluster": 10, "uneven": True, "icc": 0.6, "dev": 60}
         yield Entry(_bare(f"margin, {cases} cases, uneven clusters", MARGIN, **uneven), part, ("G1", "G3"))
-    half = {"cases": 400, "largest": 0.5, "icc": 0.6, "dev": 60}
+    half: dict[str, Any] = {"cases": 400, "largest": 0.5, "icc": 0.6, "dev": 60}
     yield Entry(_bare("margin, one source of half the cases", MARGIN, **half), part, ("G1", "G3"))
     for seeds in (3, 5):
-        why = {"tail": "t3", "seeds": seeds, "seed_sd": 0.04, "dev": 60}
-        yield Entry(_bare(f"margin, heavy-tailed seeds, {seeds}", MARGIN, **why), part, ("G1", "G3"))
+        heavy: dict[str, Any] = {"tail": "t3", "seeds": seeds, "seed_sd": 0.04, "dev": 60}
+        yield Entry(_bare(f"margin, heavy-tailed seeds, {seeds}", MARGIN, **heavy), part, ("G1", "G3"))
     yield Entry(_bare("margin, graded scores", MARGIN, graded=4, dev=60), part, ("G1", "G3"))
     yield from _choices(part)
+
+
+def costs() -> Iterator[Entry]:
+    """The cost route: cheaper and no worse."""
+    part, limit = "cost route", -LIMIT
+    why = "a fifth of the price, and exactly the loss that is no longer tolerated"
+    yield Entry(plain("cheaper, at the limit", why, limit, prices=(0.010, 0.002)), part, ("G1", "G3"))
+    why = "twice the price for the same answers"
+    yield Entry(plain("dearer", why, 0.0, prices=(0.010, 0.020)), part, ("G1", "G3"))
 
 
 def _choices(part: str) -> Iterator[Entry]:
@@ -178,10 +193,10 @@ def clear_gains() -> Iterator[Entry]:
 
 def powers() -> Iterator[Entry]:
     """Large gains that must be seen, at the usual seed SD of 2 points."""
-    for gain, cases in ((0.08, 800), (0.10, 400), (0.15, 200)):
+    for gain, cases, goal in ((0.08, 800, "G4"), (0.10, 400, "G4"), (0.15, 200, "G4 +15")):
         name = f"gain +{gain * 100:.0f}, {cases} cases"
         yield Entry(
-            plain(name, f"five seeds, SD 2; gain +{gain * 100:.0f}", gain, cases=cases), "power", ("G2", "G3", "G4")
+            plain(name, f"five seeds, SD 2; gain +{gain * 100:.0f}", gain, cases=cases), "power", ("G2", "G3", goal)
         )
 
 
@@ -221,7 +236,7 @@ def looks() -> Iterator[Entry]:
     for seeds, sd in ((5, 0.0), (5, 0.02), (3, 0.04)):
         name = f"five looks, {seeds} seeds, SD {sd * 100:.0f}"
         yield Entry(_bare(name, MARGIN, looks=5, cases=500, dev=60, seeds=seeds, seed_sd=sd), part, ("G6",))
-    unplanned = {"looks": 5, "planned": False, "cases": 500, "dev": 60}
+    unplanned: dict[str, Any] = {"looks": 5, "planned": False, "cases": 500, "dev": 60}
     yield Entry(
         _bare("five looks that nobody planned", MARGIN, why="the first look at full alpha", **unplanned), part, ("G6",)
     )
@@ -256,6 +271,7 @@ def entries() -> Iterator[Entry]:
     yield from named()
     yield from judges()
     yield from margins()
+    yield from costs()
     yield from clear_gains()
     yield from powers()
     yield from remedies()

@@ -8,11 +8,11 @@ other marks are taken as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import sqrt
 
-from benchmarks.planted.catalogue import BY_NAME, Entry
+from benchmarks.planted.catalogue import BY_NAME
 from benchmarks.planted.trial import Tally
 
 
@@ -48,11 +48,11 @@ GOALS = (
     Goal("G1 drop", "false JUSTIFIED ≤ 1 % where general ability falls by twice the margin", FALSE, ("unjustified",), most=0.01, slack=True),
     Goal("G2", "false NOT_JUSTIFIED ≤ 5 % where the gain is 3 points over the margin", ("false:NOT_JUSTIFIED",), ("clear",), most=0.05, slack=True),
     Goal("G3", "90 % intervals cover 87–96 % from 100 cases on", tuple(f"{k}:covered" for k in KINDS), tuple(f"{k}:intervals" for k in KINDS), 0.87, 0.96),
-    Goal("G4", "power ≥ 80 % at +8 (800 cases) and +10 (400), ≥ 90 % at +15 (200); 5 seeds", ("answer:JUSTIFIED",), ("draws",), 0.80),
+    Goal("G4", "power ≥ 80 % at +8 (800 cases) and +10 (400); 5 seeds", ("answer:JUSTIFIED",), ("draws",), 0.80),
+    Goal("G4 +15", "power ≥ 90 % at +15 (200 cases); 5 seeds", ("answer:JUSTIFIED",), ("draws",), 0.90),
     Goal("G5", "the right remedy is named in ≥ 90 %", ("right remedy",), ("draws",), 0.90),
     Goal("G6", "false JUSTIFIED at any of up to 5 looks ≤ 5 %", FALSE, ("unjustified",), most=0.05, slack=True),
 )  # fmt: skip
-STRONG = "gain +15, 200 cases"
 FEW = 50
 """Below so many intervals (a world whose answer is nearly always forbidden) coverage is not judged."""
 
@@ -61,19 +61,17 @@ def judged(tallies: Mapping[str, Tally]) -> Iterator[Row]:
     """Every goal in every world that tests it."""
     for goal in GOALS:
         for name, tally in tallies.items():
-            if goal.name in BY_NAME[name].goals and (row := _row(goal, BY_NAME[name], tally)):
+            if goal.name in BY_NAME[name].goals and (row := _row(goal, name, tally)):
                 yield row
 
 
-def _row(goal: Goal, entry: Entry, tally: Tally) -> Row | None:
+def _row(goal: Goal, name: str, tally: Tally) -> Row | None:
     n = sum(tally[key] for key in goal.base)
     if n < (FEW if goal.name == "G3" else 1):
         return None
     share = sum(tally[key] for key in goal.count) / n
-    least, most = (0.90 if entry.name == STRONG else goal.least), goal.most
-    if goal.slack:
-        most = mark(goal.most, n)
-    return Row(goal.name, entry.name, share, n, _said(goal, least, most), least <= share <= most)
+    most = mark(goal.most, n) if goal.slack else goal.most
+    return Row(goal.name, name, share, n, _said(goal, most), goal.least <= share <= most)
 
 
 def mark(bound: float, n: int) -> float:
@@ -81,22 +79,19 @@ def mark(bound: float, n: int) -> float:
     return bound + 1.645 * sqrt(bound * (1 - bound) / n)
 
 
-def _said(goal: Goal, least: float, most: float) -> str:
+def _said(goal: Goal, most: float) -> str:
     if goal.least and goal.most < 1:
-        return f"{least:.0%}–{most:.0%}"
-    return f"≥ {least:.0%}" if goal.least else f"≤ {most:.1%}"
+        return f"{goal.least:.0%}–{goal.most:.0%}"
+    return f"≥ {goal.least:.0%}" if goal.least else f"≤ {most:.1%}"
 
 
 def worst(rows: list[Row]) -> Row:
     """The one nearest to its mark, or farthest past it."""
-    key: Callable[[Row], tuple[bool, float]] = lambda row: (row.passed, _room(row))  # noqa: E731
-    return min(rows, key=key)
+    return min(rows, key=_room)
 
 
 def _room(row: Row) -> float:
     goal = next(goal for goal in GOALS if goal.name == row.goal)
-    if goal.least and goal.most < 1:
-        return min(row.share - goal.least, goal.most - row.share)
-    if goal.least:
-        return row.share - (0.90 if row.world == STRONG else goal.least)
-    return mark(goal.most, row.n) - row.share
+    most = mark(goal.most, row.n) if goal.slack else goal.most
+    above = row.share - goal.least if goal.least else float("inf")
+    return min(above, most - row.share if most < 1 else float("inf"))

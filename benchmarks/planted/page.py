@@ -23,6 +23,7 @@ PARTS = {
     "not justified": "Fine-tuning is not justified, each time for another reason",
     "judges": "A judge that favours the tuned side",
     "gain at the margin": "The gain is exactly the margin: the hardest place for a false JUSTIFIED",
+    "cost route": "The cost route: cheaper and no worse",
     "margin and three points more": "The gain is the margin and three points: NOT_JUSTIFIED would be false",
     "power": "Large gains, which must be seen",
     "remedies": "One right thing to do, and enough cases to see it",
@@ -99,10 +100,11 @@ and looking for leaks with more than one detector.
 """
 FLIPS = """
 Turning one tuned answer from wrong to right should never make the verdict worse. Where a verdict lies on its boundary it
-sometimes does: an answer gained in the training that was best already makes the trainings differ more. That is not an
-oversight. A rule that one more right answer could never hurt would have to accept three trainings that all beat the
-margin, however far apart they lie; when trainings vary much more than cases do, that happens by luck in 1 of 8 cases
-with three trainings, and in 1 of 16 with four. No such rule keeps its error at 5 %.
+sometimes does: an answer gained in the training that was best already makes the trainings differ more. That is the price
+of counting trainings as a sample. A rule that one more right answer can never hurt accepts everything above what it
+accepts, so also three trainings that all beat the margin, however far apart they lie; with many cases and trainings that
+differ much, luck alone brings that about in up to 1 of 8 comparisons with three trainings and 1 of 16 with four. Such a
+rule cannot keep its error at 5 %.
 """
 COMMON = """
 Share of draws in which each rule says "fine-tune". In all of these worlds that is wrong. The rules compare the first tuned
@@ -111,7 +113,8 @@ with the highest mean. The last two columns are this procedure with dev's favour
 """
 COLUMNS = """
 Shares of all draws in per cent. *wrong* is what contradicts the world: JUSTIFIED where it is not, NOT_JUSTIFIED where the
-gain is three points over the margin. *remedy* is the share in which the right thing to do was recommended. *cover* is the share
+gain is three points over the margin. *remedy* is the
+share in which the right thing to do was recommended (an INVALID verdict recommends nothing). *cover* is the share
 of 90 % intervals (gains and guard drops) that hold the truth, with the shares that lie wholly above and below it; INVALID draws and
 fewer than 100 cases are left out.
 """

@@ -75,7 +75,7 @@ def _renamed(table: pa.Table, rng: np.random.Generator) -> pa.Table:
     return table.set_column(table.column_names.index("case_id"), "case_id", column)
 
 
-def _without_hashes(verdict: Verdict) -> Mapping[str, Any]:
+def _without_hashes(verdict: Verdict) -> Any:
     plain = verdict.as_dict()
     plain.pop("hashes")
     return _coarse({name: {**suite, "hashes": None, "ledger": None} for name, suite in plain["suites"].items()})

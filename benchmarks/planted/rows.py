@@ -65,7 +65,7 @@ class Draw:
         if self.missing:
             lost = np.concatenate([self.missing[b.key][b.row, b.start : b.stop] for b in sheet.blocks])
             columns["score"] = pa.array(scores, mask=lost)
-            columns["error"] = pa.array(np.where(lost, "time-out", None), pa.string())
+            columns["error"] = pa.array(["time-out" if gone else None for gone in lost], pa.string())
         if self.world.leak:
             marks = [self._marks(block) for block in sheet.blocks]
             columns["flagged"] = pa.array(np.concatenate(marks))
@@ -129,8 +129,8 @@ class _Answers:
         common = self.shared + np.sqrt(world.own) * self._component()
         rest = np.sqrt(1 - world.shared - world.own)
         bar = np.broadcast_to(ndtri(levels)[:, None], (levels.size, self.count))
-        if leaked is not None and contender.tuned:
-            bar = np.where(leaked, ndtri(world.leak.remembered) if world.leak else 0.0, bar)
+        if world.leak is not None and leaked is not None and contender.tuned:
+            bar = np.where(leaked, ndtri(world.leak.remembered), bar)
         parts = [common + rest * self.rng.standard_normal(bar.shape) < bar for _ in range(world.graded)]
         key = (self.suite, contender.name, fraction)
         self.answers[key] = np.mean(parts, axis=0) if world.graded > 1 else parts[0].astype(np.float64)
@@ -142,7 +142,8 @@ class _Answers:
         if int(self.clusters[-1]) + 1 == self.count:
             return alone
         common = self.rng.standard_normal(int(self.clusters[-1]) + 1)[self.clusters]
-        return np.sqrt(self.world.icc) * common + np.sqrt(1 - self.world.icc) * alone
+        correlated: Floats = np.sqrt(self.world.icc) * common + np.sqrt(1 - self.world.icc) * alone
+        return correlated
 
 
 def _levels(world: World, level: float, rng: np.random.Generator) -> Floats:
@@ -154,7 +155,8 @@ def _levels(world: World, level: float, rng: np.random.Generator) -> Floats:
         drawn_ = rng.standard_t(3, world.seeds) / np.sqrt(3) if world.tail == "t3" else rng.standard_normal(world.seeds)
         moves = np.clip(drawn_, -FARTHEST, FARTHEST)
     room = min(level, 1 - level) - 1e-6
-    return np.asarray(level + np.clip(world.seed_sd * moves, -room, room))
+    reached: Floats = level + np.clip(world.seed_sd * moves, -room, room)
+    return reached
 
 
 def _leak(world: World, rng: np.random.Generator) -> tuple[Mask | None, Mask]:
@@ -261,6 +263,8 @@ def _sheet(world: World, cases: int) -> _Sheet:
         "data_fraction": column([b.key[2] for b in blocks], pa.float64()),
         "case_id": pa.array([text for b in blocks for text in texts[b.key[0]][b.start : b.stop]]),
     }
+    if world.prices:
+        columns["cost"] = column([world.prices[b.technique in TUNED] for b in blocks], pa.float64())
     if world.judge:
         columns["source"] = column([b.source for b in blocks], pa.string())
     if world.cluster > 1 or world.largest:

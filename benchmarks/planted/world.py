@@ -21,6 +21,8 @@ TUNED = ("tune", "tune+rag")
 LADDER = ("prompt", "constrain", "rag")
 NAMES = {"prompt": "prompt", "constrain": "constrain", "rag": "rag", "tune": "fine-tune", "tune+rag": "fine-tune+rag"}
 TASK, GUARD = "task", "general"
+COST = {"requests_per_month": 100_000, "training_usd": 1000, "hosting_usd_per_month": 50}
+"""So many requests that the price of one decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,24 @@ class Leak:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """What is planted. ``untried`` is the level of a prompt that nobody tried; ``tail`` is how trainings differ:
-    ``normal``, ``t3`` (Student's t with 3 degrees of freedom) or ``collapse`` (one in ten ends far under the others),
-    each with the standard deviation ``seed_sd``. ``missing`` answers end in an error. A score is the mean of
-    ``graded`` parts, each right or wrong. Of the latent variance ``shared`` belongs to the case, ``own`` to the case
-    with that contender, and of both ``icc`` to the case's cluster. ``looks`` above 1 decides after each share of the
-    cases, as the policy ``planned`` or not. ``guard`` is the base model's level on the guard suite. Clusters have ``cluster`` cases, or one to as many when
-    ``uneven``; the first one has the share ``largest`` of the test cases."""
+    """What is planted; every share and level in [0, 1].
+
+    cases, dev         test and dev cases of the task
+    seeds, seed_sd     trainings, and the standard deviation of their levels
+    tail               how they differ: ``normal``, ``t3`` (Student's t, 3 degrees of freedom), ``collapse`` (one in ten
+                       ends far under the others)
+    cluster, uneven    cases of a cluster; of every size up to it
+    largest            share of the test cases that the first cluster has
+    shared, own, icc   of the latent variance what belongs to the case, to the case with that contender, and of both
+                       what belongs to the case's cluster
+    graded             parts of an answer that are right or wrong each; the score is their mean
+    untried            level of a prompt that nobody tried
+    missing            share of answers that end in an error
+    guard              the base model's level on the guard suite of ``guard_cases``; None without one
+    looks, planned     decisions while cases are added, foreseen by the policy or not
+    prices             USD a request, untrained and tuned: the question is then the cost route's
+    dev_rows_of_tuned  False saves rows where dev has nothing to choose
+    """
 
     name: str
     contenders: tuple[Contender, ...]
@@ -96,6 +109,7 @@ class World:
     guard_cases: int = 400
     looks: int = 1
     planned: bool = True
+    prices: tuple[float, float] | None = None
     dev_rows_of_tuned: bool = True
     policy: Mapping[str, Any] = field(default_factory=dict)
 
@@ -112,9 +126,10 @@ class World:
     @property
     def declared(self) -> dict[str, Any]:
         """The policy that the rows are decided with: the defaults, and what this world needs."""
-        suites = {TASK: {}} | ({GUARD: {"role": "guard"}} if self.guard is not None else {})
+        suites: dict[str, dict[str, str]] = {TASK: {}} | ({GUARD: {"role": "guard"}} if self.guard is not None else {})
         looks = {"looks": self.looks, "n_max": self.cases} if self.looks > 1 and self.planned else {}
-        return {"suites": suites, **looks, **self.policy}
+        route = {"route": "cost", "cost": COST} if self.prices else {}
+        return {"suites": suites, **looks, **route, **self.policy}
 
     def level(self, name: str) -> float:
         """That contender's true accuracy."""
@@ -130,7 +145,10 @@ class World:
         return 0.0 if self.guard is None or kept is None else round(self.guard - kept, 9)
 
     def worth(self, name: str) -> bool:
-        """Is it justified: more than the margin over everything untrained, and no intolerable loss?"""
+        """Is it justified: more than the margin over everything untrained, and no intolerable loss? On the cost route: no
+        loss that is not tolerated, and a lower price."""
+        if self.prices:
+            return self.gain(name) > -LIMIT and self.prices[1] < self.prices[0]
         return self.gain(name) > MARGIN and self.drop(name) < LIMIT
 
     @property

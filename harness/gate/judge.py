@@ -153,7 +153,8 @@ class _Claim:
 
     def _more(self, moments: Moments, alpha: float) -> str:
         """How many more cases, or seeds, would show it if the truth is what was seen."""
-        estimate, seeds = moments.estimate, max(moments.seeds, 1)
+        estimate = moments.estimate
+        seeds = moments.seeds or 2  # without training only cases vary, whatever the number of seeds
         if estimate <= self.needed:
             return "More cases can show it only if the truth is better than what was seen"
         v_seed = moments.v_seed * seeds

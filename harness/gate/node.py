@@ -70,11 +70,12 @@ class SuiteFile(pytest.File):
 
         bench = bench_of(self.config, self.path)
         assert bench is not None
-        suite = load_task(self.path.parent).suite
-        _check(suite, self.path)
         if not _readable(bench, self):
             return []
-        if bench.task(self.path.parent) is None:
+        task = bench.task(self.path.parent)
+        suite = (task or load_task(self.path.parent)).suite
+        _check(suite, self.path)
+        if task is None:
             pytest.skip(f"{self.path}: {bench.path} does not list this suite", allow_module_level=True)
         return [item for gate in suite.gates for item in self._of(gate, bench, suite)]
 
@@ -112,13 +113,15 @@ def _readable(bench: Bench, node: SuiteFile) -> bool:
     or by the other suite's own node when that is collected too.
 
     Raises:
-        BadInput: when nobody else says it.
+        BadInput: for what is wrong in this suite, or when nobody else says it.
     """
     from harness.errors import BadInput
+    from harness.suite import load_task
 
     try:
         _ = bench.policy
     except BadInput as error:
+        _check(load_task(node.path.parent).suite, node.path)
         if str(error) in bench.said or _said_by_another(bench, node):
             return False
         bench.said.add(str(error))

@@ -88,21 +88,29 @@ class Answer(TypedDict):
 def run_of(values: tuple[Any, ...]) -> Run:
     """A row of ``runs``."""
     name, experiment, digest, config, versions, hardware, started, finished = values
-    config, versions, hardware = (json.loads(text) for text in (config, versions, hardware))
+    config, versions, hardware = map(from_json, (config, versions, hardware))
     return Run(name, experiment, digest, config, versions, hardware, started, finished)
 
 
 def training_of(values: tuple[Any, ...]) -> Training:
     """A row of ``trainings``."""
     named: dict[str, Any] = dict(zip((field.name for field in fields(Training)), values, strict=True))
-    losses = [tuple(step) for step in json.loads(named["losses"])]
-    return Training(**{**named, "losses": losses, "versions": json.loads(named["versions"])})
+    losses = [tuple(step) for step in from_json(named["losses"])]
+    return Training(**{**named, "losses": losses, "versions": from_json(named["versions"])})
 
 
 def answer_of(values: tuple[Any, ...]) -> Answer:
     """A row of the query ``ANSWERS_OF``."""
     named: dict[str, Any] = dict(zip(Answer.__annotations__, values, strict=True))
-    return Answer(**{**named, "messages": json.loads(named["messages"]), "scores": dict(named["scores"] or ())})  # type: ignore[typeddict-item]
+    return Answer(**{**named, "messages": from_json(named["messages"]), "scores": dict(named["scores"] or ())})  # type: ignore[typeddict-item]
+
+
+def from_json(text: str) -> Any:
+    """What ``to_json`` wrote."""
+    try:
+        return pydantic_core.from_json(text)
+    except ValueError:  # half a surrogate pair
+        return json.loads(text)
 
 
 def to_json(value: Any) -> str:

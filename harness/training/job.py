@@ -9,7 +9,6 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -159,14 +158,5 @@ def _replayed(job: Job, rows: int) -> list[Example]:
 
 
 def _content(rows: Rows) -> str:
-    if isinstance(rows, Path) and rows.is_file():
-        found = rows.stat()
-        return _content_of_file(rows, found.st_mtime_ns, found.st_size)
     values: Sequence[Any] = [row for _, row in read_rows(rows)]
     return fingerprint(values)
-
-
-@lru_cache(maxsize=64)
-def _content_of_file(path: Path, changed: int, size: int) -> str:
-    """Read once for all training seeds, unless it was changed."""
-    return fingerprint([row for _, row in read_rows(path)])

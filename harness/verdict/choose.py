@@ -1,7 +1,7 @@
 """Who stands for each technique: chosen on dev, so that test is used once.
 
     >>> choose(board)                                                     # doctest: +SKIP
-    Finalists(untrained=('few_shot', 'bm25'), tuned=('sft',), chosen=True, absent=())
+    Finalists(untrained=('few_shot', 'bm25'), tuned=('sft',), chosen=True, absent=(), recipes=1)
 
 Without dev rows nothing is chosen: every contender counts, and Holm pays for the tuned ones. The field's habit of
 taking the best on test is what makes 83 % of true nulls "justified".

@@ -53,8 +53,8 @@ def explain(
 
 
 def points(score: float) -> str:
-    """``4.2``: a difference of scores in points."""
-    return f"{100 * score:.1f}"
+    """``4.2``: a difference of scores in points, never ``-0.0``."""
+    return f"{round(100 * score, 1) + 0.0:.1f}"
 
 
 def blocked(gate: Gate) -> Reason:

@@ -47,6 +47,17 @@ def test_answers(text: str, is_valid: float, is_exact: float, share: float) -> N
     assert fields(case(), text) == share
 
 
+def test_half_a_surrogate_pair_is_a_text_like_any_other() -> None:
+    half = '{"said": "\\ud83d"}'
+    assert (valid(case(), half), exact(case(half), half), exact(case(half), '{"said": "\\ud83e"}')) == (1, 1, 0)
+
+
+def test_true_is_not_one_however_deep() -> None:
+    for given_, wanted in (("1", "true"), ("[[0]]", "[[false]]"), ('{"a": {"b": 1}}', '{"a": {"b": true}}')):
+        assert exact(case(wanted), given_) == exact(case(given_), wanted) == 0
+        assert exact(case(wanted), wanted) == 1
+
+
 def test_fields_of_references_without_fields() -> None:
     assert fields(case("[1, 2]"), "[1, 2.0]") == 1
     assert fields(case("{}"), "{}") == 1

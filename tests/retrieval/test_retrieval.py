@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import BadInput, MissingExtra
-from harness.retrieval import Document, load_documents, load_retriever
+from harness.retrieval import Document, load_documents, load_index, load_retriever
 from harness.retrieval.ranking import best
 from harness.retrieval.token import tokens
 
@@ -95,6 +95,13 @@ def test_hybrid_is_reciprocal_rank_fusion() -> None:
             expected[position] += 1 / (60 + rank) if scores[position] > 0 else 0
     fused = next(iter(Hybrid(DOCUMENTS).scores([query])))
     assert fused == pytest.approx(expected * 1e4)
+
+
+def test_an_index_is_made_once_for_the_same_documents() -> None:
+    first = load_index("hybrid", tuple(DOCUMENTS))
+    assert load_index("hybrid", tuple(DOCUMENTS)) is first
+    assert load_index("hybrid", tuple(DOCUMENTS[1:])) is not first
+    assert load_index("bm25", tuple(DOCUMENTS)) is not load_index("dense", tuple(DOCUMENTS))
 
 
 @given(scores=st.lists(st.sampled_from([0.0, 0.5, 0.5000000001, 1.0, 2.0]), max_size=30), k=st.integers(0, 40))

@@ -62,10 +62,27 @@ def test_a_cell_is_complete_when_all_that_it_asks_is_answered(store: Store, tria
     store.add_trials("a", [trial(1), trial(2)])
     store.add_trials("a", [trial(1), trial(2)])
     store.add_generations([*answered(trial(1)), Generation(trial(2).id, error="time-out")])
-    assert store.asked(["a", "b"]) == {"a"}
-    assert store.complete(["a", "b"]) == set()
+    assert store.asked({"a": 2, "b": 2}) == {"a"}
+    assert store.complete({"a": 2, "b": 2}) == set()
     store.add_generations(answered(trial(2)))
-    assert store.complete(["a", "b"]) == {"a"}
+    assert store.complete({"a": 2, "b": 2}) == {"a"}
+
+
+def test_a_cell_that_was_asked_in_part_is_not_whole_and_is_asked_anew(
+    store: Store, trial: Make, answered: Answered
+) -> None:
+    store.add_trials("a", [trial(1)])
+    store.add_generations(answered(trial(1), trial(2)))
+    assert store.asked({"a": 2}) == store.complete({"a": 2}) == set()
+    store.add_trials("a", [trial(1), trial(2)])
+    assert store.asked({"a": 2}) == store.complete({"a": 2}) == {"a"}
+
+
+def test_declaring_the_same_again_writes_nothing(store: Store, trial: Make) -> None:
+    declare(store, "e", [trial(1), trial(1, contender="few_shot")])
+    before = (store.path.stat().st_size, store.path.with_suffix(".duckdb.wal").stat().st_size)
+    store.declare("e", store.cells("e"))
+    assert (store.path.stat().st_size, store.path.with_suffix(".duckdb.wal").stat().st_size) == before
 
 
 def test_rates_are_what_was_measured(store: Store, trial: Make, answered: Answered) -> None:
@@ -143,22 +160,28 @@ def test_unscored_are_distinct_answers_that_this_metric_has_not_scored(
     store.add_generations([*answered(trial(1), trial(2), trial(3))])
     store.add_generations([Generation(trial(4).id, error="time-out")])
     store.add_scores([Score(trial(2).id, "exact", "h1", 1.0), Score(trial(3).id, "exact", "h1", None, "judge failed")])
-    assert store.unscored("a", "exact", "h1") == [(trial(1).id, "c1", "billing"), (trial(3).id, "c3", "billing")]
-    assert len(store.unscored("a", "exact", "h2")) == 3, "a changed metric scores again"
+    cases = ["c1", "c2", "c3", "c4"]
+    unscored = [(trial(1).id, "c1", "billing"), (trial(3).id, "c3", "billing")]
+    assert store.unscored("a", "exact", "h1", cases=cases) == unscored
+    assert store.unscored("a", "exact", "h1", cases=["c2", "c3"]) == unscored[1:], "of these cases alone"
+    assert len(store.unscored("a", "exact", "h2", cases=cases)) == 3, "a changed metric scores again"
     assert store.unscored_cells("e", {"triage": {"exact": "h1", "other": "o1"}}) == [("a", "exact"), ("a", "other")]
     store.add_scores([Score(trial(i).id, "exact", "h1", 1.0) for i in (1, 3)])
     assert store.unscored_cells("e", METRICS) == []
 
 
-def test_an_error_never_replaces_a_score(store: Store, trial: Make, answered: Answered) -> None:
+def test_a_score_replaces_an_error_and_nothing_replaces_a_score(store: Store, trial: Make, answered: Answered) -> None:
     declare(store, "e", [trial(1)])
     store.add_generations(answered(trial(1)))
     score = Score(trial(1).id, "exact", "h1", 0.5)
-    store.add_scores([replace(score, value=None, error="first"), score, replace(score, value=None, error="same batch")])
+    for error in ("first", "second"):
+        store.add_scores([replace(score, value=None, error=error)])
+        assert store.rows("e", metrics=METRICS)["error"].to_pylist() == [error]
+    store.add_scores([replace(score, value=None, error="third"), score, replace(score, value=None, error="same batch")])
     store.add_scores([replace(score, value=None, error="later")])
-    assert store.rows("e", metrics=METRICS)["score"].to_pylist() == [0.5]
     store.add_scores([replace(score, value=0.25)])
-    assert store.rows("e", metrics=METRICS)["score"].to_pylist() == [0.25]
+    assert store.rows("e", metrics=METRICS)["score"].to_pylist() == [0.5]
+    assert store.rows("e", metrics=METRICS)["error"].null_count == 1
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
@@ -346,7 +369,7 @@ def test_twenty_thousand_rows_go_through_every_method(home: Path, trial: Make, a
         store.add_generations(answered(*trials))
         store.add_generations(answered(*trials[:5]))
         ((cell, _),) = store.unscored_cells("e", METRICS)
-        assert len(store.unscored(cell, "exact", "h1")) == 21_000
+        assert len(store.unscored(cell, "exact", "h1", cases=[t.case_id for t in trials])) == 21_000
         store.add_scores([Score(t.id, "exact", "h1", 1.0) for t in trials])
     with open_store(home, write=False) as store:
         assert store.missing([t.id for t in trials]) == set()

@@ -128,6 +128,14 @@ def test_what_does_not_change_an_adapter(tmp_path: Path) -> None:
     assert said(recipe=Candidate(method="sft", with_rag=True, suites=("a",))) == said()
 
 
+def test_a_file_that_is_edited_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"prompt": "q", "completion": "a"}\n')
+    assert said(rows=path) == said()
+    path.write_text('{"prompt": "q", "completion": "b"}\n')
+    assert said(rows=path) != said()
+
+
 def test_every_method_is_there() -> None:
     from importlib import import_module
 
