@@ -78,7 +78,9 @@ class Policy(Declaration):
         if self.looks > 1 and self.n_max is None:
             raise ValueError("looks above 1 needs n_max, the number of cases at the last look")
         if self.planned_gain is not None and self.planned_gain <= self.margin:
-            raise ValueError(f"planned_gain {self.planned_gain:g} is no more than the margin, {self.margin:g}: plan for more")
+            raise ValueError(
+                f"planned_gain {self.planned_gain:g} is no more than the margin, {self.margin:g}: plan for more"
+            )
         if self.route == "cost" and self.cost is None:
             raise ValueError("route 'cost' needs a [cost] table")
         if self.suites and all(suite.role == "watch" for suite in self.suites.values()):
