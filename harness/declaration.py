@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,23 +95,29 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    value = from_json(line, cache_strings="keys")  # three times as fast as json
-                except ValueError:  # or half a surrogate pair, which json takes
-                    if line.isspace():
-                        continue
-                    value = _parsed(line, f"{path}:{number}")
-                if not isinstance(value, dict):
-                    given = line.strip()[:60]
-                    raise BadInput(f"{path}:{number}: given {given!r}: every line must be a JSON object")
-                yield number, value
+            yield from parse_jsonl(file, path)
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such file") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8: {error}") from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def parse_jsonl(lines: Iterable[str], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The same of a file that is open, or was read; ``path`` is for messages."""
+    try:
+        for number, line in enumerate(lines, 1):
+            try:
+                value = from_json(line, cache_strings="keys")  # three times as fast as json
+            except ValueError:  # or half a surrogate pair, which json takes
+                if line.isspace():
+                    continue
+                value = _parsed(line, f"{path}:{number}")
+            if not isinstance(value, dict):
+                given = line.strip()[:60]
+                raise BadInput(f"{path}:{number}: given {given!r}: every line must be a JSON object")
+            yield number, value
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8: {error}") from error
 
 
 def _parsed(line: str, where: str) -> Any:

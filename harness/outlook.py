@@ -86,8 +86,8 @@ class Outlook:
         return gain_shown(cases=self.cases, seeds=self.seeds, power=self.power, **self._known())
 
     def needed(self, seeds: int) -> int | None:
-        """Cases that the planned truth takes with so many seeds; None when more seeds are what it takes."""
-        return cases_needed(gain=self.planned, seeds=max(seeds, 1), power=self.power, **self._known())
+        """Cases that the planned truth takes with so many seeds (0 where nothing is trained); None when more seeds are what it takes."""
+        return cases_needed(gain=self.planned, seeds=seeds or 2, power=self.power, **self._known())
 
     @property
     def ways(self) -> list[tuple[int, int]]:

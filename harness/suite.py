@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from harness.declaration import Declaration, load_toml, read_jsonl
+from harness.declaration import Declaration, load_toml, parse_jsonl, read_jsonl
 from harness.errors import BadInput, HarnessError, suggest
 from harness.fingerprint import fingerprint, fingerprint_each
 
@@ -110,8 +111,13 @@ class Case(NamedTuple):
     tags: Mapping[str, Any] = NO_TAGS
 
 
+KEPT = 1 << 24
+"""Bytes. A file up to this size is kept as it was read, so that it may be edited while a run is under way; a larger one is
+read again each time, which bounds the memory, and must not change meanwhile."""
+
+
 class Cases(Collection[Case]):
-    """The cases of a file, read from it each time they are gone through: none stays in memory.
+    """The cases of a file, made each time they are gone through.
 
     Attributes:
         content: Fingerprint of them all.
@@ -119,14 +125,15 @@ class Cases(Collection[Case]):
 
     Raises:
         BadInput: for a broken line, a duplicate id, a missing reference or an unknown split.
-        HarnessError: when they are gone through after the file was changed.
+        HarnessError: when they are gone through after a file larger than ``KEPT`` was changed.
     """
 
     def __init__(self, path: Path, *, choice: bool = False) -> None:
         self._path = path
+        self._stamp = _stamp(path)
+        self._read = path.read_bytes() if self._stamp and self._stamp[0] <= KEPT else None
         self.counts: Counter[str] = Counter()
         self.content = fingerprint_each(map(_content, self._checked(choice)))
-        self._stamp = _stamp(path)
 
     def __len__(self) -> int:
         return self.counts.total()
@@ -135,14 +142,20 @@ class Cases(Collection[Case]):
         return any(case == other for other in self)
 
     def __iter__(self) -> Iterator[Case]:
-        self._refuse_change()
-        for _, values in read_jsonl(self._path):
+        for _, values in self._rows():
             yield _case(values)
+
+    def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        if self._read is not None:
+            yield from parse_jsonl(TextIOWrapper(BytesIO(self._read), encoding="utf-8"), self._path)
+            return
+        self._refuse_change()
+        yield from read_jsonl(self._path)
         self._refuse_change()
 
     def _checked(self, choice: bool) -> Iterator[Case]:
         seen: dict[str, int] = {}
-        for number, values in read_jsonl(self._path):
+        for number, values in self._rows():
             try:
                 _check(values, choice)
                 if seen.setdefault(values["id"], number) != number:
@@ -159,11 +172,11 @@ class Cases(Collection[Case]):
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
+    """Size and time of change; None for what is no file, of which ``read_jsonl`` says why."""
+    if not path.is_file():
         return None
-    return found.st_mtime_ns, found.st_size
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 @dataclass(frozen=True)

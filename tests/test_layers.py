@@ -34,6 +34,8 @@ HEAVY = {
     "anthropic",
     "openai",
     "ray",
+    "bm25s",
+    "sklearn",
 }
 
 

@@ -1,4 +1,4 @@
-"""Cases are read from their file each time, under one fingerprint, and never from a file that has changed since."""
+"""Cases stay what they were when their file was read, under one fingerprint."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import suite
 from harness.errors import BadInput, HarnessError
 from harness.suite import Case, Task, load_task
 from tests.conftest import Row, cases, write_rows
@@ -19,7 +20,9 @@ def folder(home: Path, rows: list[Row]) -> Path:
     return home
 
 
-def test_a_line_is_a_case(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [suite.KEPT, 0])
+def test_a_line_is_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
+    monkeypatch.setattr(suite, "KEPT", kept)
     rows = [
         {"id": "a", "input": "?", "reference": "!", "split": "dev", "cluster": "k", "tags": {"page": 3}},
         {"id": "b", "input": "half a pair: \ud83d", "reference": ""},
@@ -46,14 +49,23 @@ def test_an_identity_is_of_what_is_asked_and_expected(tmp_path: Path) -> None:
         assert load_task(folder(tmp_path, changed)).content != content, key
 
 
-def test_a_file_that_was_changed_is_not_read_on(tmp_path: Path) -> None:
+def test_a_file_may_be_edited_while_its_cases_are_worked_on(tmp_path: Path) -> None:
+    task = load_task(folder(tmp_path, cases()))
+    before = list(task.cases)
+    write_rows(tmp_path / "cases.jsonl", cases(30))
+    assert list(task.cases) == before
+
+
+def test_a_large_file_that_was_changed_is_not_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "KEPT", 0)
     task = load_task(folder(tmp_path, cases()))
     write_rows(tmp_path / "cases.jsonl", cases(30))
     with pytest.raises(HarnessError, match=r"cases\.jsonl: was changed while it was being worked on: run again"):
         list(task.cases)
 
 
-def test_a_file_that_changes_under_the_reader_is_noticed(tmp_path: Path) -> None:
+def test_a_large_file_that_changes_under_the_reader_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "KEPT", 0)
     task = load_task(folder(tmp_path, cases()))
     reader = iter(task.cases)
     next(reader)
