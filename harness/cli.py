@@ -231,7 +231,7 @@ def embedded_train(
     tokens: Annotated[float | None, typer.Option(help="Millions of tokens a stage, for a short trial.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the shipped weights'.")] = None,
 ) -> None:
-    """Raise the embedded model again from its grammar and its seed; about an hour on two cores."""
+    """Raise the embedded model again from its grammar and its seed; an hour and a half on two cores, or more."""
     from harness.errors import need
 
     need("torch", extra="train")

@@ -63,7 +63,7 @@ class Evidence:
 
     @cached_property
     def questions(self) -> list[Question]:
-        return questions(self.matrix)
+        return questions(self.matrix, self.metrics)
 
     @cached_property
     def histories(self) -> dict[str, dict[str, History]]:

@@ -24,7 +24,8 @@ from harness.stats.power import cases_needed, gain_shown, power
 from harness.verdict import Policy, load_rows
 from harness.verdict.board import Board, Scores, compare, load_board
 from harness.verdict.check import TUNED
-from harness.verdict.plan import planned_gain
+from harness.verdict.plan import often, planned_gain
+from harness.verdict.reasons import points
 
 GAINS = (0.05, 0.08, 0.10, 0.15)
 CASES = (100, 200, 400, 800)
@@ -204,17 +205,17 @@ def lines(outlook: Outlook) -> Iterator[str]:
     """The outlook of a suite as a person reads it."""
     with_what = f"with {_cases(outlook.cases)}{_seeds(outlook.seeds)}"
     if outlook.role == "guard":
-        limit = f"no loss is shown to be under {_points(-outlook.margin)} points"
-        yield f"{outlook.suite} guards: {with_what} {limit} {_times(outlook.chance(0.0))}{_takes(outlook)}."
+        limit = f"no loss is shown to be under {points(-outlook.margin)} points"
+        yield f"{outlook.suite} guards: {with_what} {limit} {often(outlook.chance(0.0))}{_takes(outlook)}."
     else:
         least = outlook.justifiable
-        can = f"you can justify gains of {_points(least)} points or more" if least else "no gain can be justified"
+        can = f"you can justify gains of {points(least)} points or more" if least else "no gain can be justified"
         yield (
-            f"{outlook.suite}: {with_what} {can} (power {outlook.power:.0%}, margin {_points(outlook.margin)}, "
+            f"{outlook.suite}: {with_what} {can} (power {outlook.power:.0%}, margin {points(outlook.margin)}, "
             f"alpha {outlook.alpha:.2g})."
         )
-        chance = _times(outlook.chance(outlook.planned))
-        yield f"  A gain of {_points(outlook.planned)} points would be shown {chance}{_takes(outlook)}."
+        chance = often(outlook.chance(outlook.planned))
+        yield f"  A gain of {points(outlook.planned)} points would be shown {chance}{_takes(outlook)}."
     spread = outlook.spread
     yield f"  Per-case SD {spread.case_sd:.2f}, seed SD {spread.seed_sd:.3f} ({spread.source})."
 
@@ -228,7 +229,7 @@ def table_lines(outlook: Outlook) -> Iterator[str]:
         yield f"  {head:<14}" + "".join(f"{f'{cases:,}':>8}" for cases in columns) + "  cases"
         for gain in sorted({row["gain"] for row in table}):
             found = {row["cases"]: row["power"] for row in table if (row["seeds"], row["gain"]) == (seeds, gain)}
-            yield f"  gain {_points(gain):>4}     " + "".join(f"{found[cases]:>8.0%}" for cases in columns)
+            yield f"  gain {points(gain):>4}     " + "".join(f"{found[cases]:>8.0%}" for cases in columns)
 
 
 def _outlook(matrix: Matrix, suite: str, cases: int, spreads: Mapping[str, Spread], options: Options) -> Outlook:
@@ -352,11 +353,3 @@ def _cases(count: int) -> str:
 
 def _seeds(count: int) -> str:
     return f" and {count} seeds" if count else ""
-
-
-def _points(score: float) -> str:
-    return f"{100 * score:.1f}"
-
-
-def _times(chance: float) -> str:
-    return f"{round(100 * chance)} times in 100"

@@ -20,15 +20,17 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.fingerprint import fingerprint
 from harness.matrix import Matrix
+from harness.metrics import Metric
 from harness.run import metrics_of
 from harness.store import Store, open_store
 from harness.store.ledger import Entry
-from harness.suite import Case, Task
+from harness.suite import Task
 from harness.verdict import Verdict
 from harness.verdict.economics import load_prices
 from harness.verdict.lock import Change, History, Lock, Look, Term, changes, frozen_or_not, said, state, terms
 from harness.verdict.plan import planned_gain
 from harness.verdict.policy import Policy
+from harness.verdict.reasons import points
 
 LOOK = tuple(field.name for field in fields(Look))
 
@@ -63,17 +65,19 @@ class Locked:
     replaced: tuple[Change, ...] = ()
 
 
-def questions(matrix: Matrix) -> list[Question]:
-    """The deciding suites of an experiment, once a base model."""
-    policy, metrics = matrix.policy, metrics_of(matrix)
+def questions(matrix: Matrix, metrics: Mapping[str, Mapping[str, Metric]] | None = None) -> list[Question]:
+    """The deciding suites of an experiment, once a base model; ``metrics`` are its ``metrics_of``, where they are loaded."""
+    policy, metrics = matrix.policy, metrics or metrics_of(matrix)
     roles = {task.suite.name: policy.suites[task.suite.name].role for task in matrix.tasks}
+    exams = {task.suite.name: _Exam(task) for task in matrix.tasks}
     measured = {
-        task.suite.name: _measured(task, metrics[task.suite.name][_metric(task, policy)].hash) for task in matrix.tasks
+        task.suite.name: exams[task.suite.name].terms(metrics[task.suite.name][_metric(task, policy)].hash)
+        for task in matrix.tasks
     }
     guards = [name for name, role in roles.items() if role == "guard"]
     on_guards = {f"{guard}.{key}": term for guard in guards for key, term in measured[guard].items()}
     return [
-        _question(task, model.id, policy, guards, measured[task.suite.name] | on_guards)
+        _question(exams[task.suite.name], model.id, policy, guards, measured[task.suite.name] | on_guards)
         for model in matrix.experiment.bases
         for task in matrix.tasks
         if roles[task.suite.name] == "decide"
@@ -159,11 +163,11 @@ def lines(done: Sequence[Locked]) -> Iterator[str]:
     """The statement that a person keeps."""
     for one in done:
         on = one.question.terms
-        what = f"{on['metric']} over every untrained contender by more than {100 * float(on['margin'] or 0):.1f} points"
+        what = f"{on['metric']} over every untrained contender by more than {points(float(on['margin'] or 0))} points"
         if on["route"] == "cost":
-            what = f"no loss of {on['metric']} beyond {100 * float(on['noninferiority'] or 0):.1f} points, and it pays"
+            what = f"no loss of {on['metric']} beyond {points(float(on['noninferiority'] or 0))} points, and it pays"
         yield f"{one.question.suite} ({one.question.model}): {frozen_or_not(one.lock)}"
-        yield f"  {what}; alpha {on['alpha']:g}, {on['estimand']}, planned gain {100 * float(on['planned_gain'] or 0):.1f}"
+        yield f"  {what}; alpha {on['alpha']:g}, {on['estimand']}, planned gain {points(float(on['planned_gain'] or 0))}"
         yield f"  test cases {on['test_cases']}{_looks_planned(on)}"
         if one.replaced and not one.lock.late:
             yield f"  instead of an earlier lock: {said(one.replaced)}"
@@ -173,27 +177,34 @@ def _looks_planned(on: Mapping[str, Term]) -> str:
     return f", {on['looks']} looks at up to {on['n_max']} cases" if on["looks"] != 1 else ""
 
 
-def _question(task: Task, model: str, policy: Policy, guards: list[str], measured: Mapping[str, Term]) -> Question:
-    suite, test = task.suite.name, task.split("test")
-    on = terms(policy, suite, _metric(task, policy), guards)
+class _Exam:
+    """A suite's test set, gone through once: what its cases ask and expect, and their names."""
+
+    def __init__(self, task: Task) -> None:
+        test = task.split("test")
+        self.task = task
+        self.ids = frozenset(case.id for case in test)
+        self._cases = sorted((fingerprint(case.input, case.reference, case.choices), case.cluster) for case in test)
+
+    @property
+    def contents(self) -> frozenset[str]:
+        return frozenset(content for content, _ in self._cases)
+
+    def terms(self, metric: str) -> dict[str, Term]:
+        """The test set and the version of its metric."""
+        return {"test_cases": f"{len(self._cases)} ({fingerprint(self._cases)})", "metric_version": metric}
+
+
+def _question(exam: _Exam, model: str, policy: Policy, guards: list[str], measured: Mapping[str, Term]) -> Question:
+    suite = exam.task.suite.name
+    on = terms(policy, suite, _metric(exam.task, policy), guards)
     on |= {**measured, "planned_gain": planned_gain(policy, policy.margin_of(suite)), "prices": _prices(policy)}
     asked = fingerprint(on["metric"], policy.estimand, policy.route)
-    return Question(suite, model, asked, frozenset(map(_content, test)), frozenset(c.id for c in test), on)
+    return Question(suite, model, asked, exam.contents, exam.ids, on)
 
 
 def _metric(task: Task, policy: Policy) -> str:
     return policy.suites[task.suite.name].metric or task.suite.metric
-
-
-def _measured(task: Task, metric: str) -> dict[str, Term]:
-    """The test set and the version of its metric."""
-    cases = sorted((_content(case), case.cluster) for case in task.split("test"))
-    return {"test_cases": f"{len(cases)} ({fingerprint(cases)})", "metric_version": metric}
-
-
-def _content(case: Case) -> str:
-    """What is asked and expected."""
-    return fingerprint(case.input, case.reference, case.choices)
 
 
 def _prices(policy: Policy) -> Term:

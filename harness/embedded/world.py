@@ -333,11 +333,7 @@ class World:
         style = "json" if len(axes) > 1 else rng.choice(("json", "bare", "line"))
 
         def answer(note: Ticket) -> str:
-            made = {keys[axis]: label(axis, getattr(note, axis)) for axis in axes}
-            if style == "json":
-                return json.dumps(made)
-            (key, value), *_ = made.items()
-            return value if style == "bare" else f"{key}: {value}"
+            return labelled(style, {keys[axis]: label(axis, getattr(note, axis)) for axis in axes})
 
         kinds = tuple(rng.sample(tuple(KINDS), rng.randint(2, 6)))
         shown = [self.note(rng, kinds=kinds, grouped=float("group" in axes)) for _ in range(rng.randint(2, 6))]
@@ -369,10 +365,7 @@ class World:
             return self.note(rng, kinds=drawn["kind"], urgencies=drawn["urgency"], groups=drawn["group"], grouped=grouped).text  # fmt: skip
 
         def answer(value: str) -> str:
-            if style == "json":
-                return json.dumps({key: scheme[value] for key, scheme in zip(keys, schemes, strict=True)})
-            label = schemes[0][value]
-            return label if style == "bare" else f"{keys[0]}: {label}"
+            return labelled(style, {key: scheme[value] for key, scheme in zip(keys, schemes, strict=True)})
 
         shown = [rng.choice(values) for _ in range(rng.randint(2, 10))]
         shown.append(rng.choice(shown))
@@ -406,6 +399,14 @@ class World:
         notes = [self.note(rng) for _ in range(rng.randint(2, 4))]
         turns = [turn for note in notes for turn in (note.text, written(style, note))]
         return chat("replies", *turns, system=rng.choice(("Follow the examples.", "Write a reply.", "")))
+
+
+def labelled(style: str, labels: dict[str, str]) -> str:
+    """Labels as JSON, or of the first key ``bare`` or as a line."""
+    if style == "json":
+        return json.dumps(labels)
+    (key, label), *_ = labels.items()
+    return label if style == "bare" else f"{key}: {label}"
 
 
 def written(style: str, note: Ticket) -> str:

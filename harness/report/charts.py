@@ -98,8 +98,8 @@ def _rung(rung: Rung, shared: Scale) -> Row:
     if rung.seeds:
         said += "; single trainings " + ", ".join(points(mean, digits) for _, mean in rung.seeds)
     seeds = Markup("").join(_circle(shared, mean, 2.5, "seed", at="80%") for _, mean in rung.seeds)
-    drawn = _strip(
-        said, rung.layer, _grid(shared), _bar(shared, rung.span), seeds, _circle(shared, rung.span.estimate, 5, "dot")
+    drawn = strip(
+        said, rung.layer, grid(shared), _bar(shared, rung.span), seeds, _circle(shared, rung.span.estimate, 5, "dot")
     )
     note = f"{rung.missing} not measured" if rung.missing else ""
     value = points(rung.span.estimate, digits)
@@ -116,12 +116,12 @@ def forest(differences: Sequence[Difference], *, floor: float | None, layer: str
 def _difference(one: Difference, shared: Scale, floor: float | None, layer: str) -> Row:
     said = f"{one.ours} minus {one.theirs}: {gain(one.span)} points, {one.n} cases"
     state = STATES[one.state] if floor is not None else ""
-    parts = [_grid(shared), _zero(shared), _bar(shared, one.span), _circle(shared, one.span.estimate, 5, "dot")]
+    parts = [grid(shared), _zero(shared), _bar(shared, one.span), _circle(shared, one.span.estimate, 5, "dot")]
     if floor is not None:
         parts[:0] = [_worth(shared, floor)]
         said += f", {state} to be more than {points(floor)}"
     value = points(one.span.estimate, decimals(one.span), sign=True)
-    return Row(one.theirs, one.ours, layer, _strip(said, layer, *parts), value, ends(one.span), state)
+    return Row(one.theirs, one.ours, layer, strip(said, layer, *parts), value, ends(one.span), state)
 
 
 def drops(found: Sequence[Drop]) -> tuple[list[Row], Markup]:
@@ -134,9 +134,9 @@ def drops(found: Sequence[Drop]) -> tuple[list[Row], Markup]:
 def _drop(drop: Drop, shared: Scale) -> Row:
     said = f"{drop.contender} on {drop.guard}: a drop of {gain(drop.span)} points, limit {points(drop.limit)}, {STATES[drop.state]}"
     worth = Markup('<rect class="limit" x="{}" y="0" width="100%" height="100%"/>').format(shared.at(drop.limit))
-    edge = _line(shared, drop.limit, "edge")
+    edge = line(shared, drop.limit, "edge")
     dot = _circle(shared, drop.span.estimate, 5, "dot")
-    drawn = _strip(said, "tuned", worth, _grid(shared), edge, _zero(shared), _bar(shared, drop.span), dot)
+    drawn = strip(said, "tuned", worth, grid(shared), edge, _zero(shared), _bar(shared, drop.span), dot)
     value = points(drop.span.estimate, decimals(drop.span), sign=True)
     return Row(drop.contender, "", "tuned", drawn, value, ends(drop.span), STATES[drop.state])
 
@@ -153,7 +153,7 @@ def sparks(suites: Sequence[Suite]) -> list[Markup | None]:
 def _spark(one: Difference, floor: float, tone: str, shared: Scale) -> Markup:
     said = f"gain of {one.ours} over {one.theirs}: {gain(one.span)} points, asked is more than {points(floor)}"
     parts = (_worth(shared, floor), _zero(shared), _bar(shared, one.span), _circle(shared, one.span.estimate, 5, "dot"))
-    return _strip(said, tone, *parts)
+    return strip(said, tone, *parts)
 
 
 def axis(shared: Scale, *, sign: bool = False, floor: float | None = None) -> Markup:
@@ -235,28 +235,31 @@ def _lines(
     ).format(layer, visible(said), drawn, x_labels)
 
 
-def _strip(said: str, layer: str, *parts: Markup) -> Markup:
+def strip(said: str, layer: str, *parts: Markup) -> Markup:
+    """A row's plot, and what it says to who cannot see it."""
     whole = Markup("").join(parts)
     return Markup('<svg class="plot {}" role="img" aria-label="{}" width="100%" height="{}">{}</svg>').format(
         layer, visible(said), HEIGHT, whole
     )
 
 
-def _grid(shared: Scale) -> Markup:
-    return Markup("").join(_line(shared, tick, "tick") for tick in shared.ticks)
+def grid(shared: Scale) -> Markup:
+    """An upright line at every tick."""
+    return Markup("").join(line(shared, tick, "tick") for tick in shared.ticks)
 
 
 def _zero(shared: Scale) -> Markup:
-    return _line(shared, 0.0, "zero")
+    return line(shared, 0.0, "zero")
 
 
 def _worth(shared: Scale, floor: float) -> Markup:
     """The part of the plot where a gain is worth having, and its edge."""
     area = Markup('<rect class="worth" x="{}" y="0" width="100%" height="100%"/>').format(shared.at(floor))
-    return area + _line(shared, floor, "edge")
+    return area + line(shared, floor, "edge")
 
 
-def _line(shared: Scale, value: float, kind: str) -> Markup:
+def line(shared: Scale, value: float, kind: str) -> Markup:
+    """An upright line at a value."""
     at = shared.at(value)
     return Markup('<line class="{}" x1="{}" x2="{}" y1="0" y2="100%"/>').format(kind, at, at)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report.charts import HEIGHT, Row, Scale
+from harness.report.charts import Row, Scale, grid, line, strip
 from harness.report.numbers import MINUS, money
 from harness.report.visible import visible
 from harness.verdict.economics.memo import bare, label, reach
@@ -168,11 +168,9 @@ def _said(found: Mapping[str, Any]) -> str:
 
 def _bar(bar: Mapping[str, Any], found: Mapping[str, Any], shared: Scale) -> Row:
     name, middle = bar["input"], found["npv_usd"]
-    parts = [_line(shared, 0.0, "zero"), *_halves(bar, middle, shared), _line(shared, middle, "edge")]
+    parts = [line(shared, 0.0, "zero"), *_halves(bar, middle, shared), line(shared, middle, "edge")]
     over, ends = reach(name, bar["low"], bar["high"]), f"{money(bar['npv_low_usd'])} to {money(bar['npv_high_usd'])}"
-    svg = Markup('<svg class="plot tuned" role="img" aria-label="{}" width="100%" height="{}">{}</svg>').format(
-        visible(f"{label(name)} from {over}: {ends}"), HEIGHT, _grid(shared) + Markup("").join(parts)
-    )
+    svg = strip(f"{label(name)} from {over}: {ends}", "tuned", grid(shared), *parts)
     return Row(label(name), over, "tuned", svg, ends, "")
 
 
@@ -184,15 +182,6 @@ def _halves(bar: Mapping[str, Any], middle: float, shared: Scale) -> Iterator[Ma
         yield Markup('<rect class="swing {}" x="{}" y="25%" width="{:.2f}%" height="50%"/>').format(
             kind, shared.at(left), width
         )
-
-
-def _grid(shared: Scale) -> Markup:
-    return Markup("").join(_line(shared, tick, "tick") for tick in shared.ticks)
-
-
-def _line(shared: Scale, value: float, kind: str) -> Markup:
-    at = shared.at(value)
-    return Markup('<line class="{}" x1="{}" x2="{}" y1="0" y2="100%"/>').format(kind, at, at)
 
 
 def _axis(shared: Scale) -> Markup:

@@ -53,6 +53,11 @@ def sentence(plan: Mapping[str, Any], suite: str) -> str:
     return "; and ".join(parts) + "." if parts else ""
 
 
+def often(chance: float) -> str:
+    """A probability in words: ``80 times in 100``."""
+    return f"{round(100 * chance)} times in 100"
+
+
 def planned_gain(policy: Policy, floor: float) -> float:
     """The truth that is planned for: the policy's gain, else 8 points, and well above the margin; no loss where that is
     all that is asked.
@@ -199,13 +204,13 @@ def _words(part: Mapping[str, Any], suite: str) -> str:
     if "answers" not in part and part.get("seeds_not_cases"):
         return f"a recipe that differs less from seed to seed: not even {part['seeds']} seeds are enough for this one"
     if not asked:  # enough of everything: what was true was smaller than what was planned for
-        return f"a larger gain: a true one of {points(gain)} points is shown {_often(part)}" if gain else ""
+        return f"a larger gain: a true one of {points(gain)} points is shown {often(part['power'])}" if gain else ""
     if "answers" not in part:
         return asked
     few = f"no number of cases is enough with {part['have_seeds']} seeds: " if part["seeds_not_cases"] else ""
     instead = "".join(f", or {_asked({'suite': part['suite'], **way}, suite)}" for way in part["or"])
     shows = f"a gain of {points(gain)} points" if gain else "no loss"
-    return f"{few}{asked}{_price(part)}{instead}; then {shows} is shown {_often(part)}"
+    return f"{few}{asked}{_price(part)}{instead}; then {shows} is shown {often(part['power'])}"
 
 
 def _asked(part: Mapping[str, Any], suite: str) -> str:
@@ -221,10 +226,6 @@ def _asked(part: Mapping[str, Any], suite: str) -> str:
     if "clusters" in part:
         wants.append(f"test cases from {part['clusters']} independent sources")
     return " and ".join(wants)
-
-
-def _often(part: Mapping[str, Any]) -> str:
-    return f"{round(100 * part['power'])} times in 100"
 
 
 def _price(part: Mapping[str, Any]) -> str:
