@@ -10,9 +10,10 @@ from typing import Any
 
 from harness.experiment import Experiment
 from harness.matrix import expand
+from harness.probe import probed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
-from harness.run import Todo, missing, steps_of
+from harness.run import Todo, hashes_of, metrics_of, missing, steps_of
 from harness.store import open_store
 
 
@@ -60,7 +61,7 @@ def _todo(experiment: Experiment) -> Todo:
     if not (experiment.home / "results.duckdb").exists():
         return Todo(matrix, _distinct(matrix.cells), matrix.jobs)
     with open_store(experiment.home, write=False) as store:
-        return missing(matrix, store)
+        return missing(probed(matrix, store, hashes_of(metrics_of(matrix))), store)
 
 
 def _distinct(cells: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -24,6 +24,8 @@ UNTRAINED = ("prompt", "constrain", "golden", "rag")
 """Untrained techniques, cheapest first: the order in which a recommendation steps up."""
 TUNED = ("tune", "tune+rag")
 PROBE = re.compile(r"probe:(gold-passage|pass@(k|\d+))")
+ANY_OF = re.compile(r"probe:pass@(?!1$)(k|\d+)")
+"""Whose repeats are tries, of which the best counts."""
 TECHNIQUES = (*UNTRAINED, *TUNED, "probe:gold-passage", "probe:pass@k")
 WORDS: Mapping[str, tuple[str, ...]] = {"split": ("dev", "test"), "source": ("program", "judge", "human")}
 

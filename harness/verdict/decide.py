@@ -106,6 +106,19 @@ def _board(rows: Rows, suite: str, policy: Policy) -> Board | None:
     return None if metric is None else load_board(rows, suite, metric, estimand=policy.estimand)
 
 
+def _lenient(rows: Rows, suite: str, policy: Policy) -> Board | None:
+    """The same answers by the policy's lenient metric.
+
+    Raises:
+        BadInput: when no row has it.
+    """
+    metric = policy.suites[suite].lenient if suite in policy.suites else None
+    if metric is not None and metric not in rows.metrics(suite):
+        known = suggest(metric, rows.metrics(suite))
+        raise BadInput(f"policy: suites.{suite}.lenient: no row has the metric {metric!r}: {known}")
+    return None if metric is None else load_board(rows, suite, metric, estimand=policy.estimand)
+
+
 def _suite(
     rows: Rows, suite: str, guards: Guards, policy: Policy, *, history: History, hashes: Mapping[str, str]
 ) -> SuiteVerdict:
@@ -119,7 +132,8 @@ def _suite(
     verdict = answer(evidence, won)
     about = taken(evidence, won)
     learning = learning_curve(board, about.scores, policy.alpha) if about else {}
-    diagnosis = diagnose(board, about, evidence.finalists.untrained, policy.alpha)
+    lenient = _lenient(rows, suite, policy)
+    diagnosis = diagnose(board, about, evidence.finalists.untrained, policy.alpha, lenient=lenient)
     recommendation, suffices = recommend(board, verdict, about, evidence.ladder, learning)
     return SuiteVerdict(
         suite=suite,

@@ -16,6 +16,7 @@ from harness.verdict.recommend import DOUBLINGS, Ladder
 from harness.verdict.verdict import Answer, Claim, Gate, Reason, Recommendation
 
 WHY: Mapping[str, tuple[str, str]] = {
+    "format_loss": ("part of what is missing is form", "read leniently it scores less"),
     "format_gap": ("part of what is missing is form", "holding it to the form costs"),
     "knowledge_gap": ("what is missing is knowledge", "the right passage confuses it"),
     "retrieval_gap": ("retrieval does not find the right passage", "retrieval brings more than the right passage"),

@@ -114,13 +114,13 @@ def test_equals_generate_of_transformers(models: dict[str, Path], kind: str, sha
     """Batches, shared beginnings and rows taken out change no token."""
     import torch
 
-    from harness.models.decode import greedy
+    from harness.models.decode import decode
 
     model = local(models[kind])
     base, chat = model._base, model.chat
     prompts = chat.prompts([t.messages for t in trials(system=shared)])
     limits = [5 + i for i in range(len(prompts))]
-    ours = greedy(base, prompts, limits, stops=chat.stops, pad=chat.pad)
+    ours = decode(base, prompts, limits, stops=chat.stops, pad=chat.pad)
     for prompt, limit, answer in zip(prompts, limits, ours, strict=True):
         ids = torch.tensor([prompt])
         expected = base.generate(
