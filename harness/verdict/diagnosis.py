@@ -67,7 +67,7 @@ def _residual(board: Board, given: Scores, lenient: Board | None, alpha: float) 
     if given.missing or not clean.any():
         return None
     moments = mean(1 - given.values[0, clean], board.clusters[given.cases[clean]])
-    said = f"1 - {given.contender}" + (", read leniently" if lenient and given.contender in lenient.test else "")
+    said = f"1 - {given.contender}" + (" read leniently" if lenient and given.contender in lenient.test else "")
     return claim("skill_residual", said, moments, alpha)
 
 
@@ -100,7 +100,8 @@ def _scaled(made: Claim, by: float) -> Claim:
 
 def _gap(board: Board, name: str, ours: Scores, theirs: Scores, alpha: float) -> Claim | None:
     moments = None if ours.missing or theirs.missing else compare(board, ours, theirs)
-    return claim(name, f"{ours.contender} - {theirs.contender}", moments, alpha) if moments else None
+    said = f"{ours.contender} read leniently" if ours.contender == theirs.contender else ours.contender
+    return claim(name, f"{said} - {theirs.contender}", moments, alpha) if moments else None
 
 
 def _interaction(board: Board, prompt: Scores, rag: Scores, alpha: float) -> Claim | None:
