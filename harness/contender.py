@@ -67,6 +67,11 @@ class Contender(Declaration):
         return self.recipe is not None
 
     @property
+    def label(self) -> str:
+        """Its name, and on which share of the data it was trained."""
+        return self.name if self.share == 1 else f"{self.name} on {self.share:g}"
+
+    @property
     def probes(self) -> bool:
         """Whether it is asked to say why, and is never chosen: on test cases alone."""
         return self.technique.startswith("probe:") or self.share < 1

@@ -45,6 +45,15 @@ def probed(matrix: Matrix, store: Store, hashes: Hashes) -> Matrix:
     return replace(matrix, cells=(*matrix.cells, *cells), jobs=(*matrix.jobs, *jobs.values()))
 
 
+def unprobed(matrix: Matrix) -> list[str]:
+    """Deciding suites that wait for their probes."""
+    if matrix.experiment.probes is None:
+        return []
+    found = {cell.suite.name for cell in matrix.cells if cell.contender.probes}
+    deciding = (task.suite.name for task in matrix.tasks if matrix.policy.suites[task.suite.name].role == "decide")
+    return [name for name in deciding if name not in found]
+
+
 @dataclass(frozen=True)
 class _Finalists:
     """Those of one suite and base model whom dev chose; ``jobs`` are by adapter."""
@@ -174,7 +183,7 @@ def part(job: Job, share: float, *, identity: str, start: Job | None) -> Job:
         replay=[row for _, row in replay] if replay is not None else None,
         start_from=start.adapter if start else None,
     )
-    name = f"{job.recipe_name} on {share:g} of the data"
+    name = f"{job.recipe_name} on {share:g}"
     return replace(
         job,
         adapter=adapter,

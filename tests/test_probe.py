@@ -85,10 +85,12 @@ def test_they_say_why(asked: Project) -> None:
 
 def test_dry_run_and_verdict_know_them(asked: Project, harness: Harness) -> None:
     fresh = json.loads(harness("run", asked.experiment, "--dry-run", "--json").out)
+    assert "not counted: the probes of sums, whom dev chooses" in harness("run", asked.experiment, "--dry-run").out
     assert not [cell for cell in fresh["cells"] if "pass" in cell["contender"]], "nobody was chosen yet"
     fill(asked)
     planned = json.loads(harness("run", asked.experiment, "--dry-run", "--json").out)
     named = [cell["contender"] for cell in planned["cells"]]
+    assert "not counted: the probes of sums" not in harness("run", asked.experiment, "--dry-run").out
     assert named[-3:] == ["gold_passage", "pass@1", "pass@8"]
     assert planned["answers"] == 0
     said = json.loads(harness("verdict", asked.experiment, "--json").out)
@@ -140,8 +142,8 @@ def test_learning_curve_trains_on_shares(tmp_path: Path) -> None:
     outcome = fill(project)
     parts = {job.adapter: job for job in outcome.matrix.jobs if "0.5" in job.recipe_name}
     assert sorted(job.recipe_name for job in parts.values()) in (
-        ["sft on 0.5 of the data"],
-        ["dpo on 0.5 of the data", "sft on 0.5 of the data"],
+        ["sft on 0.5"],
+        ["dpo on 0.5", "sft on 0.5"],
     )
     whole = next(job for job in outcome.matrix.jobs if job.recipe_name == "sft")
     half = next(job for job in parts.values() if job.recipe_name.startswith("sft"))

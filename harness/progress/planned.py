@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.experiment import Experiment
 from harness.matrix import expand
-from harness.probe import probed
+from harness.probe import probed, unprobed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
 from harness.run import Todo, hashes_of, metrics_of, missing, steps_of
@@ -35,6 +35,7 @@ class Planned:
                     "contender": cell.contender.name,
                     "technique": cell.contender.technique,
                     "seed": cell.seed,
+                    "data_fraction": cell.contender.share,
                     "cases": cell.size,
                     "missing": cell.id in missing_cells,
                 }
@@ -73,17 +74,19 @@ def plan_lines(planned: Planned) -> list[str]:
     rows: dict[tuple[str, str, str, str], list[int]] = {}
     missing_cells = {cell.id for cell in planned.todo.cells}
     for cell in planned.todo.matrix.cells:
-        key = (cell.model.id, cell.suite.name, cell.contender.name, cell.contender.technique)
+        key = (cell.model.id, cell.suite.name, cell.contender.label, cell.contender.technique)
         row = rows.setdefault(key, [0, 0, cell.size])
         row[0] += 1
         row[1] += cell.id in missing_cells
-    lines = [f"{'model':<16} {'suite':<12} {'contender':<24} {'technique':<9} {'seeds':>5} {'cases':>6}  missing"]
+    lines = [f"{'model':<16} {'suite':<12} {'contender':<24} {'technique':<18} {'seeds':>5} {'cases':>6}  missing"]
     for (model, suite, contender, technique), (seeds, absent, cases) in rows.items():
         what = f"{absent * cases:,} answers" if absent else "-"
-        lines.append(f"{model:<16} {suite:<12} {contender:<24} {technique:<9} {seeds:>5} {cases:>6}  {what}")
+        lines.append(f"{model:<16} {suite:<12} {contender:<24} {technique:<18} {seeds:>5} {cases:>6}  {what}")
     todo = planned.todo
     lines.append("")
     lines.append(f"{len(todo.matrix.cells)} cells, {len(todo.cells)} to answer: up to {todo.trials:,} answers")
     lines.append(f"{len(todo.matrix.jobs)} trainings, {len(todo.jobs)} to do: {todo.steps:,} steps")
     lines.append(expected(todo) if todo.cells or todo.jobs else "nothing is missing")
+    if waiting := unprobed(todo.matrix):
+        lines.append(f"not counted: the probes of {', '.join(waiting)}, whom dev chooses once it is measured")
     return [*lines, *(bill.said for bill in planned.bills)]

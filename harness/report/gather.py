@@ -79,7 +79,9 @@ class _OneModel:
 
     @cached_property
     def trainings(self) -> list[Training]:
-        kept = self.evidence.store.trainings(self.evidence.experiment.name)
+        """Of whole recipes: what was trained on a share of the data is the learning curve's."""
+        experiment = self.evidence.experiment
+        kept = (t for t in self.evidence.store.trainings(experiment.name) if t.recipe in experiment.candidates)
         return [training for training in kept if training.model == self.model]
 
     @cached_property
