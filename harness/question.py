@@ -21,6 +21,7 @@ from harness.errors import HarnessError
 from harness.fingerprint import fingerprint
 from harness.matrix import Matrix
 from harness.metrics import Metric
+from harness.plural import plural
 from harness.run import metrics_of
 from harness.store import Store, open_store
 from harness.store.ledger import Entry
@@ -174,7 +175,8 @@ def lines(done: Sequence[Locked]) -> Iterator[str]:
 
 
 def _looks_planned(on: Mapping[str, Term]) -> str:
-    return f", {on['looks']} looks at up to {on['n_max']} cases" if on["looks"] != 1 else ""
+    looks, most = int(on["looks"] or 1), int(on["n_max"] or 0)
+    return f", {plural(looks, 'look')} at up to {plural(most, 'case')}" if looks > 1 else ""
 
 
 class _Exam:

@@ -13,7 +13,7 @@ import pytest
 HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
-    {"errors", "fingerprint", "machine", "stats", "embedded"},
+    {"errors", "fingerprint", "machine", "plural", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {"prompt", "matrix", "engine", "run", "question", "evidence"},

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.plural import plural
 from harness.report.gathered import Asked, Attempt, Browse, Said, layer_of
 from harness.retrieval import load_documents
 
@@ -130,4 +131,4 @@ class _Reader:
 
 def clip(text: str, most: int) -> str:
     """The beginning of a long text, and how much is left out."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
+    return text if len(text) <= most else f"{text[:most]}… ({plural(len(text) - most, 'more character')})"

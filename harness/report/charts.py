@@ -14,6 +14,7 @@ from math import isfinite, log2
 
 from markupsafe import Markup
 
+from harness.plural import plural
 from harness.report.gathered import Curve, Difference, Drop, Learning, Rung, Span, Suite
 from harness.report.numbers import decimals, ends, gain, points, score
 from harness.report.visible import visible
@@ -114,7 +115,7 @@ def forest(differences: Sequence[Difference], *, floor: float | None, layer: str
 
 
 def _difference(one: Difference, shared: Scale, floor: float | None, layer: str) -> Row:
-    said = f"{one.ours} minus {one.theirs}: {gain(one.span)} points, {one.n} cases"
+    said = f"{one.ours} minus {one.theirs}: {gain(one.span)} points, {plural(one.n, 'case')}"
     state = STATES[one.state] if floor is not None else ""
     parts = [grid(shared), _zero(shared), _bar(shared, one.span), _circle(shared, one.span.estimate, 5, "dot")]
     if floor is not None:
@@ -182,8 +183,8 @@ def _losses(recipe: str, curves: Sequence[Curve]) -> Panel:
         for i, c in enumerate(curves)
     ]
     final = ", ".join(f"{curve.points[-1][1]:.3g}" for curve in curves)
-    said = f"training loss of {recipe}: {len(curves)} trainings, {steps} steps, at the end {final}"
-    svg = _lines(said, "tuned", lines, below=[("0", 0.0), (f"{steps:,} steps", 1.0)])
+    said = f"training loss of {recipe}: {plural(len(curves), 'training')}, {plural(steps, 'step')}, at the end {final}"
+    svg = _lines(said, "tuned", lines, below=[("0", 0.0), (plural(steps, "step"), 1.0)])
     return Panel(
         recipe,
         svg,

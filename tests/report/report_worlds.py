@@ -125,8 +125,8 @@ def small(**changed: Any) -> Gathered:
         contender="dpo",
         suffices="formal|short",
         hardest=Difference("dpo", "formal|short", Span(0.02, float("-inf"), float("inf")), 60, 1),
-        reasons=("Dpo has 1 training seeds: train 3 seeds.",),
-        checks=(Check("seeds", False, "dpo has 1 training seeds: train 3 seeds", "INCONCLUSIVE"),),
+        reasons=("Dpo has 1 training seed: train 3 seeds.",),
+        checks=(Check("seeds", False, "dpo has 1 training seed: train 3 seeds", "INCONCLUSIVE"),),
     )
     broken = Suite(
         name="broken",

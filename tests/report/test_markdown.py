@@ -29,7 +29,7 @@ What would change it: a margin above 5.1 points.
 
 **reply.** Undecided; a prompt suffices (formal\|short).
 
-1. Dpo has 1 training seeds: train 3 seeds.
+1. Dpo has 1 training seed: train 3 seeds.
 
 What would change it: train 5 seeds (there are 1).
 
