@@ -205,7 +205,7 @@ def learning(found: Learning) -> Panel:
         f"{100 * share:.3g} % {points(mean)}" for share, mean in found.points
     )
     below = [(f"{100 * share:.3g} %", x) for (x, _), share in zip(at, shares, strict=True)]
-    drawn = _lines(said, "tuned", [(at, "seed-0")], below=below)
+    drawn = _lines(said, "tuned", [(at, "seed-0")], below=below, dots=at)
     return Panel(found.contender, drawn, (points(low, 0), points(high, 0)))
 
 
@@ -215,6 +215,7 @@ def _lines(
     lines: Sequence[tuple[Sequence[tuple[float, float]], str]],
     *,
     below: Sequence[tuple[str, float]],
+    dots: Sequence[tuple[float, float]] = (),
 ) -> Markup:
     """Lines in the unit square; the inner svg stretches, its strokes and the outer text do not."""
     drawn = Markup("").join(
@@ -229,11 +230,15 @@ def _lines(
         )
         for label, x in below
     )
+    marks = Markup("").join(
+        Markup('<circle class="dot" cx="{:.2f}%" cy="{:.1f}" r="4"/>').format(100 * x, 2 + 150 * (1 - y))
+        for x, y in dots
+    )
     return Markup(
         '<svg class="lines {}" role="img" aria-label="{}" width="100%" height="174">'
         '<line class="tick" x1="0" x2="100%" y1="0.5" y2="0.5"/><line class="tick" x1="0" x2="100%" y1="153.5" y2="153.5"/>'
-        '<svg y="2" height="150" width="100%" viewBox="0 0 100 100" preserveAspectRatio="none">{}</svg>{}</svg>'
-    ).format(layer, visible(said), drawn, x_labels)
+        '<svg y="2" height="150" width="100%" viewBox="0 0 100 100" preserveAspectRatio="none">{}</svg>{}{}</svg>'
+    ).format(layer, visible(said), drawn, marks, x_labels)
 
 
 def strip(said: str, layer: str, *parts: Markup) -> Markup:
