@@ -174,7 +174,7 @@
     start();
   }
 
-  // a number of a flip table was followed: show those cases
+  // a number of a flip table is followed to #answers: show those cases there
   function open(link) {
     const at = data.suites.findIndex((suite) => suite.name === link.dataset.suite);
     if (at < 0) return;
@@ -183,7 +183,6 @@
     find("contender").value = String(data.suites[at].contenders.findIndex(([name]) => name === link.dataset.contender));
     document.querySelector(`input[name=show][value=${link.dataset.show}]`).checked = true;
     start();
-    find("found").focus();
   }
 
   function start() { shown = PAGE; render(); }

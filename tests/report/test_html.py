@@ -212,12 +212,12 @@ def test_a_number_of_the_flip_table_opens_its_cases(drawn: Gathered, tmp_path: P
     assert one.broken > 20
     probe = """<script>addEventListener("load", () => {
       document.querySelector("a[data-suite=triage][data-contender=few_shot_4][data-show=broken]").click();
-      document.title = [document.getElementById("contender").selectedOptions[0].textContent,
+      setTimeout(() => document.title = [document.getElementById("contender").selectedOptions[0].textContent,
         document.querySelectorAll("#cards .flip.broken").length, document.querySelectorAll("#cards > li").length,
-        document.activeElement.id].join(" ")})</script></body>"""
+        document.activeElement.id].join(" "), 200)})</script></body>"""
     page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", to_html(drawn)).replace("</body>", probe)
     (tmp_path / "page.html").write_text(page, encoding="utf-8")
-    assert "<title>few_shot_4 12 12 found</title>" in _dom(tmp_path / "page.html")
+    assert "<title>few_shot_4 12 12 answers</title>" in _dom(tmp_path / "page.html")
 
 
 def test_the_lock_stands_in_the_memo_unless_it_held(drawn: Gathered) -> None:
