@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.plural import plural
-from harness.report.gathered import Asked, Attempt, Browse, Flips, Said, layer_of
+from harness.report.gathered import LAYERS, Asked, Attempt, Browse, Flips, Said, layer_of
 from harness.retrieval import load_documents
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def browse(
     layers = tuple((contender, layer_of(techniques[contender])) for contender in chosen)
     counts = [
         Flips(name, layer, sum(f > 0 for f in flips[name].values()), sum(f < 0 for f in flips[name].values()), n)
-        for name, layer in layers
+        for name, layer in sorted(layers, key=lambda pair: (LAYERS.index(pair[1]), pair[0]))
         if name != baseline and (n := _both(scores[name], against))
     ]
     return Browse(layers, tuple(asked), tuple(attempts), tuned, baseline, len(cases), tuple(counts))

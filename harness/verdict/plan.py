@@ -233,7 +233,7 @@ def _price(part: Mapping[str, Any]) -> str:
     """What the work takes, where that is known."""
     known = [plural(part["answers"], "answer")] if part["answers"] else []
     if part["seconds"] is not None:
-        known.append(f"about {plural(round(part['seconds'] / 60), 'minute')} of the machine")
+        known.append(f"about {plural(max(round(part['seconds'] / 60), 1), 'minute')} of the machine")
     if part["usd"] is not None:
         known.append(f"${part['usd']:,.0f} for {' and '.join(part['usd_covers'])}")
     return f" ({', '.join(known)})" if known else ""
