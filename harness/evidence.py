@@ -18,7 +18,7 @@ from harness.experiment import Experiment
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
 from harness.probe import probed
-from harness.question import Question, histories, note, questions
+from harness.question import Account, Question, accounts, histories, note, questions
 from harness.run import hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.verdict import Policy, Verdict, decide
@@ -71,11 +71,17 @@ class Evidence:
         return {model: histories(self.store, self.questions, model) for model in self.models}
 
     @cached_property
+    def accounts(self) -> dict[str, dict[str, Account]]:
+        """Base model → suite → what was frozen of its question, and when its test set was looked at."""
+        return {model: accounts(self.store, self.questions, model) for model in self.models}
+
+    @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """Base model → verdict; recomputed each time, never stored as truth.
 
         Raises:
             Incomplete: when a suite, prompt or recipe was changed after the last run.
+            NotCompared: when a deciding suite has one contender.
         """
         stale = [cell for cell in self.matrix.cells if cell.id not in self.current]
         if stale:

@@ -70,7 +70,7 @@ class Model(Declaration):
 
 
 class Experiment(Declaration):
-    """The declaration in ``experiment.toml``; paths are relative to its folder.
+    """The declaration in ``file``; paths are relative to its folder.
 
     ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
     ``probes = true`` asks why, beside whether; a table says which of them.
@@ -78,6 +78,7 @@ class Experiment(Declaration):
 
     name: str
     folder: Path
+    file: str = "experiment.toml"
     seed: int = Field(default=1, ge=0)
     models: tuple[str | Model, ...] = Field(min_length=1)
     suites: tuple[str, ...] = Field(min_length=1)
@@ -119,7 +120,7 @@ def load_experiment(path: Path) -> Experiment:
     Raises:
         BadInput: for unknown keys, a recipe that starts from one that is not there, or a wrong policy.
     """
-    experiment = load_toml(Experiment, path, folder=path.parent, name=path.stem)
+    experiment = load_toml(Experiment, path, folder=path.parent, file=path.name, name=path.stem)
     for name, candidate in experiment.candidates.items():
         start = candidate.start_from
         if start is not None and start not in experiment.candidates:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.experiment import Experiment
 from harness.matrix import expand
+from harness.plural import plural
 from harness.probe import probed, unprobed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
@@ -80,12 +81,14 @@ def plan_lines(planned: Planned) -> list[str]:
         row[1] += cell.id in missing_cells
     lines = [f"{'model':<16} {'suite':<12} {'contender':<24} {'technique':<18} {'seeds':>5} {'cases':>6}  missing"]
     for (model, suite, contender, technique), (seeds, absent, cases) in rows.items():
-        what = f"{absent * cases:,} answers" if absent else "-"
+        what = plural(absent * cases, "answer") if absent else "-"
         lines.append(f"{model:<16} {suite:<12} {contender:<24} {technique:<18} {seeds:>5} {cases:>6}  {what}")
     todo = planned.todo
     lines.append("")
-    lines.append(f"{len(todo.matrix.cells)} cells, {len(todo.cells)} to answer: up to {todo.trials:,} answers")
-    lines.append(f"{len(todo.matrix.jobs)} trainings, {len(todo.jobs)} to do: {todo.steps:,} steps")
+    lines.append(
+        f"{plural(len(todo.matrix.cells), 'cell')}, {len(todo.cells)} to answer: up to {plural(todo.trials, 'answer')}"
+    )
+    lines.append(f"{plural(len(todo.matrix.jobs), 'training')}, {len(todo.jobs)} to do: {plural(todo.steps, 'step')}")
     lines.append(expected(todo) if todo.cells or todo.jobs else "nothing is missing")
     if waiting := unprobed(todo.matrix):
         lines.append(f"not counted: the probes of {', '.join(waiting)}, whom dev chooses once it is measured")

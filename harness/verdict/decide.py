@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BadInput, suggest
+from harness.errors import BadInput, NotCompared, suggest
 from harness.fingerprint import fingerprint
 from harness.verdict.answer import answer, taken, winners
 from harness.verdict.board import Board, load_board
@@ -57,6 +57,7 @@ def decide(
 
     Raises:
         BadInput: rows or policy that say something impossible.
+        NotCompared: all rows of a deciding suite are of one contender.
     """
     if look < 1:
         raise BadInput(f"look: given {look}: it is counted from 1")
@@ -161,7 +162,7 @@ def _refuse_one(board: Board) -> None:
     """A verdict compares: whoever gives one contender has forgotten something."""
     names = {scores.recipe for scores in (*board.dev.values(), *board.test.values())}
     if len(names) == 1:
-        raise BadInput(
+        raise NotCompared(
             f"suite {board.suite!r}: all rows are of one contender, {names.pop()!r}: "
             "give the same cases answered by an untrained contender and by a tuned one"
         )
