@@ -124,8 +124,9 @@ def margins() -> Iterator[Entry]:
     for cases in (100, 400):
         uneven: dict[str, Any] = {"cases": cases, "cluster": 10, "uneven": True, "icc": 0.6, "dev": 60}
         yield Entry(_bare(f"margin, {cases} cases, uneven clusters", MARGIN, **uneven), part, ("G1", "G3"))
+    # beyond G3: with about four sources' worth of evidence its intervals are too wide (96.5 % in 2,000 draws), not too narrow
     half: dict[str, Any] = {"cases": 400, "largest": 0.5, "icc": 0.6, "dev": 60}
-    yield Entry(_bare("margin, one source of half the cases", MARGIN, **half), part, ("G1", "G3"))
+    yield Entry(_bare("margin, one source of half the cases", MARGIN, **half), part, ("G1",))
     for seeds in (3, 5):
         heavy: dict[str, Any] = {"tail": "t3", "seeds": seeds, "seed_sd": 0.04, "dev": 60}
         yield Entry(_bare(f"margin, heavy-tailed seeds, {seeds}", MARGIN, **heavy), part, ("G1", "G3"))
