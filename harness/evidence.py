@@ -51,7 +51,8 @@ class Evidence:
 
     def rows(self, model: str) -> pa.Table:
         """One row a trial and metric, with the columns that ``decide`` takes."""
-        return self.store.rows(self.experiment.name, metrics=hashes_of(self.metrics), model=model)
+        judged = {name: "judge" for named in self.metrics.values() for name, metric in named.items() if metric.judge}
+        return self.store.rows(self.experiment.name, metrics=hashes_of(self.metrics), model=model, sources=judged)
 
     @cached_property
     def current(self) -> frozenset[str]:

@@ -69,11 +69,25 @@ class Model(Declaration):
         return self
 
 
+class Judging(Declaration):
+    """Who grades by the suites' rubrics: see ``harness.metrics.judge``. ``repeats`` gradings are averaged; a reply that cannot
+    be read is asked for ``tries`` times.
+    """
+
+    model: str | Model
+    repeats: int = Field(default=1, gt=0, le=100)
+    tries: int = Field(default=3, gt=0, le=10)
+
+    @property
+    def base(self) -> Model:
+        return self.model if isinstance(self.model, Model) else Model(id=self.model)
+
+
 class Experiment(Declaration):
     """The declaration in ``file``; paths are relative to its folder.
 
     ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
-    ``probes = true`` asks why, beside whether; a table says which of them.
+    ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its.
     """
 
     name: str
@@ -92,6 +106,7 @@ class Experiment(Declaration):
     prices: str | None = None
     gpu_hour_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     probes: Probes | None = None
+    judge: Judging | None = None
     policy: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("probes", mode="before")

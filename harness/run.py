@@ -20,11 +20,13 @@ from typing import Protocol
 
 from harness.engine import Check, Generate, Pool, Train, Work
 from harness.errors import HarnessError
-from harness.experiment import Experiment
+from harness.experiment import Experiment, Model
+from harness.grade import grade
 from harness.machine import cores, gpus, hardware, versions
 from harness.matrix import Cell, Matrix, expand
 from harness.metrics import Metric, load_metric
-from harness.models import is_local, load_backend
+from harness.metrics.judge import Grader
+from harness.models import identity, is_local, load_backend
 from harness.probe import probed
 from harness.prompt import final_answer
 from harness.store import Store, batches, open_store
@@ -232,7 +234,8 @@ class _Doing:
                     self.batch(batch)
                     answers = [(g.trial_id, asked[g.trial_id], g.text or "") for g in batch if g.error is None]
                     for metric in self.metrics[cell.suite.name].values():
-                        self._score(cell, metric, answers)
+                        if metric.judge is None:
+                            self._score(cell, metric, answers)
         finally:
             backend.close()
 
@@ -283,7 +286,11 @@ class _Doing:
             for cases in batches(cell.cases):
                 named = {case.id: case for case in cases}
                 answers = self.store.unscored(cell_id, name, metric.hash, cases=list(named))
-                self._score(cell, metric, [(trial_id, named[case_id], text) for trial_id, case_id, text in answers])
+                found = [(trial_id, named[case_id], text) for trial_id, case_id, text in answers]
+                if metric.judge is None:
+                    self._score(cell, metric, found)
+                else:
+                    self._keep(grade(metric.judge, metric, _spoken(cell, found), self._answered))
 
     def unscored(self) -> list[tuple[str, str]]:
         """(cell, metric) wherever an answer lacks a score."""
@@ -291,7 +298,25 @@ class _Doing:
 
     def _score(self, cell: Cell, metric: Metric, answers: list[tuple[str, Case, str]]) -> None:
         """Score answers, each with the id of its trial and its case."""
-        scores = [_scored(metric, cell, case, trial_id, text) for trial_id, case, text in answers]
+        self._keep([_scored(metric, cell, case, trial_id, text) for trial_id, case, text in answers])
+
+    def _answered(self, model: Model, trials: list[Trial]) -> dict[str, tuple[str | None, str | None]]:
+        """What a judge says: the missing replies are asked for, and stored as they come."""
+        missing = self._missing(trials)
+        if missing and is_local(model):
+            work = Generate(f"judge {model.id}", model, self.experiment.home, lambda: missing)
+            with Pool(workers=1, threads=cores()) as pool:
+                pool.run([work], self)
+        elif missing:
+            backend = load_backend(model, home=self.experiment.home)
+            try:
+                for batch in backend.generate(missing):
+                    self.batch(batch)
+            finally:
+                backend.close()
+        return self.store.replies([trial.id for trial in trials])
+
+    def _keep(self, scores: list[Score]) -> None:
         if scores:
             self.store.add_scores(scores)
             self.outcome.scored += len(scores)
@@ -320,15 +345,28 @@ class _Doing:
 
 def metrics_of(matrix: Matrix) -> dict[str, dict[str, Metric]]:
     """Suite → metric name → metric, the deciding one first."""
+    grader = _grader(matrix.experiment)
     return {
-        task.suite.name: {name: load_metric(name, task.suite) for name in task.suite.all_metrics}
+        task.suite.name: {name: load_metric(name, task.suite, grader=grader) for name in task.suite.all_metrics}
         for task in matrix.tasks
     }
+
+
+def _grader(experiment: Experiment) -> Grader | None:
+    if experiment.judge is None:
+        return None
+    judging = experiment.judge
+    return Grader(judging.base, identity(judging.base), judging.repeats, judging.tries)
 
 
 def hashes_of(metrics: Mapping[str, Mapping[str, Metric]]) -> dict[str, dict[str, str]]:
     """Suite → metric name → the metric's hash, which is how the store knows its scores."""
     return {suite: {name: metric.hash for name, metric in named.items()} for suite, named in metrics.items()}
+
+
+def _spoken(cell: Cell, answers: list[tuple[str, Case, str]]) -> list[tuple[str, Case, str]]:
+    """What of each answer is graded."""
+    return [(trial_id, case, final_answer(cell.contender, text)) for trial_id, case, text in answers]
 
 
 def _scored(metric: Metric, cell: Cell, case: Case, trial_id: str, text: str) -> Score:

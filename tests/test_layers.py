@@ -16,7 +16,7 @@ LAYERS = [
     {"errors", "fingerprint", "machine", "plural", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
-    {"prompt", "matrix", "probe", "engine", "run", "question", "evidence"},
+    {"prompt", "matrix", "probe", "grade", "engine", "run", "question", "evidence"},
     {"gate", "report", "progress", "project", "outlook"},
     {"cli", "pytest_plugin", "__init__"},
 ]

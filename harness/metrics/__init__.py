@@ -15,11 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput, Incomplete, suggest
 from harness.fingerprint import fingerprint
 from harness.suite import Case, Suite
+
+if TYPE_CHECKING:
+    from harness.metrics.judge import Grader, Judge
 
 Function = Callable[[Case, str], float]
 Maker = Callable[[Suite, str], tuple[Function, Sequence[str]]]
@@ -85,7 +88,7 @@ class Metric:
     """A named function from (case, text) to a score.
 
     ``hash`` changes with whatever can change a score: the metric's version, its files, its package. ``where`` is the
-    suite's declaration, for messages.
+    suite's declaration, for messages. With a ``judge`` the scores come from its replies, and the function is not called.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Metric:
     function: Function
     needs_reference: bool = True
     where: str = ""
+    judge: Judge | None = None
 
     def __call__(self, case: Case, text: str) -> float:
         """The score of ``text``.
@@ -122,8 +126,8 @@ class Metric:
         return f"{self.where}: metric {self.name!r} on case {case.id!r}"
 
 
-def load_metric(name: str, suite: Suite) -> Metric:
-    """The metric called ``name``, bound to a suite's files.
+def load_metric(name: str, suite: Suite, *, grader: Grader | None = None) -> Metric:
+    """The metric called ``name``, bound to a suite's files; ``rubric`` by the grader, where there is one.
 
     Raises:
         BadInput: for an unknown name, a missing or broken file, or a function that is not there.
@@ -131,11 +135,24 @@ def load_metric(name: str, suite: Suite) -> Metric:
     where = str(suite.folder / "suite.toml")
     head, _, argument = name.partition(":")
     try:
+        if name == "rubric" and grader is not None:
+            return _judged(name, suite, grader, where)
         function, parts = _resolve(name, head, argument, suite)
     except BadInput as error:
         raise BadInput(f"{where}: metric {name!r}: {error}") from error
     identity = fingerprint(name, VERSIONS.get(head, 1), _package(head), list(parts))
     return Metric(name, identity, function, needs_reference=head not in NO_REFERENCE, where=where)
+
+
+def _judged(name: str, suite: Suite, grader: Grader, where: str) -> Metric:
+    from harness.metrics.judge import load_judge
+
+    judge = load_judge(suite, grader)
+
+    def never(case: Case, text: str) -> float:
+        raise NotImplementedError("a judge's scores are read from its replies")
+
+    return Metric(name, judge.hash, never, needs_reference=False, where=where, judge=judge)
 
 
 def _resolve(name: str, head: str, argument: str, suite: Suite) -> tuple[Function, Sequence[str]]:

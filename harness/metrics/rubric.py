@@ -1,4 +1,4 @@
-"""The suite's rubric: criteria in a Markdown file, scored by rules that a program can check.
+"""The suite's rubric: criteria in a Markdown file, scored by rules that a program can check, or by a judge.
 
     # How an answer is graded
 
@@ -9,11 +9,14 @@
     - `short` (1): At most forty words.
       max words: 40
     - `tone` (2): Sounds calm.
+      5: Calm throughout.
+      1: Angry, or pleading.
 
 A criterion is a list item: an id in backticks, a weight in brackets (1 when left out), what is asked. Under it,
 indented, its rules: ``rule: /regex/`` (found in the text; flags i, m, s), ``rule: not /regex/``, ``max words: N``,
 ``min words: N``; all of them must hold. A criterion without a rule (``tone``) is for a judge and is left out here. The
-score is the weight of the criteria met over the weight of those with rules. Headings and paragraphs are free.
+score is the weight of the criteria met over the weight of those with rules. A line ``N: …`` is an anchor: what a judge's
+score of N means (``harness.metrics.judge``). Headings and paragraphs are free.
 """
 
 from __future__ import annotations
@@ -32,17 +35,29 @@ Rule = Callable[[str], bool]
 
 _ITEM = re.compile(r"[-*]\s+`(?P<id>[^`]+)`\s*(?:\((?P<weight>[^)]*)\))?\s*:\s*(?P<text>.*)")
 _RULE = re.compile(r"\s+(?:[-*]\s+)?(?P<key>[a-z]+(?: [a-z]+)?)\s*:\s*(?P<value>.*)")
+_ANCHOR = re.compile(r"\s+(?:[-*]\s+)?(?P<score>\d{1,3})\s*:\s*(?P<text>\S.*)")
 _REGEX = re.compile(r"(?P<negated>not\s+)?/(?P<pattern>.*)/(?P<flags>[ims]*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One thing that a good answer does. ``rules`` is empty where only a judge can tell."""
+    """One thing that a good answer does. ``rules`` is empty where only a judge can tell; ``anchors`` say what a judge's scores
+    mean, the highest first.
+    """
 
     id: str
     weight: float
     text: str
     rules: tuple[Rule, ...] = ()
+    anchors: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def least(self) -> int:
+        return self.anchors[-1][0]
+
+    @property
+    def most(self) -> int:
+        return self.anchors[0][0]
 
     def met(self, text: str) -> bool:
         return all(rule(text) for rule in self.rules)
@@ -128,11 +143,21 @@ def _add(criteria: dict[str, Criterion], current: str | None, line: str, where: 
             raise BadInput(f"{where}: a rule without a criterion: put it under - `id` (weight): what is asked")
         return
     criterion = criteria[current]
-    if match and known:
+    anchor = _ANCHOR.fullmatch(line)
+    if anchor:
+        criteria[current] = _anchored(criterion, int(anchor["score"]), anchor["text"].strip(), where)
+    elif match and known:
         rule = _RULES[match["key"]](match["value"].strip(), where)
         criteria[current] = replace(criterion, rules=(*criterion.rules, rule))
     else:
         criteria[current] = replace(criterion, text=f"{criterion.text} {line.strip()}".strip())
+
+
+def _anchored(criterion: Criterion, score: int, text: str, where: str) -> Criterion:
+    if score in dict(criterion.anchors):
+        raise BadInput(f"{where}: score {score} of {criterion.id!r} has two anchors: write one line for each score")
+    anchors = sorted([*criterion.anchors, (score, text)], reverse=True)
+    return replace(criterion, anchors=tuple(anchors))
 
 
 def _regex(value: str, where: str) -> Rule:

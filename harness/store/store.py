@@ -144,6 +144,11 @@ class Store:
             ANTI JOIN (SELECT trial_id FROM generations WHERE error IS NULL) USING (trial_id)"""
         return {name for (name,) in self._database.run(sql, [trial_ids])}
 
+    def replies(self, trial_ids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+        """Trial id -> (text, error) of what came back."""
+        sql = "SELECT trial_id, text, error FROM generations WHERE trial_id IN (SELECT unnest(?::VARCHAR[]))"
+        return {name: (text, error) for name, text, error in self._database.run(sql, [trial_ids])}
+
     def add_generations(self, rows: Sequence[Generation]) -> None:
         """Keep what came back. The first answer to a trial stays, since scores hang on it; an error is replaced by
         what a later try brings. Committed when this returns.
