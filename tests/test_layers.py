@@ -15,8 +15,8 @@ HARNESS = Path(__file__).parent.parent / "harness"
 LAYERS = [
     {"errors", "fingerprint", "machine", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
-    {"store", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
-    {"prompt", "matrix", "engine", "run", "question", "evidence"},
+    {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
+    {"prompt", "matrix", "engine", "run", "question", "exposure", "evidence"},
     {"gate", "report", "progress", "project", "outlook"},
     {"cli", "pytest_plugin", "__init__"},
 ]
