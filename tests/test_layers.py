@@ -17,7 +17,7 @@ LAYERS = [
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {"prompt", "matrix", "engine", "run", "question", "exposure", "evidence"},
-    {"gate", "report", "progress", "project", "outlook"},
+    {"gate", "report", "progress", "project", "outlook", "leaks"},
     {"cli", "pytest_plugin", "__init__"},
 ]
 """Each layer imports from itself and from those above it."""
@@ -65,7 +65,7 @@ def test_imports_only_from_above(path: Path) -> None:
     [
         "import harness",
         "from harness.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
-        "import harness.evidence, harness.report, harness.verdict",
+        "import harness.evidence, harness.report, harness.verdict, harness.leaks",
         "import harness.pytest_plugin",
     ],
 )

@@ -17,10 +17,10 @@ import numpy as np
 
 from harness.data.grams import START, Floats, Grams, Ints, Texts, offsets
 
-POSTINGS = 1000
-TOP = 5
+POSTINGS = 500
+TOP = 4
 AT_ONCE = 500
-"""Cases: 500,000 entries are in memory at once."""
+"""Cases: 250,000 entries are in memory at once."""
 
 
 @dataclass(frozen=True)

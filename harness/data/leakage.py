@@ -33,7 +33,7 @@ from harness.data.alignment import common
 from harness.data.candidates import candidates
 from harness.data.copies import LEAST, whole_copies
 from harness.data.grams import START, UNKNOWN, Grams, Texts, grams_of, texts_of
-from harness.data.surprise import Surprise, surprise_of
+from harness.data.surprise import EDIT, Surprise, surprise_of
 from harness.data.words import plain, words
 from harness.suite import Case
 
@@ -43,7 +43,6 @@ LONG = 2000
 """Words of a case that are looked at for an edited copy."""
 HALF = 0.5
 """Share of a case's words that an edited copy has, in their order."""
-EDIT = log2(10)
 FALSE_ALARM = 0.01
 FEW, MOST = 800, 20.0
 """Of few texts the templates are badly known: FEW/texts bits more are asked for, at most MOST (from draws of templates)."""
@@ -134,15 +133,16 @@ def _found(cases: Texts, rows: Texts, where: Sequence[str]) -> dict[int, Match]:
     grams = grams_of(cases, rows)
     judge = _Judge(cases, rows, grams, surprise_of(grams, cases=len(cases), rows=len(rows)))
     for case, some in candidates(grams, cases, rows, wanted):
-        matches = [replace(match, where=where[row]) for row in some.tolist() for match in judge(case, row)]
-        if matches:
-            found[case] = max(matches, key=lambda match: match.bits)
+        near = max(judge.near(case, some.tolist()), default=None)
+        if near is not None:
+            bits, similarity, row = near
+            found[case] = Match("", where[row], "near", similarity, bits)
     return found
 
 
 @dataclass(frozen=True)
 class _Judge:
-    """Holds one case against one row."""
+    """Holds cases against rows."""
 
     cases: Texts
     rows: Texts
@@ -155,29 +155,32 @@ class _Judge:
         few = min(FEW / (len(self.cases) + len(self.rows)), MOST)
         return log2(len(self.rows)) - log2(FALSE_ALARM) + few
 
-    def __call__(self, case: int, row: int) -> Iterator[Match]:
-        """One match, or none."""
+    def near(self, case: int, rows: Sequence[int]) -> Iterator[tuple[float, float, int]]:
+        """(bits, similarity, row) of every row that the case is an edited copy of."""
         begin = int(self.cases.starts[case]) + 1
         part = slice(begin, min(int(self.cases.starts[case + 1]), begin + LONG))
         ours, bits = self.cases.flat[part].tolist(), self.surprise.bits[part].tolist()
-        theirs = set(self.rows.words(row).tolist())
-        if sum(bit for word, bit in zip(ours, bits, strict=True) if word in theirs) < self.asked:
-            return
-        window = self._window(row, dict(zip(ours, bits, strict=True)), len(ours))
-        pairs = common(ours, self.rows.flat[window].tolist())
-        if len(pairs) < HALF * len(ours):
-            return
-        total = sum(bits[mine] for mine, _ in pairs) - self._edits(pairs, part, window)
-        if total >= self.asked:
-            yield Match("", "", "near", len(pairs) / len(ours), total)
+        worth: dict[int, float] = {}
+        for word, bit in zip(ours, bits, strict=True):
+            worth[word] = worth.get(word, 0.0) + bit
+        for row in rows:
+            theirs = self.rows.words(row).tolist()
+            if sum(map(worth.__getitem__, filter(worth.__contains__, set(theirs)))) < self.asked:
+                continue
+            window = self._window(row, theirs, worth, len(ours))
+            pairs = common(ours, self.rows.flat[window].tolist())
+            total = sum(bits[mine] for mine, _ in pairs)
+            if total >= self.asked and len(pairs) >= HALF * len(ours):
+                total -= self._edits(pairs, part, window)
+                if total >= self.asked:
+                    yield total, len(pairs) / len(ours), row
 
-    def _window(self, row: int, bits: Mapping[int, float], length: int) -> slice:
+    def _window(self, row: int, theirs: Sequence[int], worth: Mapping[int, float], length: int) -> slice:
         """The stretch of a row, half as long again as the case at most, that shares most with it."""
-        begin, end = int(self.rows.starts[row]), int(self.rows.starts[row + 1])
-        wide = length + length // 2 + 4
-        if end - begin <= wide:
-            return slice(begin, end)
-        shared = np.append(0.0, np.cumsum([bits.get(word, 0.0) for word in self.rows.flat[begin:end].tolist()]))
+        begin, wide = int(self.rows.starts[row]), length + length // 2 + 4
+        if len(theirs) <= wide:
+            return slice(begin, begin + len(theirs))
+        shared = np.append(0.0, np.cumsum([worth.get(word, 0.0) for word in theirs]))
         best = begin + int(np.argmax(shared[wide:] - shared[:-wide]))
         return slice(best, best + wide)
 
@@ -185,9 +188,8 @@ class _Judge:
         """Bits that speak against a copy: of each stretch between two shared words, and of both ends."""
         length = part.stop - part.start
         (mine, theirs), (last, its) = pairs[0], pairs[-1]
-        ends = (-1, theirs - mine - 1), (length, its + length - last)
         total = 0.0
-        for (i, j), (after, beyond) in pairwise([ends[0], *pairs, ends[1]]):
+        for (i, j), (after, beyond) in pairwise([(-1, theirs - mine - 1), *pairs, (length, its + length - last)]):
             count = max(after - i, beyond - j) - 1
             if count:
                 odd = float(self.surprise.odd[part][i + 1 : after + 1].sum())
@@ -195,7 +197,7 @@ class _Judge:
         return total
 
     def _odd(self, window: slice, begin: int, end: int) -> float:
-        """How surely a template would have gone on otherwise in a stretch of a row (``Surprise.odd`` for rows)."""
+        """The odd words in a stretch of a row, as ``Surprise.odd`` has them for the cases."""
         places = np.arange(max(window.start + begin, 1), min(window.start + end, window.stop))
-        before, pairs = self.rows.flat[places - 1], self.grams[1].rows[places]
-        return float(self.surprise.new[before[(pairs < 0) & (before >= 0)]].sum())
+        before, words, pairs = self.rows.flat[places - 1], self.rows.flat[places], self.grams[1].rows[places]
+        return float(self.surprise.new[before[(pairs < 0) & (before > START) & (words != START)]].sum())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log2
 
 import numpy as np
 
@@ -24,6 +25,8 @@ UNSEEN = 64
 """As if so many more texts had been read: a word that nobody else uses takes 6 bits even in a corpus of one text."""
 DOUBT = 0.2
 """Added to how often a context was seen: to have seen it once is no certainty."""
+EDIT = log2(10)
+"""Bits that an edit takes, where a copy has one word in ten edited."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Surprise:
     Attributes:
         bits: For each word of the cases, −log2 of its probability.
         odd: For each word of the cases that no other text puts after the word before it: how surely a template would have
-            gone on in another way. 0 for other words, and near 0 where new words are to be expected, in slots and in prose.
+            gone on in another way, at most ``EDIT``. 0 for other words, and near 0 where new words are to be expected, in
+            slots and in prose.
         new: The same for a new word after each known word.
     """
 
@@ -61,7 +65,7 @@ def _newness(words: Grams, pairs: Grams) -> Floats:
     """−log2 of how often the next word is the case's own (Good 1953: the share of what was seen once is to come anew)."""
     alone = np.bincount(pairs.prefix[pairs.in_cases == 1], minlength=len(words.in_cases))
     share: Floats = (alone + 0.5) / (np.maximum(words.in_cases, alone) + 1.0)
-    return -np.log2(share)
+    return np.minimum(-np.log2(share), EDIT)
 
 
 def _at(values: Floats, numbers: Ints, missing: float) -> Floats:

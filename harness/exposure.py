@@ -1,0 +1,94 @@
+"""Which test cases each tuned contender may have seen in training: an overlap of their text with its training data.
+
+    >>> exposure(matrix)["reply", "dpo"]                                  # doctest: +SKIP
+    {'reply-0071': Match(case='reply-0071', where='suites/reply/train.jsonl:12', kind='near', similarity=0.96, bits=61.2)}
+
+What a contender trained on is its recipe's rows, its replay where it has one, and all of that of the recipe that it starts
+from. Guards count too: ``sft@triage`` on ``general``. Examples shown in a prompt are part of the prompt: untrained contenders
+are never flagged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.data import Match, Row, overlaps
+from harness.matrix import Matrix
+from harness.suite import Case
+from harness.training import Job
+from harness.training.rows import Example, Rows, demonstrations, preferences, read_rows
+
+Exposure = Mapping[tuple[str, str], Mapping[str, Match]]
+"""(suite, contender) → test case → its worst match; no entry where nothing overlaps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Training rows: demonstrations (SFT, replay) or preferences (DPO)."""
+
+    rows: Rows
+    preferences: bool = False
+
+    def texts(self) -> Iterator[Row]:
+        """What its rows ask and answer; system prompts are left out, all rows share them.
+
+        Raises:
+            BadInput: naming file and line of what is none.
+        """
+        read = preferences if self.preferences else demonstrations
+        return map(_texts, read(read_rows(self.rows)))
+
+
+def exposure(matrix: Matrix) -> Exposure:
+    """Of every tuned contender on every suite; a file is compared once with each suite.
+
+    Raises:
+        BadInput: for training rows that are missing or broken.
+    """
+    jobs = {job.adapter: job for job in matrix.jobs}
+    started = {job.out: job for job in matrix.jobs}
+    read: dict[Source, list[Row]] = {}
+    compared: dict[tuple[str, Source], Mapping[str, Match]] = {}
+    found: dict[tuple[str, str], dict[str, Match]] = {}
+    for cell in matrix.cells:
+        job = jobs.get(cell.adapter or "")
+        for source in _sources(job, started) if job else ():
+            place = cell.suite.name, source
+            if place not in compared:
+                if source not in read:
+                    read[source] = list(source.texts())
+                compared[place] = overlapping(cell.task.cases, read[source])
+            mine = found.setdefault((cell.suite.name, cell.contender.name), {})
+            for case, match in compared[place].items():
+                mine[case] = worse(mine.get(case), match)
+    return {place: matches for place, matches in found.items() if matches}
+
+
+def overlapping(cases: Collection[Case], rows: Iterable[Row]) -> dict[str, Match]:
+    """The test cases that overlap training rows; the dev cases help to know the templates."""
+    tested = {case.id for case in cases if case.split == "test"}
+    return {case: match for case, match in overlaps(cases, rows).items() if case in tested}
+
+
+def worse(one: Match | None, other: Match) -> Match:
+    """Of two matches of a case the one that more speaks for; the first of equals."""
+    return other if one is None or other.bits > one.bits else one
+
+
+def _sources(job: Job, started: Mapping[Path, Job]) -> Iterator[Source]:
+    """Everything that an adapter was trained on, whichever rows of the replay its seed drew."""
+    yield Source(job.rows, preferences=job.recipe.method == "dpo")
+    if job.replay is not None and job.recipe.replay:
+        yield Source(job.replay)
+    if job.start_from is not None:
+        yield from _sources(started[job.start_from], started)
+
+
+def _texts(example: Example) -> Row:
+    said = {
+        role: tuple(message["content"] for message in example.messages if message["role"] == role)
+        for role in ("user", "assistant")
+    }
+    return Row(example.where, said["user"], (*said["assistant"], *example.answers))
