@@ -66,6 +66,8 @@ def _looked_up(grams: Sequence[Grams], cases: Texts, wanted: Sequence[int]) -> _
 
 def _ranked(runs: _Runs, part: slice, rows: int) -> Iterator[tuple[int, Ints]]:
     count = runs.rows[part]
+    if not len(count):
+        return
     places = np.repeat(runs.first[part] - offsets(count)[:-1], count) + np.arange(int(count.sum()))
     pairs, index = np.unique(np.repeat(runs.case[part], count) * rows + runs.holders[places], return_inverse=True)
     rarity: Floats = np.log2((rows + 1) / count)
@@ -73,6 +75,6 @@ def _ranked(runs: _Runs, part: slice, rows: int) -> Iterator[tuple[int, Ints]]:
     case, row = pairs // rows, pairs % rows
     order = np.lexsort((-score, case))
     case, row = case[order], row[order]
-    starts = np.flatnonzero(np.append(True, case[1:] != case[:-1])) if len(case) else case
+    starts = np.flatnonzero(np.append(True, case[1:] != case[:-1]))
     for begin, end in zip(starts, np.append(starts[1:], len(case)), strict=True):
         yield int(case[begin]), row[begin : min(end, begin + TOP)]

@@ -44,8 +44,8 @@ LONG = 2000
 HALF = 0.5
 """Share of a case's words that an edited copy has, in their order."""
 FALSE_ALARM = 0.01
-FEW, MOST = 800, 20.0
-"""Of few texts the templates are badly known: FEW/texts bits more are asked for, at most MOST (from draws of templates)."""
+FEW, MOST = 700, 24.0
+"""Of few cases the templates are badly known: FEW/cases bits more are asked for, at most MOST (from draws of templates)."""
 
 
 class Row(NamedTuple):
@@ -100,8 +100,8 @@ class _Cases:
 
     def add(self, case: Case) -> None:
         found = words(case.input)
-        if len(found) < LEAST:
-            self.short.setdefault(plain(case.input), []).append(case.id)
+        if len(found) < LEAST and (short := plain(case.input)):
+            self.short.setdefault(short, []).append(case.id)
         numbers = [START, *(self.words.setdefault(word, len(self.words)) for word in found)]
         self.number[case.id] = self.texts.setdefault(_bytes(numbers), len(self.texts))
 
@@ -152,7 +152,7 @@ class _Judge:
     @cached_property
     def asked(self) -> float:
         """The bits from which a case counts as copied."""
-        few = min(FEW / (len(self.cases) + len(self.rows)), MOST)
+        few = min(FEW / len(self.cases), MOST)
         return log2(len(self.rows)) - log2(FALSE_ALARM) + few
 
     def near(self, case: int, rows: Sequence[int]) -> Iterator[tuple[float, float, int]]:
