@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from harness.data import Match, Row, overlaps
@@ -42,7 +43,7 @@ class Source:
 
 
 def exposure(matrix: Matrix) -> Exposure:
-    """Of every tuned contender on every suite; a file is compared once with each suite.
+    """Of every tuned contender on every suite; contenders that trained on the same files share an answer.
 
     Raises:
         BadInput: for training rows that are missing or broken.
@@ -50,19 +51,18 @@ def exposure(matrix: Matrix) -> Exposure:
     jobs = {job.adapter: job for job in matrix.jobs}
     started = {job.out: job for job in matrix.jobs}
     read: dict[Source, list[Row]] = {}
-    compared: dict[tuple[str, Source], Mapping[str, Match]] = {}
-    found: dict[tuple[str, str], dict[str, Match]] = {}
+    compared: dict[tuple[str, frozenset[Source]], Mapping[str, Match]] = {}
+    found: dict[tuple[str, str], Mapping[str, Match]] = {}
     for cell in matrix.cells:
         job = jobs.get(cell.adapter or "")
-        for source in _sources(job, started) if job else ():
-            place = cell.suite.name, source
-            if place not in compared:
-                if source not in read:
-                    read[source] = list(source.texts())
-                compared[place] = overlapping(cell.task.cases, read[source])
-            mine = found.setdefault((cell.suite.name, cell.contender.name), {})
-            for case, match in compared[place].items():
-                mine[case] = worse(mine.get(case), match)
+        if job is None:
+            continue
+        sources = dict.fromkeys(_sources(job, started))
+        key = cell.suite.name, frozenset(sources)
+        if key not in compared:
+            read.update({source: list(source.texts()) for source in sources if source not in read})
+            compared[key] = overlapping(cell.task.cases, chain.from_iterable(read[source] for source in sources))
+        found[cell.suite.name, cell.contender.name] = compared[key]
     return {place: matches for place, matches in found.items() if matches}
 
 
@@ -70,11 +70,6 @@ def overlapping(cases: Collection[Case], rows: Iterable[Row]) -> dict[str, Match
     """The test cases that overlap training rows; the dev cases help to know the templates."""
     tested = {case.id for case in cases if case.split == "test"}
     return {case: match for case, match in overlaps(cases, rows).items() if case in tested}
-
-
-def worse(one: Match | None, other: Match) -> Match:
-    """Of two matches of a case the one that more speaks for; the first of equals."""
-    return other if one is None or other.bits > one.bits else one
 
 
 def _sources(job: Job, started: Mapping[Path, Job]) -> Iterator[Source]:

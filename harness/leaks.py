@@ -18,7 +18,7 @@ from harness.data import Match, Row
 from harness.data.words import words
 from harness.declaration import read_jsonl
 from harness.errors import BadInput
-from harness.exposure import Source, overlapping, worse
+from harness.exposure import Source, overlapping
 from harness.suite import Case, Cases, load_task
 
 FEW = 3
@@ -164,17 +164,10 @@ def _first(path: Path) -> dict[str, Any]:
 
 
 def _compared(asked: _Asked, sources: Sequence[Source]) -> Leaks:
-    worst: dict[str, Match] = {}
-    rows: dict[str, Row] = {}
-    for source in sources:
-        read = list(source.texts())
-        matches = overlapping(asked.cases, read)
-        for case, match in matches.items():
-            worst[case] = worse(worst.get(case), match)
-        wanted = {match.where for match in matches.values()}
-        rows.update({row.where: row for row in read if row.where in wanted})
-    texts = {case.id: case.input for case in asked.cases if case.id in worst}
-    order = sorted(worst.values(), key=lambda match: (-match.bits, match.case))
+    rows = {row.where: row for source in sources for row in source.texts()}
+    matches = overlapping(asked.cases, rows.values())
+    texts = {case.id: case.input for case in asked.cases if case.id in matches}
+    order = sorted(matches.values(), key=lambda match: (-match.bits, match.case))
     shown = tuple(Shown(match, texts[match.case], _part(rows[match.where], texts[match.case])) for match in order)
     tested = sum(case.split == "test" for case in asked.cases)
     return Leaks(asked.name, tested, tuple(str(source.rows) for source in sources), shown)

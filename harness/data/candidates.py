@@ -1,6 +1,7 @@
 """Which rows are worth holding against a case: those that share its rarest runs of words.
 
-    for case, rows in candidates(grams, cases, rows, wanted): …
+    for pairs in candidates(grams, cases, rows, wanted):
+        pairs.case, pairs.row                  # two arrays
 
 An inverted index instead of MinHash: the rarest runs are what tells a copy from a neighbour of the same template, MinHash
 weighs all alike (and calls two texts equal that are too short for a shingle). A case looks at ``POSTINGS`` entries
@@ -35,17 +36,26 @@ class _Runs:
     holders: Ints
 
 
-def candidates(grams: Sequence[Grams], cases: Texts, rows: Texts, wanted: Sequence[int]) -> Iterator[tuple[int, Ints]]:
-    """(case, its rows, the most promising first) of the wanted cases that share anything with a row."""
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Cases and rows to hold against each other, by case."""
+
+    case: Ints
+    row: Ints
+
+
+def candidates(grams: Sequence[Grams], cases: Texts, rows: Texts, wanted: Ints) -> Iterator[Pairs]:
+    """The most promising rows of the wanted cases, some cases at a time."""
     runs = _looked_up(grams, cases, wanted)
     bounds = np.searchsorted(runs.case, np.arange(0, len(cases) + AT_ONCE, AT_ONCE))
     for begin, end in pairwise(bounds.tolist()):
-        yield from _ranked(runs, slice(begin, end), len(rows))
+        if begin < end:
+            yield _ranked(runs, slice(begin, end), len(rows))
 
 
-def _looked_up(grams: Sequence[Grams], cases: Texts, wanted: Sequence[int]) -> _Runs:
+def _looked_up(grams: Sequence[Grams], cases: Texts, wanted: Ints) -> _Runs:
     asked = np.zeros(len(cases), dtype=np.bool_)
-    asked[list(wanted)] = True
+    asked[wanted] = True
     real = asked[cases.owner] & (cases.flat > START)
     parts, before = [], 0
     for gram in grams:
@@ -64,17 +74,13 @@ def _looked_up(grams: Sequence[Grams], cases: Texts, wanted: Sequence[int]) -> _
     return _Runs(case[kept], count[kept], first[kept], np.concatenate([gram.holders for gram in grams]))
 
 
-def _ranked(runs: _Runs, part: slice, rows: int) -> Iterator[tuple[int, Ints]]:
+def _ranked(runs: _Runs, part: slice, rows: int) -> Pairs:
     count = runs.rows[part]
-    if not len(count):
-        return
     places = np.repeat(runs.first[part] - offsets(count)[:-1], count) + np.arange(int(count.sum()))
     pairs, index = np.unique(np.repeat(runs.case[part], count) * rows + runs.holders[places], return_inverse=True)
     rarity: Floats = np.log2((rows + 1) / count)
     score = np.bincount(index, weights=np.repeat(rarity, count), minlength=len(pairs))
-    case, row = pairs // rows, pairs % rows
-    order = np.lexsort((-score, case))
-    case, row = case[order], row[order]
-    starts = np.flatnonzero(np.append(True, case[1:] != case[:-1]))
-    for begin, end in zip(starts, np.append(starts[1:], len(case)), strict=True):
-        yield int(case[begin]), row[begin : min(end, begin + TOP)]
+    order = np.lexsort((-score, pairs // rows))
+    case, row = pairs[order] // rows, pairs[order] % rows
+    best = np.arange(len(case)) - np.searchsorted(case, case) < TOP
+    return Pairs(case[best], row[best])

@@ -30,9 +30,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from harness.data.alignment import common
-from harness.data.candidates import candidates
+from harness.data.candidates import Pairs, candidates
 from harness.data.copies import LEAST, whole_copies
-from harness.data.grams import START, UNKNOWN, Grams, Texts, grams_of, texts_of
+from harness.data.grams import START, UNKNOWN, Grams, Ints, Texts, grams_of, offsets, texts_of
 from harness.data.surprise import EDIT, Surprise, surprise_of
 from harness.data.words import plain, words
 from harness.suite import Case
@@ -80,10 +80,9 @@ def overlaps(cases: Iterable[Case], rows: Iterable[Row]) -> dict[str, Match]:
         known.add(case)
     for row in rows:
         known.meet(row)
-        read.setdefault(known.encoded(row), row.where)
-    if not read or not known.texts:
-        return {}
-    found = _found(texts_of(known.texts), texts_of(read), list(read.values()))
+        if known.long:
+            read.setdefault(known.encoded(row), row.where)
+    found = _found(texts_of(known.texts), texts_of(read), list(read.values())) if read else {}
     made = {name: known.asked.get(name) or found.get(number) for name, number in known.number.items()}
     return {name: replace(match, case=name) for name, match in made.items() if match is not None}
 
@@ -96,11 +95,14 @@ class _Cases:
         self.texts: dict[bytes, int] = {}
         self.number: dict[str, int] = {}
         self.short: dict[str, list[str]] = {}
+        self.long = False
         self.asked: dict[str, Match] = {}
 
     def add(self, case: Case) -> None:
         found = words(case.input)
-        if len(found) < LEAST and (short := plain(case.input)):
+        if len(found) >= LEAST:
+            self.long = True
+        elif short := plain(case.input):
             self.short.setdefault(short, []).append(case.id)
         numbers = [START, *(self.words.setdefault(word, len(self.words)) for word in found)]
         self.number[case.id] = self.texts.setdefault(_bytes(numbers), len(self.texts))
@@ -126,17 +128,17 @@ def _bytes(numbers: Sequence[int]) -> bytes:
 def _found(cases: Texts, rows: Texts, where: Sequence[str]) -> dict[int, Match]:
     """By the number of the case's text."""
     found = {case: Match("", where[row], "verbatim") for case, row in whole_copies(cases, rows).items()}
-    lengths = np.diff(cases.starts) - 1
-    wanted = [case for case in np.flatnonzero(lengths >= NEAR).tolist() if case not in found]
-    if not wanted:
+    wanted = np.diff(cases.starts) > NEAR
+    wanted[list(found)] = False
+    if not wanted.any():
         return found
     grams = grams_of(cases, rows)
     judge = _Judge(cases, rows, grams, surprise_of(grams, cases=len(cases), rows=len(rows)))
-    for case, some in candidates(grams, cases, rows, wanted):
-        near = max(judge.near(case, some.tolist()), default=None)
-        if near is not None:
-            bits, similarity, row = near
-            found[case] = Match("", where[row], "near", similarity, bits)
+    for pairs in candidates(grams, cases, rows, np.flatnonzero(wanted)):
+        for case, row in judge.possible(pairs):
+            match = judge(case, row, where[row])
+            if match is not None and (case not in found or found[case].bits < match.bits):
+                found[case] = match
     return found
 
 
@@ -155,29 +157,40 @@ class _Judge:
         few = min(FEW / len(self.cases), MOST)
         return log2(len(self.rows)) - log2(FALSE_ALARM) + few
 
-    def near(self, case: int, rows: Sequence[int]) -> Iterator[tuple[float, float, int]]:
-        """(bits, similarity, row) of every row that the case is an edited copy of."""
+    @cached_property
+    def _held(self) -> Ints:
+        """A number for each word in each row that has it, in order."""
+        words = np.repeat(np.arange(len(self.grams[0].in_rows)), self.grams[0].in_rows)
+        return words * len(self.rows) + self.grams[0].holders
+
+    def possible(self, pairs: Pairs) -> Iterator[tuple[int, int]]:
+        """Those whose shared words, in whatever order, have the bits that are asked."""
+        begin = self.cases.starts[pairs.case] + 1
+        count = np.minimum(self.cases.starts[pairs.case + 1] - begin, LONG)
+        index = np.repeat(np.arange(len(count)), count)
+        places = np.arange(len(index)) + (begin - offsets(count)[:-1])[index]
+        wanted = self.cases.flat[places].astype(np.int64) * len(self.rows) + pairs.row[index]
+        found = np.minimum(np.searchsorted(self._held, wanted), len(self._held) - 1)
+        shared = np.where(self._held[found] == wanted, self.surprise.bits[places], 0.0)
+        enough = np.bincount(index, weights=shared, minlength=len(count)) >= self.asked
+        yield from zip(pairs.case[enough].tolist(), pairs.row[enough].tolist(), strict=True)
+
+    def __call__(self, case: int, row: int, where: str) -> Match | None:
         begin = int(self.cases.starts[case]) + 1
         part = slice(begin, min(int(self.cases.starts[case + 1]), begin + LONG))
         ours, bits = self.cases.flat[part].tolist(), self.surprise.bits[part].tolist()
-        worth: dict[int, float] = {}
-        for word, bit in zip(ours, bits, strict=True):
-            worth[word] = worth.get(word, 0.0) + bit
-        for row in rows:
-            theirs = self.rows.words(row).tolist()
-            if sum(map(worth.__getitem__, filter(worth.__contains__, set(theirs)))) < self.asked:
-                continue
-            window = self._window(row, theirs, worth, len(ours))
-            pairs = common(ours, self.rows.flat[window].tolist())
-            total = sum(bits[mine] for mine, _ in pairs)
-            if total >= self.asked and len(pairs) >= HALF * len(ours):
-                total -= self._edits(pairs, part, window)
-                if total >= self.asked:
-                    yield total, len(pairs) / len(ours), row
+        window = self._window(row, dict(zip(ours, bits, strict=True)), len(ours))
+        pairs = common(ours, self.rows.flat[window].tolist())
+        total = sum(bits[mine] for mine, _ in pairs)
+        if total < self.asked or len(pairs) < HALF * len(ours):
+            return None
+        total -= self._edits(pairs, part, window)
+        return Match("", where, "near", len(pairs) / len(ours), total) if total >= self.asked else None
 
-    def _window(self, row: int, theirs: Sequence[int], worth: Mapping[int, float], length: int) -> slice:
+    def _window(self, row: int, worth: Mapping[int, float], length: int) -> slice:
         """The stretch of a row, half as long again as the case at most, that shares most with it."""
         begin, wide = int(self.rows.starts[row]), length + length // 2 + 4
+        theirs = self.rows.words(row).tolist()
         if len(theirs) <= wide:
             return slice(begin, begin + len(theirs))
         shared = np.append(0.0, np.cumsum([worth.get(word, 0.0) for word in theirs]))
