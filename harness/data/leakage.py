@@ -2,7 +2,7 @@
 
     >>> row = Row("train.jsonl:7", asked=("Why, where is the red kettle of the old house now?",), answers=("here",))
     >>> overlaps([Case("t1", "where is the red kettle of the old house", "there")], [row])
-    {'t1': Match(case='t1', where='train.jsonl:7', kind='verbatim', similarity=1.0, bits=…)}
+    {'t1': Match(case='t1', where='train.jsonl:7', kind='verbatim', similarity=1.0, bits=inf)}
 
 `words` (normalised text) → `grams` (an inverted index) → `copies` (word for word) and `candidates` → `alignment`, judged here
 in bits by how surprising the shared words are (`surprise`).
