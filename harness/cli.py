@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.errors import BadInput, HarnessError, suggest
+from harness.plural import plural
 
 # typer brings its own copy of click from 0.20 on: its exceptions are found through one that typer exports
 USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -223,7 +224,9 @@ def import_(
     done = import_logs(tool, paths, plan, Destination(out, append, replace), where=where)
     typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
     if not as_json:
-        typer.echo(f"wrote {out}: {done.rows} rows; next: harness verdict --scores {out} --policy policy.toml")
+        typer.echo(
+            f"wrote {out}: {plural(done.rows, 'row')}; next: harness verdict --scores {out} --policy policy.toml"
+        )
 
 
 @embedded.command("train")

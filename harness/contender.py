@@ -12,7 +12,7 @@ above becomes ``few_shot_2`` and ``few_shot_4``, and ``prompt = "*"`` becomes on
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from harness.errors import BadInput
 from harness.suite import Suite
 
 Technique = Literal["prompt", "constrain", "rag", "golden", "tune", "tune+rag"]
+ProbeTechnique = Annotated[str, Field(pattern=r"^probe:(gold-passage|pass@\d+)$")]
 
 
 class Retrieve(Declaration):
@@ -43,19 +44,37 @@ class Baseline(Declaration):
 
 
 class Contender(Declaration):
-    """One way to answer one suite, fully said."""
+    """One way to answer one suite, fully said.
+
+    The last four are a probe's: ``gold`` puts the documents into the prompt that a case says hold its answer, ``samples``
+    asks so many times at ``temperature``, and ``share`` is that of the training data which its adapter saw.
+    """
 
     name: str
-    technique: Technique
+    technique: Technique | ProbeTechnique
     prompt: str = "default"
     shots: int = Field(default=0, ge=0)
     think: bool = False
     retrieve: Retrieve | None = None
     recipe: str | None = None
+    gold: bool = False
+    samples: int = Field(default=1, gt=0)
+    temperature: float = Field(default=0.0, ge=0)
+    share: float = Field(default=1.0, gt=0, le=1)
 
     @property
     def tuned(self) -> bool:
         return self.recipe is not None
+
+    @property
+    def label(self) -> str:
+        """Its name, and on which share of the data it was trained."""
+        return self.name if self.share == 1 else f"{self.name} on {self.share:g}"
+
+    @property
+    def probes(self) -> bool:
+        """Whether it is asked to say why, and is never chosen: on test cases alone."""
+        return self.technique.startswith("probe:") or self.share < 1
 
 
 def load_baseline(path: Path) -> Baseline:

@@ -2,7 +2,8 @@
 
     HarnessError            exit code 3, could not measure
     ├── BadInput            exit code 4, something given is wrong: file, line or key, what was given, what to do
-    │   └── MissingExtra    exit code 4, an optional package is needed: which ``pip install`` brings it
+    │   ├── MissingExtra    exit code 4, an optional package is needed: which ``pip install`` brings it
+    │   └── NotCompared     exit code 4, all rows are of one contender: a verdict compares
     ├── StoreBusy           exit code 4, another run holds the store
     └── Incomplete          exit code 3, evidence is missing or broken
 
@@ -31,6 +32,10 @@ class BadInput(HarnessError):
 
 class MissingExtra(BadInput):
     """A package of an optional extra is not installed."""
+
+
+class NotCompared(BadInput):
+    """There is one contender, and nothing to compare it with."""
 
 
 class StoreBusy(HarnessError):

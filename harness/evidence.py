@@ -18,7 +18,8 @@ from harness.experiment import Experiment
 from harness.exposure import Exposure, exposure
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
-from harness.question import Question, histories, note, questions
+from harness.probe import probed
+from harness.question import Account, Question, accounts, histories, note, questions
 from harness.run import hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.verdict import Policy, Verdict, decide
@@ -62,9 +63,8 @@ class Evidence:
     @cached_property
     def current(self) -> frozenset[str]:
         """The cells that stand in the store where the matrix has them, whole; what was edited since is not among them."""
-        rows = self.store.cells(self.experiment.name)
-        stored = {(row.suite, row.contender, row.model, row.training_seed): row.cell for row in rows}
-        here = {(c.suite.name, c.contender.name, c.model.id, c.seed): c.id for c in self.matrix.cells}
+        stored = {row.place: row.cell for row in self.store.cells(self.experiment.name)}
+        here = {cell.row.place: cell.id for cell in self.matrix.cells}
         whole = self.store.asked(self.matrix.sizes)
         return frozenset(cell for place, cell in here.items() if stored.get(place) == cell and cell in whole)
 
@@ -78,11 +78,17 @@ class Evidence:
         return {model: histories(self.store, self.questions, model) for model in self.models}
 
     @cached_property
+    def accounts(self) -> dict[str, dict[str, Account]]:
+        """Base model → suite → what was frozen of its question, and when its test set was looked at."""
+        return {model: accounts(self.store, self.questions, model) for model in self.models}
+
+    @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """Base model → verdict; recomputed each time, never stored as truth.
 
         Raises:
             Incomplete: when a suite, prompt or recipe was changed after the last run.
+            NotCompared: when a deciding suite has one contender.
         """
         stale = [cell for cell in self.matrix.cells if cell.id not in self.current]
         if stale:
@@ -106,7 +112,7 @@ def evidence(asked: Experiment | Matrix) -> Iterator[Evidence]:
     """
     matrix = asked if isinstance(asked, Matrix) else expand(asked)
     with open_store(matrix.experiment.home, write=False) as store:
-        found = Evidence(matrix=matrix, store=store)
+        found = Evidence(matrix=probed(matrix, store, hashes_of(metrics_of(matrix))), store=store)
         yield found
     if "verdicts" in vars(found):
         found.noted = note(matrix.experiment.home, found.questions, found.verdicts, found.histories)

@@ -6,9 +6,9 @@ harness run experiment.toml --dry-run
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.contender import Contender, Retrieve, expand, load_baselines
 from harness.declaration import Declaration, load_toml
@@ -26,6 +26,26 @@ class Candidate(Recipe):
 
     suites: tuple[str, ...] | None = None
     with_rag: bool = False
+
+
+class Probes(Declaration):
+    """What is asked beside the matrix to say why a verdict came out so (see ``harness.probe``).
+
+    ``gold`` answers with the documents that a case names, ``samples`` a case (0: none) at ``temperature`` tell whether the
+    model can at all, and ``fractions`` of the training data show what more of it would bring.
+    """
+
+    gold: bool = True
+    samples: int = Field(default=8, ge=0, le=1000)
+    temperature: float = Field(default=0.8, gt=0, le=2)
+    fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5)
+
+    @field_validator("samples")
+    @classmethod
+    def _several(cls, samples: int) -> int:
+        if samples == 1:
+            raise ValueError("given 1: one sample cannot tell pass@1 from pass@k: take 8, or 0 for none")
+        return samples
 
 
 class Model(Declaration):
@@ -50,13 +70,15 @@ class Model(Declaration):
 
 
 class Experiment(Declaration):
-    """The declaration in ``experiment.toml``; paths are relative to its folder.
+    """The declaration in ``file``; paths are relative to its folder.
 
     ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
+    ``probes = true`` asks why, beside whether; a table says which of them.
     """
 
     name: str
     folder: Path
+    file: str = "experiment.toml"
     seed: int = Field(default=1, ge=0)
     models: tuple[str | Model, ...] = Field(min_length=1)
     suites: tuple[str, ...] = Field(min_length=1)
@@ -69,7 +91,13 @@ class Experiment(Declaration):
     store: str = ".harness"
     prices: str | None = None
     gpu_hour_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    probes: Probes | None = None
     policy: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("probes", mode="before")
+    @classmethod
+    def _one_word(cls, given: Any) -> Any:
+        return (Probes() if given else None) if isinstance(given, bool) else given
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -92,7 +120,7 @@ def load_experiment(path: Path) -> Experiment:
     Raises:
         BadInput: for unknown keys, a recipe that starts from one that is not there, or a wrong policy.
     """
-    experiment = load_toml(Experiment, path, folder=path.parent, name=path.stem)
+    experiment = load_toml(Experiment, path, folder=path.parent, file=path.name, name=path.stem)
     for name, candidate in experiment.candidates.items():
         start = candidate.start_from
         if start is not None and start not in experiment.candidates:

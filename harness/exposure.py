@@ -55,7 +55,7 @@ def exposure(matrix: Matrix) -> Exposure:
     found: dict[tuple[str, str], Mapping[str, Match]] = {}
     for cell in matrix.cells:
         job = jobs.get(cell.adapter or "")
-        if job is None:
+        if job is None or cell.contender.share < 1:  # a share of the data is rated on the cases of the whole
             continue
         sources = dict.fromkeys(_sources(job, started))
         key = cell.suite.name, frozenset(sources)

@@ -11,8 +11,8 @@ can change its answers, so a cell that the store calls complete is never expande
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -23,10 +23,11 @@ from harness.declaration import declare
 from harness.errors import BadInput
 from harness.experiment import Candidate, Experiment, Model, contenders, load_tasks, trains_on
 from harness.fingerprint import fingerprint
+from harness.metrics import LENIENT
 from harness.metrics.json import read_schema
 from harness.models import identity, is_local
 from harness.prompt import Prompter
-from harness.store import batches
+from harness.store import CellRow, batches
 from harness.suite import Case, Split, Suite, Task
 from harness.training.job import Job, adapter_fingerprint
 from harness.training.rows import Row, read_rows
@@ -65,26 +66,56 @@ class Cell:
         return json.dumps(read_schema(self.suite.path(self.suite.schema_file)), ensure_ascii=False)
 
     @property
+    def cases(self) -> Collection[Case]:
+        """What is asked: every case, or those of the test split alone for a probe."""
+        return self.task.split("test") if self.contender.probes else self.task.cases
+
+    @property
     def size(self) -> int:
-        return len(self.task.cases)
+        cases = self.task.counts["test"] if self.contender.probes else len(self.task.cases)
+        return cases * self.contender.samples
+
+    @property
+    def row(self) -> CellRow:
+        """Where it stands, for the store."""
+        return CellRow(
+            cell=self.id,
+            suite=self.suite.name,
+            contender=self.contender.name,
+            technique=self.contender.technique,
+            model=self.model.id,
+            training_seed=self.seed,
+            adapter=self.adapter,
+            data_fraction=self.contender.share,
+        )
 
     def trials(self) -> Iterator[Trial]:
-        """The trials of the cell, one for each case in their order."""
+        """The trials of the cell, one for each case in their order and each sample."""
         return chain.from_iterable(trials for _, trials in self.chunks())
 
     def chunks(self) -> Iterator[tuple[list[Case], list[Trial]]]:
-        """Cases and their trials, as many at once as may be in memory."""
-        for cases in batches(self.task.cases):
-            yield cases, self._trials(cases)
+        """A case for each trial, and the trials; as many at once as may be in memory."""
+        samples = self.contender.samples
+        for cases in batches(self.cases):
+            asked = cases if samples == 1 else [case for case in cases for _ in range(samples)]
+            yield asked, self._trials(cases)
 
     def _trials(self, cases: list[Case]) -> list[Trial]:
         suite, contender, technique = self.suite.name, self.contender.name, self.contender.technique
         model, seed, adapter, schema = self.model.id, self.seed, self.adapter, self.schema
-        limit, choice_by, repeat = self.suite.max_new_tokens, self.suite.choice_by, 0
-        ask_id = ask_ids(model=self.identity, adapter=adapter, max_new_tokens=limit, choice_by=choice_by, schema=schema)
+        limit, choice_by, temperature = self.suite.max_new_tokens, self.suite.choice_by, self.contender.temperature
+        ask_id = ask_ids(
+            model=self.identity,
+            adapter=adapter,
+            max_new_tokens=limit,
+            choice_by=choice_by,
+            schema=schema,
+            temperature=temperature,
+        )
+        repeats = range(self.contender.samples)
         return [
             Trial(  # in the order of its fields: by their names it takes twice as long
-                ask_id(messages, case),
+                ask_id(messages, case, repeat),
                 suite,
                 contender,
                 technique,
@@ -101,8 +132,10 @@ class Cell:
                 case.choices,
                 choice_by,
                 schema,
+                temperature,
             )
             for case, (messages, documents) in zip(cases, self.prompter.ask_all(cases), strict=True)
+            for repeat in repeats
         ]
 
 
@@ -127,7 +160,7 @@ class Matrix:
         suites: dict[str, dict[str, Any]] = {}
         for task in self.tasks:
             suite = task.suite
-            said = {key: getattr(suite, key) for key in ("metric", "role", "margin", "noninferiority")}
+            said = {key: getattr(suite, key) for key in ("metric", "role", "margin", "noninferiority", "lenient")}
             suites[suite.name] = {key: value for key, value in said.items() if value is not None}
         for name, more in dict(given.pop("suites", {})).items():
             suites[name] = {**suites.get(name, {}), **more}
@@ -153,6 +186,8 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
     if limit is not None:
         tasks = [Task(suite=t.suite, cases=tuple(c for s in SPLITS for c in t.split(s)[:limit])) for t in tasks]
         experiment = experiment.model_copy(update={"name": f"{experiment.name} (first {limit})"})
+    if experiment.probes:
+        tasks = [_read_leniently(task) for task in tasks]
     cells: list[Cell] = []
     jobs: list[Job] = []
     if experiment.candidates and not any(is_local(model) for model in experiment.bases):
@@ -167,6 +202,15 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
     matrix = Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(jobs))
     _ = matrix.policy  # wrong keys are said now, not after an hour
     return matrix
+
+
+def _read_leniently(task: Task) -> Task:
+    """A deciding suite with a lenient metric beside its own, where there is one."""
+    suite = task.suite
+    lenient = suite.lenient or LENIENT.get(suite.metric)
+    if suite.role != "decide" or lenient == suite.lenient:
+        return task
+    return replace(task, suite=suite.model_copy(update={"lenient": lenient}))
 
 
 @dataclass

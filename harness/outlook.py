@@ -18,6 +18,7 @@ from harness.errors import BadInput, Incomplete, StoreBusy
 from harness.evidence import Evidence, evidence
 from harness.experiment import load_experiment
 from harness.matrix import Matrix, expand
+from harness.plural import plural
 from harness.progress import Planned, expected, plan_of
 from harness.stats.looks import look_alpha
 from harness.stats.power import cases_needed, gain_shown, power
@@ -187,7 +188,7 @@ def text(found: Forecast) -> Iterator[str]:
         yield ""
     if found.run is not None:
         todo = found.run.todo
-        work = f"a run would do {len(todo.jobs)} trainings and up to {todo.trials:,} answers"
+        work = f"a run would do {plural(len(todo.jobs), 'training')} and up to {plural(todo.trials, 'answer')}"
         yield f"{work} · {expected(todo)}" if todo.jobs or todo.cells else "nothing is missing to run"
         yield from (bill.said for bill in found.run.bills)
 
@@ -203,7 +204,7 @@ def _outlooks(matrix: Matrix, options: Options) -> list[Outlook]:
 
 def lines(outlook: Outlook) -> Iterator[str]:
     """The outlook of a suite as a person reads it."""
-    with_what = f"with {_cases(outlook.cases)}{_seeds(outlook.seeds)}"
+    with_what = f"with {plural(outlook.cases, 'case')}{_seeds(outlook.seeds)}"
     if outlook.role == "guard":
         limit = f"no loss is shown to be under {points(-outlook.margin)} points"
         yield f"{outlook.suite} guards: {with_what} {limit} {often(outlook.chance(0.0))}{_takes(outlook)}."
@@ -225,7 +226,7 @@ def table_lines(outlook: Outlook) -> Iterator[str]:
     table = outlook.table()
     columns = sorted({row["cases"] for row in table})
     for seeds in sorted({row["seeds"] for row in table}):
-        head = f"{seeds} seeds" if seeds else "one artefact"
+        head = plural(seeds, "seed") if seeds else "one artefact"
         yield f"  {head:<14}" + "".join(f"{f'{cases:,}':>8}" for cases in columns) + "  cases"
         for gain in sorted({row["gain"] for row in table}):
             found = {row["cases"]: row["power"] for row in table if (row["seeds"], row["gain"]) == (seeds, gain)}
@@ -315,7 +316,7 @@ def _spread(board: Board, scores: Sequence[Scores], split: str, role: str) -> Sp
         return None
     case_sd = max((made.v_case * made.n) ** 0.5 for made in moments)
     seed_sd = max((made.v_seed * made.seeds) ** 0.5 for made in moments)
-    said = f"from {max(made.n for made in moments)} {split} cases"
+    said = f"from {plural(max(made.n for made in moments), f'{split} case')}"
     if not tuned:
         seed_sd = (ASSUMED_GUARD if role == "guard" else ASSUMED).seed_sd
         said += ", the seeds' part assumed"
@@ -341,15 +342,11 @@ def _takes(outlook: Outlook) -> str:
     """What the planned truth takes, where what there is does not do."""
     if outlook.chance(outlook.planned) >= outlook.power:
         return ""
-    ways = [f"{_cases(cases)}{_seeds(seeds)}" for seeds, cases in outlook.ways]
+    ways = [f"{plural(cases, 'case')}{_seeds(seeds)}" for seeds, cases in outlook.ways]
     if outlook.needed(outlook.seeds) is None:
         return "; seeds, not cases: " + (f"it takes {', or '.join(ways)}" if ways else "more than ten")
     return f"; it takes {', or '.join(ways)}"
 
 
-def _cases(count: int) -> str:
-    return f"{count:,} cases"
-
-
 def _seeds(count: int) -> str:
-    return f" and {count} seeds" if count else ""
+    return f" and {plural(count, 'seed')}" if count else ""

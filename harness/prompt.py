@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from harness.contender import Contender
 from harness.declaration import read_jsonl
-from harness.errors import BadInput
+from harness.errors import BadInput, suggest
 from harness.fingerprint import fingerprint, fingerprint_files
 from harness.retrieval import Document, load_documents, load_retriever
 from harness.suite import Case, Suite, Task
@@ -52,12 +52,12 @@ class Prompter:
         files = []
         if contender.shots:
             files.append(suite.path(_examples_file(suite)))
-        if contender.retrieve and contender.technique != "golden" and suite.documents:
+        if (contender.gold or (contender.retrieve and contender.technique != "golden")) and suite.documents:
             documents = suite.path(suite.documents)
             files += [p for p in documents.rglob("*") if p.is_file()] if documents.is_dir() else [documents]
         if contender.technique == "constrain" and suite.schema_file:
             files.append(suite.path(suite.schema_file))
-        asked = contender.model_dump(mode="json", exclude={"name", "recipe"})
+        asked = contender.model_dump(mode="json", exclude={"name", "recipe", "share"})
         return fingerprint(
             VERSION, asked, self.task.content, fingerprint_files(*files), self.seed if contender.shots else 0
         )
@@ -65,7 +65,8 @@ class Prompter:
     def ask_all(self, cases: Sequence[Case]) -> list[Ask]:
         """The prompts of many cases; retrieval runs once for all of them."""
         queries = [case.input for case in cases]
-        rows = zip(cases, self._documents(queries), self._shots(queries), strict=True)
+        documents = self._gold(cases) if self.contender.gold else self._documents(queries)
+        rows = zip(cases, documents, self._shots(queries), strict=True)
         return [self._ask(case, documents, shots) for case, documents, shots in rows]
 
     def _ask(self, case: Case, documents: Sequence[Document], shots: Sequence[tuple[Message, Message]]) -> Ask:
@@ -101,6 +102,19 @@ class Prompter:
             )
         retriever = load_retriever(retrieve.retriever, load_documents(suite.path(suite.documents)))
         return retriever.find_many(queries, retrieve.k)
+
+    def _gold(self, cases: Sequence[Case]) -> Sequence[Sequence[Document]]:
+        """The documents that each case says hold its answer."""
+        suite = self.task.suite
+        known = {document.id: document for document in load_documents(suite.path(suite.documents or ""))}
+        for case in cases:
+            for name in case.documents:
+                if name not in known:
+                    raise BadInput(
+                        f"{suite.path(suite.cases)}: case {case.id!r}: documents: no document {name!r} in "
+                        f"{suite.path(suite.documents or '')}: {suggest(name, known)}"
+                    )
+        return [[known[name] for name in case.documents] for case in cases]
 
     def _shots(self, queries: list[str]) -> Sequence[Sequence[tuple[Message, Message]]]:
         count = self.contender.shots

@@ -21,6 +21,7 @@ from harness.errors import HarnessError
 from harness.fingerprint import fingerprint
 from harness.matrix import Matrix
 from harness.metrics import Metric
+from harness.plural import plural
 from harness.run import metrics_of
 from harness.store import Store, open_store
 from harness.store.ledger import Entry
@@ -65,6 +66,17 @@ class Locked:
     replaced: tuple[Change, ...] = ()
 
 
+@dataclass(frozen=True)
+class Account:
+    """What the ledger holds of a question: its terms as they were frozen (none without a lock) and as they are now, and
+    every look with the time at which it was entered.
+    """
+
+    frozen: Mapping[str, Term]
+    now: Mapping[str, Term]
+    looks: tuple[tuple[str, Look], ...] = ()
+
+
 def questions(matrix: Matrix, metrics: Mapping[str, Mapping[str, Metric]] | None = None) -> list[Question]:
     """The deciding suites of an experiment, once a base model; ``metrics`` are its ``metrics_of``, where they are loaded."""
     policy, metrics = matrix.policy, metrics or metrics_of(matrix)
@@ -94,6 +106,20 @@ def histories(store: Store, asked: Sequence[Question], model: str) -> dict[str, 
             looks = {entry.content["rows"]: Look(**entry.content) for entry in _looks(question, entries)}
             lock, each = _lock(question, entries), fmean(took) if took else None
             found[question.suite] = History(tuple(looks.values()), lock, each)
+    return found
+
+
+def accounts(store: Store, asked: Sequence[Question], model: str) -> dict[str, Account]:
+    """What the ledger holds of a base model's questions, by suite."""
+    entries, found = store.ledger(), {}
+    for question in asked:
+        if question.model == model:
+            held = _held(question, entries)
+            looks = {
+                entry.content["rows"]: (_time(entry), Look(**entry.content)) for entry in _looks(question, entries)
+            }
+            frozen = held.content["terms"] if held else {}
+            found[question.suite] = Account(frozen, question.terms, tuple(looks.values()))
     return found
 
 
@@ -174,7 +200,8 @@ def lines(done: Sequence[Locked]) -> Iterator[str]:
 
 
 def _looks_planned(on: Mapping[str, Term]) -> str:
-    return f", {on['looks']} looks at up to {on['n_max']} cases" if on["looks"] != 1 else ""
+    looks, most = int(on["looks"] or 1), int(on["n_max"] or 0)
+    return f", {plural(looks, 'look')} at up to {plural(most, 'case')}" if looks > 1 else ""
 
 
 class _Exam:
@@ -233,17 +260,26 @@ def _locks(question: Question, entries: Sequence[Entry]) -> Iterator[Entry]:
             yield entry
 
 
-def _lock(question: Question, entries: Sequence[Entry]) -> Lock | None:
-    """The last lock that came before the test answers, else the last there is, and what is not as it says."""
+def _held(question: Question, entries: Sequence[Entry]) -> Entry | None:
+    """The last lock that came before the test answers, else the last there is."""
     locks = list(_locks(question, entries))
-    if not locks:
-        return None
     held = [entry for entry in locks if not entry.content["late"]] or locks
-    entry = held[-1]
+    return held[-1] if held else None
+
+
+def _time(entry: Entry) -> str:
+    return f"{entry.entered:%Y-%m-%d %H:%M} UTC"
+
+
+def _lock(question: Question, entries: Sequence[Entry]) -> Lock | None:
+    """The lock that holds, and what is not as it says."""
+    entry = _held(question, entries)
+    if entry is None:
+        return None
     changed = changes(entry.content["terms"], question.terms)
     if _grows(question, entry):
         changed = tuple(change for change in changed if change.key != "test_cases")
-    return Lock(f"{entry.entered:%Y-%m-%d %H:%M} UTC", entry.content["late"], changed)
+    return Lock(_time(entry), entry.content["late"], changed)
 
 
 def _grows(question: Question, entry: Entry) -> bool:

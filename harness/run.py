@@ -25,8 +25,9 @@ from harness.machine import cores, gpus, hardware, versions
 from harness.matrix import Cell, Matrix, expand
 from harness.metrics import Metric, load_metric
 from harness.models import is_local, load_backend
+from harness.probe import probed
 from harness.prompt import final_answer
-from harness.store import CellRow, Store, batches, open_store
+from harness.store import Store, batches, open_store
 from harness.suite import Case
 from harness.training.job import Job, examples, read_training
 from harness.trial import Generation, Score, Training, Trial
@@ -152,44 +153,42 @@ def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit:
         StoreBusy: when another run holds the store.
         HarnessError: when a worker failed; what was finished is kept.
     """
-    matrix = expand(experiment, limit=limit)
-    experiment, metrics, outcome = matrix.experiment, metrics_of(matrix), Outcome(matrix)
-    with open_store(experiment.home, write=True, wait=wait) as store:
-        store.declare(experiment.name, [_row(cell) for cell in matrix.cells])
-        todo = missing(matrix, store)
-        # asked before anything is paid for: what is never answered then shows as missing, and is never left out
-        asked = store.asked(matrix.sizes)
-        for cell in todo.cells:
-            if cell.id not in asked:
-                store.add_trials(cell.id, cell.trials())
-        doing = _Doing(matrix, store, progress, outcome, metrics)
-        if not (todo.cells or todo.jobs or doing.unscored()):
-            return outcome  # and nothing is noted, or this run would seem to have measured what is there
-        started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
-        progress.begin(todo)
-        try:
-            doing.do(todo)
-        finally:
-            progress.end()
-        store.finish_run(started)
-    return outcome
+    declared = expand(experiment, limit=limit)
+    metrics = metrics_of(declared)
+    with open_store(declared.experiment.home, write=True, wait=wait) as store:
+        matrix = probed(declared, store, hashes_of(metrics))
+        outcome = Outcome(matrix)
+        while True:
+            _fill(_Doing(matrix, store, progress, outcome, metrics))
+            outcome.matrix, matrix = matrix, probed(declared, store, hashes_of(metrics))
+            if matrix.id == outcome.matrix.id:  # whom to probe is known when dev was measured
+                return outcome
+
+
+def _fill(doing: _Doing) -> None:
+    """What is missing of one matrix; nothing is noted where nothing is, or this run would seem to have measured it."""
+    matrix, store, experiment = doing.matrix, doing.store, doing.experiment
+    store.declare(experiment.name, [cell.row for cell in matrix.cells])
+    todo = missing(matrix, store)
+    # asked before anything is paid for: what is never answered then shows as missing, and is never left out
+    asked = store.asked(matrix.sizes)
+    for cell in todo.cells:
+        if cell.id not in asked:
+            store.add_trials(cell.id, cell.trials())
+    if not (todo.cells or todo.jobs or doing.unscored()):
+        return
+    started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
+    doing.progress.begin(todo)
+    try:
+        doing.do(todo)
+    finally:
+        doing.progress.end()
+    store.finish_run(started)
 
 
 def _length(trial: Trial) -> int:
     """Characters of a prompt."""
     return sum(len(message["content"]) for message in trial.messages)
-
-
-def _row(cell: Cell) -> CellRow:
-    return CellRow(
-        cell=cell.id,
-        suite=cell.suite.name,
-        contender=cell.contender.name,
-        technique=cell.contender.technique,
-        model=cell.model.id,
-        training_seed=cell.seed,
-        adapter=cell.adapter,
-    )
 
 
 @dataclass
@@ -281,7 +280,7 @@ class _Doing:
         for cell_id, name in self.unscored():
             cell = cells[cell_id]
             metric = self.metrics[cell.suite.name][name]
-            for cases in batches(cell.task.cases):
+            for cases in batches(cell.cases):
                 named = {case.id: case for case in cases}
                 answers = self.store.unscored(cell_id, name, metric.hash, cases=list(named))
                 self._score(cell, metric, [(trial_id, named[case_id], text) for trial_id, case_id, text in answers])

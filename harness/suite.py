@@ -3,6 +3,7 @@
 suites/triage/
     suite.toml         the declaration below
     cases.jsonl        {"id": "t1", "input": "My parcel …", "reference": "{…}", "split": "dev", "cluster": "t1"}
+                       and, where it is known which documents hold the answer, "documents": ["page-008"]
     train.jsonl        {"messages": [{"role": "user", …}, {"role": "assistant", …}]}
     preferences.jsonl  {"prompt": "…", "chosen": "…", "rejected": "…"}
     documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
@@ -49,6 +50,7 @@ class Suite(Declaration):
 
     A suite of the form ``choice`` is scored by log-likelihood: of the option's ``letter`` after MMLU's listing, without a
     chat template, or of the option's ``text`` as the assistant's answer (MMLU's continuation form, as a chat).
+    ``lenient`` is a metric that reads what ``metric`` refuses for its form alone: the two tell form from knowledge.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
@@ -59,6 +61,7 @@ class Suite(Declaration):
     choice_by: Literal["letter", "text"] = "letter"
     metric: str
     metrics: tuple[str, ...] = ()
+    lenient: str | None = None
     margin: float | None = Field(default=None, gt=0, lt=1)
     noninferiority: float | None = Field(default=None, gt=0, lt=1)
     max_new_tokens: int = Field(default=64, gt=0, le=32768)
@@ -82,7 +85,7 @@ class Suite(Declaration):
     @property
     def all_metrics(self) -> tuple[str, ...]:
         """The deciding metric first, each once."""
-        return tuple(dict.fromkeys((self.metric, *self.metrics)))
+        return tuple(dict.fromkeys((self.metric, *self.metrics, *filter(None, (self.lenient,)))))
 
     def prompt(self, name: str) -> str:
         """The text of one of the suite's prompts, empty when it declares none and ``default`` is asked for."""
@@ -100,7 +103,9 @@ NO_TAGS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Case(NamedTuple):
-    """One input with its reference. ``choices`` only where the suite's form is ``choice``."""
+    """One input with its reference. ``choices`` only where the suite's form is ``choice``; ``documents`` are the ids of those
+    of the suite's documents that hold the answer, where they are known.
+    """
 
     id: str
     input: str
@@ -108,6 +113,7 @@ class Case(NamedTuple):
     split: Split = "test"
     cluster: str = ""
     choices: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
     tags: Mapping[str, Any] = NO_TAGS
 
 
@@ -189,7 +195,7 @@ class Task:
     @cached_property
     def content(self) -> str:
         """Fingerprint of declaration and cases."""
-        declared = self.suite.model_dump(mode="json", exclude={"folder", "gates", "description"})
+        declared = self.suite.model_dump(mode="json", exclude={"folder", "gates", "description", "lenient"})
         cases = self.cases.content if isinstance(self.cases, Cases) else fingerprint_each(map(_content, self.cases))
         return fingerprint(declared, cases)
 
@@ -232,7 +238,7 @@ def load_task(folder: Path) -> Task:
     return Task(suite=suite, cases=cases)
 
 
-CASE_KEYS = {"id", "input", "reference", "split", "cluster", "choices", "tags"}
+CASE_KEYS = {"id", "input", "reference", "split", "cluster", "choices", "documents", "tags"}
 
 
 def _check(values: dict[str, Any], choice: bool) -> None:
@@ -247,6 +253,9 @@ def _check(values: dict[str, Any], choice: bool) -> None:
     split = values.get("split", "test")
     if split not in ("dev", "test"):
         raise BadInput(f"split: given {split!r}: choose 'dev' or 'test'")
+    documents = values.get("documents", [])
+    if not isinstance(documents, list) or not all(isinstance(name, str) for name in documents):
+        raise BadInput(f'documents: given {documents!r}: write the ids of documents as a list, such as ["page-008"]')
     choices = values.get("choices", ())
     if choice and values["reference"] not in choices:
         raise BadInput(f"reference: given {values['reference']!r}: it must be one of choices {list(choices)!r}")
@@ -260,6 +269,7 @@ def _case(values: dict[str, Any]) -> Case:
         values.get("split", "test"),
         str(values.get("cluster") or values["id"]),
         tuple(values.get("choices", ())),
+        tuple(values.get("documents", ())),
         values.get("tags", NO_TAGS),
     )
 

@@ -25,7 +25,7 @@ class Trial:
 
     ``adapter`` is the fingerprint of the trained adapter (recipe, data, seed, base), None for the base model itself.
     ``choices`` is set where the answer is the likeliest choice, by its ``letter`` or by its ``text``; ``schema`` (JSON) where
-    nothing may be written that it does not allow.
+    nothing may be written that it does not allow. At a ``temperature`` of 0 decoding is greedy.
     """
 
     id: str
@@ -45,18 +45,28 @@ class Trial:
     choices: tuple[str, ...] = ()
     choice_by: str = "letter"
     schema: str | None = None
+    temperature: float = 0.0
 
 
 def ask_ids(
-    *, model: str, adapter: str | None, max_new_tokens: int, choice_by: str = "letter", schema: str | None = None
-) -> Callable[[Sequence[Message], Case], str]:
-    """A function from messages and case to the fingerprint of everything that can change an answer or its score.
+    *,
+    model: str,
+    adapter: str | None,
+    max_new_tokens: int,
+    choice_by: str = "letter",
+    schema: str | None = None,
+    temperature: float = 0.0,
+) -> Callable[[Sequence[Message], Case, int], str]:
+    """A function from messages, case and repeat to the fingerprint of everything that can change an answer or its score.
 
-    ``model`` is the hash of weights, template and quantisation, not a name. Device, batch size and retries are not in it.
+    ``model`` is the hash of weights, template and quantisation, not a name. Device, batch size and retries are not in it, nor
+    is the repeat of a greedy answer, which is the same each time.
     """
-    decoding = {"max_new_tokens": max_new_tokens, "temperature": 0.0, "choice_by": choice_by, "schema": schema}
+    decoding = {"max_new_tokens": max_new_tokens, "temperature": temperature, "choice_by": choice_by, "schema": schema}
     fingerprint = fingerprints(model, adapter, decoding)
-    return lambda messages, case: fingerprint((messages, case.input, case.reference, case.choices))
+    if temperature:
+        return lambda messages, case, repeat: fingerprint((messages, case.input, case.reference, case.choices, repeat))
+    return lambda messages, case, repeat: fingerprint((messages, case.input, case.reference, case.choices))
 
 
 @dataclass(slots=True)

@@ -38,6 +38,7 @@ def test_a_trial_says_where_it_stands_and_what_is_asked(project: Project) -> Non
         "max_new_tokens": 64,
         "training_seed": None,
         "repeat": 0,
+        "temperature": 0.0,
         "adapter": None,
         "documents": (),
         "choices": (),

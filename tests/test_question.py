@@ -6,6 +6,7 @@ The store is filled with made answers to the matrix of a project whose candidate
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,30 @@ def test_trainings_tell_what_a_seed_takes(tuned: Project) -> None:
     fill(tuned)
     with evidence(load_experiment(tuned.experiment)) as found:
         assert found.histories["embedded:tiny"]["sums"].training_seconds is None
+
+
+def test_an_account_has_what_was_frozen_and_the_date_of_every_look(tuned: Project, harness: Harness) -> None:
+    locks(harness, tuned)
+    fill(tuned)
+    first = judged(harness, tuned)["ledger"]
+    tuned.replace("experiment.toml", "margin = 0.03", "margin = 0.01")
+    second = judged(harness, tuned)["ledger"]
+    with evidence(load_experiment(tuned.experiment)) as found:
+        account = found.accounts["embedded:tiny"]["sums"]
+    assert (account.frozen["margin"], account.now["margin"]) == (0.03, 0.01)
+    assert [look.rows for _, look in account.looks] == [first["rows"], second["rows"]]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", when) for when, _ in account.looks)
+
+
+def test_the_page_has_the_lock_and_the_looks(tuned: Project, harness: Harness) -> None:
+    locks(harness, tuned)
+    fill(tuned)
+    assert harness("report", tuned.experiment).code == 0
+    page = (tuned.folder / "reports/sums/report.html").read_text(encoding="utf-8")
+    assert "Lock and looks <small>locked in time; 1 look at these test cases</small>" in page
+    assert "<b>Lock</b>" not in page
+    assert "<dt>test cases</dt><dd>72 (" in page
+    assert "<td>now (this one)</td><td>yes</td>" in page
 
 
 # --- the lock

@@ -29,7 +29,7 @@ def test_a_line_is_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept:
     ]
     task = load_task(folder(tmp_path, rows))
     assert list(task.cases) == [
-        Case("a", "?", "!", "dev", "k", (), {"page": 3}),
+        Case("a", "?", "!", "dev", "k", (), (), {"page": 3}),
         Case("b", "half a pair: \ud83d", "", "test", "b"),
     ]
     assert len(task.cases) == 2

@@ -91,7 +91,7 @@ def handbook(world: World, rng: random.Random) -> dict[str, Iterable[Row]]:
     marked = [("dev", q) for q in dev] + [("test", q) for q in test]
     return {
         "cases.jsonl": [
-            case(i, "handbook", s, q, a, cluster=page, tags={"document": page})
+            case(i, "handbook", s, q, a, cluster=page, documents=[page])
             for i, (s, (page, q, a)) in enumerate(marked, 1)
         ],
         "train.jsonl": [lesson(q, a) for _, q, a in questions(taught)],

@@ -160,6 +160,8 @@ class Bench:
         return count if self.limit is None else min(count, self.limit)
 
     def _cut(self, table: pa.Table) -> pa.Table:
+        """What gates judge: whole trainings, and in a limited run the first cases."""
+        table = table.filter(pc.equal(table["data_fraction"], 1.0))
         if self.limit is None:
             return table
         parts = []

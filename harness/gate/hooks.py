@@ -11,6 +11,7 @@ import pytest
 
 from harness.gate.node import CouldNotMeasure, GateItem, SuiteFile, bench_of, draws
 from harness.gate.place import SUITE, nearest, paths
+from harness.plural import plural
 
 ERRORED = "could_not_measure"
 
@@ -77,7 +78,11 @@ def _reaches_suite(path: Path) -> bool:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     limit = config.getoption("tuneworthy_limit")
-    lines = [f"tuneworthy: LIMITED RUN, the first {limit} cases of each split: it passes nothing"] if limit else []
+    lines = (
+        [f"tuneworthy: LIMITED RUN, the first {plural(limit, 'case')} of each split: it passes nothing"]
+        if limit
+        else []
+    )
     if config.getoption("tuneworthy_replay"):
         lines.append("tuneworthy: replay, stored rows only")
     return lines
@@ -129,7 +134,11 @@ def pytest_runtest_makereport(
     limit = item.config.getoption("tuneworthy_limit")
     if limit and report.when == "call" and report.passed and (isinstance(item, GateItem) or draws(item)):
         report.outcome = "skipped"
-        report.longrepr = (str(item.path), 0, f"Skipped: limited run of {limit} cases a split: passes nothing")
+        report.longrepr = (
+            str(item.path),
+            0,
+            f"Skipped: limited run of {plural(limit, 'case')} a split: passes nothing",
+        )
     return report
 
 

@@ -17,6 +17,7 @@ from math import isfinite
 import numpy as np
 
 from harness.errors import Incomplete, suggest
+from harness.plural import plural
 from harness.stats import Interval, Moments, cases_needed, mean, seeds_needed
 from harness.suite import Gate
 from harness.verdict.board import Board, Scores, compare, difference
@@ -168,19 +169,20 @@ class _Claim:
         )
         if wanted is not None:
             more = max(wanted - moments.n, 1)
-            return (
-                f"It needs about {more} more cases ({moments.n + more} in all), if {estimate:{self.form}} is the truth"
-            )
-        trained = seeds_needed(gain=estimate, margin=self.needed, v_seed=v_seed, alpha=alpha)
-        return f"More cases cannot show it, trainings differ too much: it needs about {trained} training seeds"
+            needs = f"{plural(more, 'more case')} ({moments.n + more:,} in all)"
+            return f"It needs about {needs}, if {estimate:{self.form}} is the truth"
+        trained = seeds_needed(gain=estimate, margin=self.needed, v_seed=v_seed, alpha=alpha) or seeds
+        return (
+            f"More cases cannot show it, trainings differ too much: it needs about {plural(trained, 'training seed')}"
+        )
 
 
 def _count(interval: Interval) -> str:
-    parts = [f"{interval.n} case{'s' * (interval.n != 1)}"]
+    parts = [plural(interval.n, "case")]
     if interval.clusters != interval.n:
-        parts.append(f"{interval.clusters} cluster{'s' * (interval.clusters != 1)}")
+        parts.append(plural(interval.clusters, "cluster"))
     if interval.seeds:
-        parts.append(f"{interval.seeds} training seed{'s' * (interval.seeds != 1)}")
+        parts.append(plural(interval.seeds, "training seed"))
     return ", ".join(parts)
 
 

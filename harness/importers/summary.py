@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.plural import plural
+
 WHO = ["suite", "metric", "contender", "technique"]
 
 
@@ -87,7 +89,7 @@ def _notes(table: pa.Table, parts: list[Part]) -> Iterator[str]:
         if short:
             told = ", ".join(f"{part.contender} {part.dev + part.test}" for part in short)
             yield (
-                f"note: suite {found['suite']!r} has {total} cases in all, but not every contender answered them ({told}): "
+                f"note: suite {found['suite']!r} has {plural(total, 'case')} in all, but not every contender answered them ({told}): "
                 "if they were asked the same questions, name a field that all logs share with --case-id"
             )
     if any(part.judged for part in parts):

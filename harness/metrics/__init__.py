@@ -5,7 +5,7 @@
     1.0
 
 A metric of this package is one line in ``METRICS``, or in ``MAKERS`` when it needs the suite's files or an argument
-(``numeric:0.01``, ``evaluate:exact_match``). ``module:function`` names one of the user's own, (case, text) -> float;
+(``numeric:0.01``, ``json_exact:extract``, ``evaluate:exact_match``). ``module:function`` names one of the user's own, (case, text) -> float;
 ``module.py`` may lie in the suite's folder. A wrong, empty or odd text scores; it never raises.
 """
 
@@ -29,6 +29,7 @@ METRICS: dict[str, str] = {
     "json_exact": "harness.metrics.json:exact",
     "json_fields": "harness.metrics.json:fields",
     "exact_match": "harness.metrics.text:exact_match",
+    "contains": "harness.metrics.text:contains",
     "accuracy": "harness.metrics.text:accuracy",
     "regex": "harness.metrics.text:regex",
     "squad_exact": "harness.metrics.squad:exact",
@@ -42,6 +43,9 @@ METRICS: dict[str, str] = {
 
 # A maker takes (suite, argument) and gives the function and what else decides its numbers (contents of files).
 MAKERS: dict[str, str] = {
+    "json_valid": "harness.metrics.json:make_valid",
+    "json_exact": "harness.metrics.json:make_exact",
+    "json_fields": "harness.metrics.json:make_fields",
     "json_schema": "harness.metrics.json:make_schema",
     "numeric": "harness.metrics.text:make_numeric",
     "rubric": "harness.metrics.rubric:make_rubric",
@@ -60,6 +64,17 @@ PACKAGES: dict[str, str] = {
     "chrf": "sacrebleu",
     "json_schema": "jsonschema",
     "evaluate": "evaluate",
+}
+
+# What reads an answer that the metric refuses for its form alone.
+LENIENT: dict[str, str] = {
+    "json_valid": "json_valid:extract",
+    "json_schema": "json_schema:extract",
+    "json_exact": "json_exact:extract",
+    "json_fields": "json_fields:extract",
+    "exact_match": "contains",
+    "squad_exact": "contains",
+    "accuracy": "contains",
 }
 
 NO_REFERENCE = {"json_valid", "json_schema", "rubric"}

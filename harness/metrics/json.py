@@ -1,8 +1,9 @@
-r"""Metrics for answers that must be JSON. The whole text is parsed: nothing is dug out of chatter or code fences.
+r"""Metrics for answers that must be JSON. The whole text is parsed: nothing is dug out of chatter or code fences, unless
+it is asked for with ``extract``, since "valid JSON" is part of what is measured.
 
     {"team": "billing", "urgent": true}    json_exact 1, json_fields 1
     {"urgent": true, "team": "sales"}      json_exact 0, json_fields 0.5
-    Sure! {"team": "billing"}              json_valid 0
+    Sure! {"team": "billing"}              json_valid 0, json_valid:extract 1
 
 Objects are compared without regard to order, numbers by value (``1`` is ``1.0``), ``true`` is not ``1``. Refused as not
 JSON, so that a score depends neither on the machine nor on the stack: NaN and Infinity (RFC 8259 section 6), numbers
@@ -15,6 +16,7 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ from harness.metrics import Function
 from harness.suite import Case, Suite
 
 MAX_DEPTH = 100
+EXTRACT = "extract"
+TRIED = 64
+"""Brackets of a chatty answer at which JSON may begin: more would make a hostile answer quadratic."""
 NOT_JSON = object()
 
 
@@ -53,6 +58,52 @@ def fields(case: Case, text: str) -> float:
     return sum(key in given and _same(given[key], value) for key, value in wanted.items()) / len(wanted)
 
 
+def make_valid(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
+    """``json_valid:extract``."""
+    return _lenient(valid, argument), ()
+
+
+def make_exact(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
+    """``json_exact:extract``."""
+    return _lenient(exact, argument), ()
+
+
+def make_fields(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
+    """``json_fields:extract``."""
+    return _lenient(fields, argument), ()
+
+
+def _lenient(function: Function, argument: str) -> Function:
+    """The function on the JSON that the text holds.
+
+    Raises:
+        BadInput: for an argument other than ``extract``.
+    """
+    if argument not in ("", EXTRACT):
+        raise BadInput(f"given {argument!r}: write {EXTRACT!r} for the JSON in a fenced or chatty answer, or nothing")
+    return (lambda case, text: function(case, extract(text))) if argument else function
+
+
+def extract(text: str) -> str:
+    """The first object in a text that is more than JSON (chatter, code fences), else the first array, else the text."""
+    if _parse(text) is not NOT_JSON:
+        return text
+    for opening in "{[":
+        places = islice((place for place, mark in enumerate(text) if mark == opening), TRIED)
+        found = next((end for end in ((place, _end(text, place)) for place in places) if end[1]), None)
+        if found:
+            return text[slice(*found)]
+    return text
+
+
+def _end(text: str, start: int) -> int:
+    """Where the JSON value that begins at ``start`` ends; 0 where there is none."""
+    try:
+        return _decoder.raw_decode(text, start)[1]
+    except (ValueError, RecursionError):
+        return 0
+
+
 def make_schema(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
     """1 when the text is valid by the suite's JSON Schema (draft 2020-12); nothing is fetched for a remote ``$ref``."""
     from jsonschema import Draft202012Validator
@@ -75,7 +126,7 @@ def make_schema(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
         except (ArithmeticError, RecursionError):  # multipleOf on numbers beyond a double; a schema that never ends
             return 0.0
 
-    return schema, [path.read_text(encoding="utf-8")]
+    return _lenient(schema, argument), [path.read_text(encoding="utf-8")]
 
 
 def read_schema(path: Path) -> Any:
@@ -110,13 +161,13 @@ def _float(text: str) -> float:
     return value
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_float).decode
+_decoder = json.JSONDecoder(parse_constant=_refuse, parse_float=_float)
 
 
 def _parse(text: str) -> Any:
     """The JSON value of a text, or ``NOT_JSON``."""
     try:
-        value = _decode(text)
+        value = _decoder.decode(text)
     except (ValueError, RecursionError):
         return NOT_JSON
     if text.count("[") + text.count("{") > MAX_DEPTH and _deep(value):

@@ -1,6 +1,7 @@
 """Metrics on plain text: equality, labels, patterns, numbers.
 
 exact_match   "Paris " is "Paris"; "paris" is not
+contains      "It is Paris, of course." holds "paris"; "Parisian" does not
 accuracy      "BILLING\\n" is "billing": labels, whatever their case
 regex         the reference is a pattern, searched for in the text; anchor it with ^ and $ for the whole text
 numeric       "1,200.0" is "1200"; ``numeric:0.5`` allows 0.5 to either side, ``numeric:1%`` 1 % of the reference
@@ -26,6 +27,16 @@ _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d{
 def exact_match(case: Case, text: str) -> float:
     """1 when the text is the reference, white space around either aside."""
     return float(text.strip() == case.reference.strip())
+
+
+def contains(case: Case, text: str) -> float:
+    """1 when the reference stands in the text as words of its own, letter case and white space aside; an empty one only in
+    an empty text.
+    """
+    wanted, given = (" ".join(side.casefold().split()) for side in (case.reference, text))
+    if not wanted:
+        return float(not given)
+    return float(re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", given) is not None)
 
 
 def accuracy(case: Case, text: str) -> float:

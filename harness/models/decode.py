@@ -1,4 +1,4 @@
-"""Greedy decoding of a batch: one prefill, then a token a step for every row that has not stopped.
+"""Decoding of a batch, greedy or sampled: one prefill, then a token a step for every row that has not stopped.
 
 ``transformers.generate`` gives the same tokens; on a model of 1 M parameters and two cores this loop takes 0.7 of its
 time, because it prepares nothing anew each step, runs what all prompts begin with once, and takes finished rows out.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -26,7 +27,22 @@ class Guide(Protocol):
     def take(self, token: int) -> None: ...
 
 
-def greedy(
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Draws a token from softmax(logits / temperature), with randomness of its own: what a row says does not depend on the
+    rows beside it.
+    """
+
+    temperature: float
+    generator: torch.Generator
+
+    def perturbed(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits [vocabulary] whose largest is the token drawn (the Gumbel-max trick; -log of an exponential is Gumbel)."""
+        noise = torch.empty_like(logits, dtype=torch.float32).exponential_(generator=self.generator)
+        return logits.float() / self.temperature - noise.log()
+
+
+def decode(
     model: Any,
     prompts: Sequence[Sequence[int]],
     limits: Sequence[int],
@@ -34,6 +50,7 @@ def greedy(
     stops: frozenset[int],
     pad: int,
     guides: Sequence[Guide | None] = (),
+    samplers: Sequence[Sampler | None] = (),
 ) -> list[list[int]]:
     """New token ids of every row, ending with its stop token unless its limit came first.
 
@@ -42,9 +59,10 @@ def greedy(
         prompts: Token ids, at least one a row, of any lengths; padded on the left here.
         limits: The most new tokens of each row.
         guides: One a row, None for a row that may say anything; none at all where no row has one.
+        samplers: One a row, None for a greedy one; none at all where all are greedy.
     """
     with torch.inference_mode():
-        return _Batch(model, prompts, limits, stops=stops, pad=pad, guides=guides).run()
+        return _Batch(model, prompts, limits, stops=stops, pad=pad, guides=guides, samplers=samplers).run()
 
 
 class _Batch:
@@ -59,9 +77,11 @@ class _Batch:
         stops: frozenset[int],
         pad: int,
         guides: Sequence[Guide | None],
+        samplers: Sequence[Sampler | None],
     ) -> None:
         self.model, self.limits, self.stops, self.pad = model, limits, stops, pad
         self.guides = {row: guide for row, guide in enumerate(guides) if guide is not None}
+        self.samplers = {row: sampler for row, sampler in enumerate(samplers) if sampler is not None}
         self.device = model.device
         accepted = inspect.signature(_bare(model).forward).parameters
         self.takes_positions = "position_ids" in accepted
@@ -70,7 +90,7 @@ class _Batch:
         self.answers: list[list[int]] = [[] for _ in prompts]
         self.cache: Any = None
         self.mask = torch.ones(len(prompts), 0, dtype=torch.long, device=self.device)
-        self.next = self._likeliest(self._prefill(prompts))
+        self.next = self._chosen(self._prefill(prompts))
 
     def run(self) -> list[list[int]]:
         while True:
@@ -79,14 +99,21 @@ class _Batch:
                 return self.answers
             if len(alive) <= KEPT * len(self.rows):
                 self._keep(alive)
-            self.next = self._likeliest(self._forward(self.next[:, None], self.mask.new_ones(len(self.rows), 1)))
+            self.next = self._chosen(self._forward(self.next[:, None], self.mask.new_ones(len(self.rows), 1)))
 
-    def _likeliest(self, logits: torch.Tensor) -> torch.Tensor:
-        """The next token of every row [rows], out of those that its guide allows; ``logits`` are [rows, vocabulary]."""
+    def _chosen(self, logits: torch.Tensor) -> torch.Tensor:
+        """The next token of every row [rows], out of those that its guide allows: the likeliest, or the one drawn.
+
+        ``logits`` are [rows, vocabulary].
+        """
         for place, row in enumerate(self.rows):
             if row in self.guides:
                 self.guides[row].mask(logits[place])
-        return logits.argmax(-1)
+        chosen = logits.argmax(-1)
+        for place, row in enumerate(self.rows):
+            if row in self.samplers:
+                chosen[place] = self.samplers[row].perturbed(logits[place]).argmax()
+        return chosen
 
     def _prefill(self, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
         """The logits after every prompt [rows, vocabulary]."""

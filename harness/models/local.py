@@ -5,7 +5,7 @@
         store.add_generations(generations)
 
 Trials are grouped by adapter and contender, sorted by length and packed into batches by a budget of tokens. A trial with choices is
-answered by the likeliest one (``harness.regression``), all others greedily.
+answered by the likeliest one (``harness.regression``), all others greedily, or by samples at the trial's temperature.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from harness.trial import Generation, Message, Trial
 
 if TYPE_CHECKING:
     from harness.models.constrain import Guides
+    from harness.models.decode import Sampler
 
 CPU_TOKENS = 8192
 """Tokens of a batch on a CPU, prompts and answers together; with 1 M parameters, 2,048 take 1.6 times as long."""
@@ -237,12 +238,14 @@ class Local:
         yield [self._generation(item, ids, seconds) for item, ids in zip(batch, answers, strict=True)]
 
     def _decode(self, model: Any, batch: Sequence[Encoded]) -> list[list[int]]:
-        from harness.models.decode import greedy
+        from harness.models.decode import decode
 
         prompts, limits = [item.ids for item in batch], [item.trial.max_new_tokens for item in batch]
         schemas = [item.trial.schema for item in batch]
         guides = [self._guides.of(schema) if schema else None for schema in schemas] if any(schemas) else []
-        return greedy(model, prompts, limits, stops=self.chat.stops, pad=self.chat.pad, guides=guides)
+        samplers = [_sampler(item.trial, model.device) for item in batch] if any(map(_sampled, batch)) else []
+        stops, pad = self.chat.stops, self.chat.pad
+        return decode(model, prompts, limits, stops=stops, pad=pad, guides=guides, samplers=samplers)
 
     def _generation(self, item: Encoded, ids: list[int], seconds: float) -> Generation:
         return Generation(
@@ -273,6 +276,22 @@ def _order(item: Encoded) -> tuple[str, str, str, int]:
     """By adapter; then by contender, whose prompts begin alike and are read once for a batch; then by length."""
     trial = item.trial
     return (trial.adapter or "", trial.suite, trial.contender, len(item.ids))
+
+
+def _sampled(item: Encoded) -> bool:
+    return item.trial.temperature > 0
+
+
+def _sampler(trial: Trial, device: Any) -> Sampler | None:
+    """Seeded by what is asked, the sample's number included: the same answer whatever batch it is in."""
+    if not trial.temperature:
+        return None
+    import torch
+
+    from harness.models.decode import Sampler
+
+    seed = int.from_bytes(trial.id.encode()[:8], "big") >> 1
+    return Sampler(trial.temperature, torch.Generator(device).manual_seed(seed))
 
 
 def _bytes_a_token(config: Any) -> int:

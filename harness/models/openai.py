@@ -3,7 +3,8 @@
     openai:gpt-5-mini                            OPENAI_API_KEY
     openai:qwen3-8b@http://localhost:8000/v1     or OPENAI_BASE_URL; a key only if the server wants one
 
-A trial with a schema asks for structured output (``response_format``). Decoding is greedy (temperature 0), unless the model refuses to be told so, as reasoning models do.
+A trial with a schema asks for structured output (``response_format``). Decoding is greedy (temperature 0) unless
+samples are asked for; a model that refuses to be told a temperature, as reasoning models do, is asked without one.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class OpenAI(Served):
         client = sdk.OpenAI(api_key=key, base_url=address.url, timeout=timeout, max_retries=retries)
         super().__init__(model.id, identity=identity(model), key=key, client=client, workers=workers)
         self._model, self._bad_request = address.model, sdk.BadRequestError
-        self._decoding: dict[str, float] = {"temperature": 0.0}
+        self._takes_temperature = True
         # OpenAI's newer models refuse ``max_tokens``; many other servers know nothing else.
         self._limit = "max_tokens" if address.url else "max_completion_tokens"
 
@@ -48,12 +49,14 @@ class OpenAI(Served):
         except self._bad_request as error:
             if error.param != "temperature":
                 raise
-            self._decoding = {}
+            self._takes_temperature = False
             response = self._create(trial)
         return _read(trial, response)
 
     def _create(self, trial: Trial) -> Any:
-        options: dict[str, Any] = {self._limit: trial.max_new_tokens, **self._decoding}
+        options: dict[str, Any] = {self._limit: trial.max_new_tokens}
+        if self._takes_temperature:
+            options["temperature"] = trial.temperature
         if trial.schema is not None:
             named = {"name": "answer", "schema": json.loads(trial.schema), "strict": True}
             options["response_format"] = {"type": "json_schema", "json_schema": named}

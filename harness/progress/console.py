@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from harness.plural import plural
 from harness.run import Todo
 from harness.trial import Training
 
@@ -37,7 +38,9 @@ class Console:
     def begin(self, todo: Todo) -> None:
         self.todo, self.started = todo, time.monotonic()
         if todo.cells or todo.jobs:
-            self._say(f"{len(todo.jobs)} trainings and up to {todo.trials:,} answers to do · {expected(todo)}")
+            self._say(
+                f"{plural(len(todo.jobs), 'training')} and up to {plural(todo.trials, 'answer')} to do · {expected(todo)}"
+            )
 
     def train_step(self, label: str, step: int, total: int, loss: float | None) -> None:
         self.current[label] = (step, total, loss)
@@ -84,7 +87,8 @@ class Console:
             parts.append(f"{label} step {step}/{total}" + (f" loss {loss:.3f}" if loss is not None else ""))
         if todo is not None and todo.cells:
             parts.append(
-                f"answers {self.answers:,}/{todo.trials:,}" + (f" ({self.errors} errors)" if self.errors else "")
+                f"answers {self.answers:,}/{todo.trials:,}"
+                + (f" ({plural(self.errors, 'error')})" if self.errors else "")
             )
         return " · ".join(parts)
 

@@ -17,6 +17,7 @@ from harness.machine import gpus
 from harness.matrix import Cell
 from harness.models import is_local
 from harness.models.served import BYTES_A_TOKEN, FRAME
+from harness.plural import plural
 from harness.run import Todo
 from harness.trial import Message
 from harness.verdict.economics import Prices, load_prices
@@ -74,7 +75,7 @@ def _by_token(cells: Sequence[Cell], prices: Prices) -> Bill:
     trials = [trial for cell in cells for trial in cell.trials()]
     into, out = sum(_tokens(trial.messages) for trial in trials), sum(trial.max_new_tokens for trial in trials)
     cost = into * prompt + out * answer
-    said = f"{len(trials):,} answers ({into:,} tokens in, {out:,} out; {source})"
+    said = f"{plural(len(trials), 'answer')} ({into:,} tokens in, {out:,} out; {source})"
     return Bill(model.id, cost, f"{model.id}: at most {usd(cost)} for {said}")
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from harness.experiment import Experiment
 from harness.matrix import expand
+from harness.plural import plural
+from harness.probe import probed, unprobed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
-from harness.run import Todo, missing, steps_of
+from harness.run import Todo, hashes_of, metrics_of, missing, steps_of
 from harness.store import open_store
 
 
@@ -34,6 +36,7 @@ class Planned:
                     "contender": cell.contender.name,
                     "technique": cell.contender.technique,
                     "seed": cell.seed,
+                    "data_fraction": cell.contender.share,
                     "cases": cell.size,
                     "missing": cell.id in missing_cells,
                 }
@@ -60,7 +63,7 @@ def _todo(experiment: Experiment) -> Todo:
     if not (experiment.home / "results.duckdb").exists():
         return Todo(matrix, _distinct(matrix.cells), matrix.jobs)
     with open_store(experiment.home, write=False) as store:
-        return missing(matrix, store)
+        return missing(probed(matrix, store, hashes_of(metrics_of(matrix))), store)
 
 
 def _distinct(cells: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -72,17 +75,21 @@ def plan_lines(planned: Planned) -> list[str]:
     rows: dict[tuple[str, str, str, str], list[int]] = {}
     missing_cells = {cell.id for cell in planned.todo.cells}
     for cell in planned.todo.matrix.cells:
-        key = (cell.model.id, cell.suite.name, cell.contender.name, cell.contender.technique)
+        key = (cell.model.id, cell.suite.name, cell.contender.label, cell.contender.technique)
         row = rows.setdefault(key, [0, 0, cell.size])
         row[0] += 1
         row[1] += cell.id in missing_cells
-    lines = [f"{'model':<16} {'suite':<12} {'contender':<24} {'technique':<9} {'seeds':>5} {'cases':>6}  missing"]
+    lines = [f"{'model':<16} {'suite':<12} {'contender':<24} {'technique':<18} {'seeds':>5} {'cases':>6}  missing"]
     for (model, suite, contender, technique), (seeds, absent, cases) in rows.items():
-        what = f"{absent * cases:,} answers" if absent else "-"
-        lines.append(f"{model:<16} {suite:<12} {contender:<24} {technique:<9} {seeds:>5} {cases:>6}  {what}")
+        what = plural(absent * cases, "answer") if absent else "-"
+        lines.append(f"{model:<16} {suite:<12} {contender:<24} {technique:<18} {seeds:>5} {cases:>6}  {what}")
     todo = planned.todo
     lines.append("")
-    lines.append(f"{len(todo.matrix.cells)} cells, {len(todo.cells)} to answer: up to {todo.trials:,} answers")
-    lines.append(f"{len(todo.matrix.jobs)} trainings, {len(todo.jobs)} to do: {todo.steps:,} steps")
+    lines.append(
+        f"{plural(len(todo.matrix.cells), 'cell')}, {len(todo.cells)} to answer: up to {plural(todo.trials, 'answer')}"
+    )
+    lines.append(f"{plural(len(todo.matrix.jobs), 'training')}, {len(todo.jobs)} to do: {plural(todo.steps, 'step')}")
     lines.append(expected(todo) if todo.cells or todo.jobs else "nothing is missing")
+    if waiting := unprobed(todo.matrix):
+        lines.append(f"not counted: the probes of {', '.join(waiting)}, whom dev chooses once it is measured")
     return [*lines, *(bill.said for bill in planned.bills)]

@@ -1,4 +1,4 @@
-"""Which answers a reader gets to see: the worst of every contender, and what tuning fixed or broke. Bounded.
+"""Which answers a reader gets to see: every contender's worst, and what it fixes and breaks of the baseline's. Bounded.
 
 >>> browse(evidence, task, model="embedded:tiny", metric="json_exact", rows=rows, tuned="sft", baseline="keys").total
 240
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.report.gathered import Asked, Attempt, Browse, Said, layer_of
+from harness.plural import plural
+from harness.report.gathered import LAYERS, Asked, Attempt, Browse, Flips, Said, layer_of
 from harness.retrieval import load_documents
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 RIGHT = 0.5
 """A case counts as right from this mean score over seeds on; the page says so."""
-WORST, BEST, FLIPPED = 10, 3, 10
-"""Cases kept: a contender's worst and best, and those that tuning fixed or broke (each), for every contender."""
+WORST, BEST, FLIPPED = 10, 3, 20
+"""Cases kept of every contender: its worst and best, and those that it fixes or breaks (each)."""
 LONGEST_ANSWER, LONGEST_PROMPT = 4_000, 12_000
 LENGTH = "stopped at the length limit"
 
@@ -43,26 +44,36 @@ def browse(
     """The test cases of one suite worth reading, with the attempts at them."""
     name = task.suite.name
     techniques, scores = _scores(rows, name, metric)
-    flips = _flips(scores.get(tuned or "", {}), scores.get(baseline or "", {}))
+    against = scores.get(baseline or "", {})
+    flips = {contender: flipped(mine, against) for contender, mine in scores.items()}
     chosen = choose(scores, flips, beside=[name for name in (tuned, baseline) if name in scores])
     cases = {case.id: case for case in task.split("test")}
     wanted = sorted({case for picked in chosen.values() for case in picked} & cases.keys())
-    asked = [Asked(c, "test", cases[c].input, cases[c].reference, flips.get(c, 0)) for c in wanted]
+    asked = [Asked(c, "test", cases[c].input, cases[c].reference) for c in wanted]
     reader = _Reader(evidence, task, model, metric)
     attempts = [made for contender, picked in chosen.items() for made in reader.attempts(contender, picked, scores)]
     layers = tuple((contender, layer_of(techniques[contender])) for contender in chosen)
-    return Browse(layers, tuple(asked), tuple(attempts), tuned, baseline, len(cases))
+    counts = [
+        Flips(name, layer, sum(f > 0 for f in flips[name].values()), sum(f < 0 for f in flips[name].values()), n)
+        for name, layer in sorted(layers, key=lambda pair: (LAYERS.index(pair[1]), pair[0]))
+        if name != baseline and (n := _both(scores[name], against))
+    ]
+    return Browse(layers, tuple(asked), tuple(attempts), tuned, baseline, len(cases), tuple(counts))
 
 
-def choose(scores: Scores, flips: Mapping[str, int], *, beside: Sequence[str] = ()) -> dict[str, list[str]]:
+def choose(
+    scores: Scores, flips: Mapping[str, Mapping[str, int]], *, beside: Sequence[str] = ()
+) -> dict[str, list[str]]:
     """Contender to the cases that are shown of it, worst first; of those ``beside`` others all that any is shown with."""
-    fixed = sorted(case for case, flip in flips.items() if flip > 0)[:FLIPPED]
-    broken = sorted(case for case, flip in flips.items() if flip < 0)[:FLIPPED]
     ranked = {c: sorted(by_case, key=lambda case: (_or_zero(by_case[case]), case)) for c, by_case in scores.items()}
-    picked = {c: {*cases[:WORST], *cases[-BEST:], *fixed, *broken} for c, cases in ranked.items()}
+    picked = {c: {*cases[:WORST], *cases[-BEST:], *_some(flips.get(c, {}))} for c, cases in ranked.items()}
     for contender in beside:
         picked[contender] = set().union(*picked.values())
     return {c: [case for case in cases if case in picked[c]] for c, cases in ranked.items()}
+
+
+def _some(flips: Mapping[str, int]) -> list[str]:
+    return [case for way in (1, -1) for case in sorted(case for case, flip in flips.items() if flip == way)[:FLIPPED]]
 
 
 def _or_zero(score: float | None) -> float:
@@ -80,13 +91,18 @@ def _scores(rows: pa.Table, suite: str, metric: str) -> tuple[dict[str, str], di
     return techniques, scores
 
 
-def _flips(tuned: Mapping[str, float | None], baseline: Mapping[str, float | None]) -> dict[str, int]:
+def flipped(mine: Mapping[str, float | None], baseline: Mapping[str, float | None]) -> dict[str, int]:
+    """Case to 1 where the baseline is wrong and mine is right, to -1 the other way round."""
     flips = {}
-    for case in tuned.keys() & baseline.keys():
-        ours, theirs = tuned[case], baseline[case]
+    for case in mine.keys() & baseline.keys():
+        ours, theirs = mine[case], baseline[case]
         if ours is not None and theirs is not None and (ours >= RIGHT) != (theirs >= RIGHT):
             flips[case] = 1 if ours >= RIGHT else -1
     return flips
+
+
+def _both(mine: Mapping[str, float | None], baseline: Mapping[str, float | None]) -> int:
+    return sum(score is not None and baseline.get(case) is not None for case, score in mine.items())
 
 
 class _Reader:
@@ -130,4 +146,4 @@ class _Reader:
 
 def clip(text: str, most: int) -> str:
     """The beginning of a long text, and how much is left out."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
+    return text if len(text) <= most else f"{text[:most]}… ({plural(len(text) - most, 'more character')})"

@@ -14,6 +14,7 @@ from math import isfinite, log2
 
 from markupsafe import Markup
 
+from harness.plural import plural
 from harness.report.gathered import Curve, Difference, Drop, Learning, Rung, Span, Suite
 from harness.report.numbers import decimals, ends, gain, points, score
 from harness.report.visible import visible
@@ -114,7 +115,7 @@ def forest(differences: Sequence[Difference], *, floor: float | None, layer: str
 
 
 def _difference(one: Difference, shared: Scale, floor: float | None, layer: str) -> Row:
-    said = f"{one.ours} minus {one.theirs}: {gain(one.span)} points, {one.n} cases"
+    said = f"{one.ours} minus {one.theirs}: {gain(one.span)} points, {plural(one.n, 'case')}"
     state = STATES[one.state] if floor is not None else ""
     parts = [grid(shared), _zero(shared), _bar(shared, one.span), _circle(shared, one.span.estimate, 5, "dot")]
     if floor is not None:
@@ -182,8 +183,8 @@ def _losses(recipe: str, curves: Sequence[Curve]) -> Panel:
         for i, c in enumerate(curves)
     ]
     final = ", ".join(f"{curve.points[-1][1]:.3g}" for curve in curves)
-    said = f"training loss of {recipe}: {len(curves)} trainings, {steps} steps, at the end {final}"
-    svg = _lines(said, "tuned", lines, below=[("0", 0.0), (f"{steps:,} steps", 1.0)])
+    said = f"training loss of {recipe}: {plural(len(curves), 'training')}, {plural(steps, 'step')}, at the end {final}"
+    svg = _lines(said, "tuned", lines, below=[("0", 0.0), (plural(steps, "step"), 1.0)])
     return Panel(
         recipe,
         svg,
@@ -204,7 +205,7 @@ def learning(found: Learning) -> Panel:
         f"{100 * share:.3g} % {points(mean)}" for share, mean in found.points
     )
     below = [(f"{100 * share:.3g} %", x) for (x, _), share in zip(at, shares, strict=True)]
-    drawn = _lines(said, "tuned", [(at, "seed-0")], below=below)
+    drawn = _lines(said, "tuned", [(at, "seed-0")], below=below, dots=at)
     return Panel(found.contender, drawn, (points(low, 0), points(high, 0)))
 
 
@@ -214,6 +215,7 @@ def _lines(
     lines: Sequence[tuple[Sequence[tuple[float, float]], str]],
     *,
     below: Sequence[tuple[str, float]],
+    dots: Sequence[tuple[float, float]] = (),
 ) -> Markup:
     """Lines in the unit square; the inner svg stretches, its strokes and the outer text do not."""
     drawn = Markup("").join(
@@ -228,11 +230,15 @@ def _lines(
         )
         for label, x in below
     )
+    marks = Markup("").join(
+        Markup('<circle class="dot" cx="{:.2f}%" cy="{:.1f}" r="4"/>').format(100 * x, 2 + 150 * (1 - y))
+        for x, y in dots
+    )
     return Markup(
         '<svg class="lines {}" role="img" aria-label="{}" width="100%" height="174">'
         '<line class="tick" x1="0" x2="100%" y1="0.5" y2="0.5"/><line class="tick" x1="0" x2="100%" y1="153.5" y2="153.5"/>'
-        '<svg y="2" height="150" width="100%" viewBox="0 0 100 100" preserveAspectRatio="none">{}</svg>{}</svg>'
-    ).format(layer, visible(said), drawn, x_labels)
+        '<svg y="2" height="150" width="100%" viewBox="0 0 100 100" preserveAspectRatio="none">{}</svg>{}{}</svg>'
+    ).format(layer, visible(said), drawn, marks, x_labels)
 
 
 def strip(said: str, layer: str, *parts: Markup) -> Markup:

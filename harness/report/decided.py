@@ -23,6 +23,8 @@ ADVICE: Mapping[str, tuple[str, Tone]] = {
     "collect-data": ("Collect more data", "open"),
     "none": ("Do not fine-tune", "open"),
 }
+NOT_COMPARED = Answer("Not compared", "open", "NOT_COMPARED", "Nothing was compared, so there is no verdict.", "")
+"""What stands in an answer's place where there is one contender."""
 
 
 def answer_of(verdict: SuiteVerdict, technique: str | None) -> Answer:

@@ -6,6 +6,7 @@ with evidence(load_experiment(Path("experiment.toml"))) as found:
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from harness.errors import NotCompared
 from harness.report.browse import browse
 from harness.report.claims import claims
-from harness.report.decided import answer_of, checks, differences, gap, learning
+from harness.report.decided import NOT_COMPARED, answer_of, checks, differences, gap, learning
 from harness.report.gathered import (
     LAYERS,
     Base,
@@ -29,6 +31,7 @@ from harness.report.gathered import (
     Suite,
     layer_of,
 )
+from harness.report.ledger import ledger
 from harness.report.measured import by_seed, curve, usage, within
 from harness.verdict import Claim, Rows, SuiteVerdict, Summary, Verdict, load_rows, summaries
 
@@ -47,16 +50,24 @@ def gather(evidence: Evidence) -> Gathered:
     Raises:
         Incomplete: when the experiment was never run.
     """
-    models = tuple(_OneModel(evidence, model).base() for model in evidence.models)
+    try:
+        verdicts, alone = evidence.verdicts, ""
+    except NotCompared as error:  # what was measured is worth showing all the same
+        verdicts, alone = {}, str(error)
+    models = tuple(
+        _OneModel(evidence, model, verdicts.get(model, Verdict({})), alone).base() for model in evidence.models
+    )
     return Gathered(evidence.experiment.name, evidence.policy.alpha, models, _setup(evidence))
 
 
 @dataclass
 class _OneModel:
-    """One base model's rows, verdict and trainings, read once."""
+    """One base model's rows, verdict and trainings, read once; ``alone`` says why there is no verdict."""
 
     evidence: Evidence
     model: str
+    verdict: Verdict
+    alone: str
 
     @cached_property
     def rows(self) -> pa.Table:
@@ -67,10 +78,6 @@ class _OneModel:
         return load_rows(self.rows)
 
     @cached_property
-    def verdict(self) -> Verdict:
-        return self.evidence.verdicts[self.model]
-
-    @cached_property
     def summaries(self) -> dict[tuple[str, str], list[Summary]]:
         found: dict[tuple[str, str], list[Summary]] = {}
         for one in summaries(self.loaded, self.evidence.policy):
@@ -79,7 +86,9 @@ class _OneModel:
 
     @cached_property
     def trainings(self) -> list[Training]:
-        kept = self.evidence.store.trainings(self.evidence.experiment.name)
+        """Of whole recipes: what was trained on a share of the data is the learning curve's."""
+        experiment = self.evidence.experiment
+        kept = (t for t in self.evidence.store.trainings(experiment.name) if t.recipe in experiment.candidates)
         return [training for training in kept if training.model == self.model]
 
     @cached_property
@@ -136,13 +145,16 @@ class _OneModel:
             "costs": self._costs(name, metric),
             "browse": self._browse(task, metric, found),
         }
-        return Suite(**whole, **(self._decided(found, floor) if found else {}))
+        if found is not None:
+            return Suite(**whole, **self._decided(found, floor))
+        if self.alone and whole["role"] == "decide":
+            return Suite(**whole, answer=NOT_COMPARED, reasons=(f"{self.alone[:1].upper()}{self.alone[1:]}.",))
+        return Suite(**whole)
 
     def _decided(self, found: SuiteVerdict, floor: float) -> dict[str, Any]:
         techniques = {one.contender: one.technique for one in self.summaries.get((found.suite, found.metric or ""), ())}
         gains = differences(found, floor)
         own = [one for one in gains if one.ours == found.contender]
-        flips = found.diagnosis.get("flips")
         return {
             "answer": answer_of(found, techniques.get(found.suffices or "")),
             "contender": found.contender,
@@ -151,9 +163,9 @@ class _OneModel:
             "reasons": tuple(reason.sentence for reason in found.reasons),
             "differences": gains,
             "diagnosis": tuple((key, gap(value)) for key, value in found.diagnosis.items() if isinstance(value, Claim)),
-            "flips": (flips["baseline"], flips["fixed"], flips["broken"]) if flips else None,
             "checks": checks(found),
             "learning": learning(found.learning_curve),
+            "ledger": ledger(found.ledger, self.evidence.accounts[self.model].get(found.suite)),
             "economics": dict(found.economics),
         }
 
@@ -240,10 +252,11 @@ class _OneModel:
 
 def _setup(evidence: Evidence) -> Setup:
     experiment = evidence.experiment
+    file = shlex.quote(experiment.file)
     run = evidence.store.last_run(experiment.name)
-    config = {key: value for key, value in (run.config if run else {}).items() if key != "folder"}
+    config = {key: value for key, value in (run.config if run else {}).items() if key not in ("folder", "file")}
     return Setup(
-        command="harness run experiment.toml && harness report experiment.toml",
+        command=f"harness run {file} && harness report {file}",
         config=config,
         versions=run.versions if run else {},
         hardware={LABELS.get(key, key): value for key, value in (run.hardware if run else {}).items()},

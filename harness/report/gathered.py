@@ -151,6 +151,39 @@ class Learning:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """One term of a question, as it was frozen and as it is now."""
+
+    key: str
+    frozen: str
+    now: str
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One reading of a test set at its level; ``when`` is empty for one that this report itself takes."""
+
+    number: int
+    when: str
+    cases: int | None
+    alpha: float | None
+    planned: bool | None
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Whether the question was frozen in time (``standing`` says it), what it froze, and every look at its test set."""
+
+    state: Literal["none", "locked", "changed", "late"]
+    standing: str
+    spent: str
+    terms: tuple[Term, ...] = ()
+    looks: tuple[Look, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """One distinct answer to a case and the training seeds that gave it (none for an untrained contender)."""
 
@@ -174,18 +207,28 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A case to browse; ``flip`` is 1 when tuning fixed it, -1 when tuning broke it."""
+    """A case to browse."""
 
     id: str
     split: str
     input: str
     expected: str
-    flip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """How many cases a contender fixes (right where the baseline is wrong) and breaks, of those that both answered."""
+
+    contender: str
+    layer: Layer
+    fixed: int
+    broken: int
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
 class Browse:
-    """A bounded choice of cases with the attempts at them. ``tuned`` and ``baseline`` say whom a flip compares."""
+    """A bounded choice of cases with the attempts at them; ``flips`` compare everybody with ``baseline``."""
 
     contenders: tuple[tuple[str, Layer], ...] = ()
     cases: tuple[Asked, ...] = ()
@@ -193,6 +236,7 @@ class Browse:
     tuned: str | None = None
     baseline: str | None = None
     total: int = 0
+    flips: tuple[Flips, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +258,12 @@ class Suite:
     ladder: tuple[Rung, ...] = ()
     differences: tuple[Difference, ...] = ()
     diagnosis: tuple[tuple[str, Difference], ...] = ()
-    flips: tuple[str, int, int] | None = None
     curves: tuple[Curve, ...] = ()
     secondary: Mapping[str, Mapping[str, Span]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     gates: tuple[Claimed, ...] = ()
     learning: Learning | None = None
+    ledger: Ledger | None = None
     economics: Mapping[str, Any] = field(default_factory=dict)
     costs: tuple[Cost, ...] = ()
     browse: Browse = Browse()

@@ -19,8 +19,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report import charts, numbers, payoff
-from harness.report.browse import RIGHT
+from harness.plural import plural
+from harness.report import charts, ledger, missing, numbers, payoff
+from harness.report.browse import FLIPPED, RIGHT
 from harness.report.gathered import Attempt, Base, Browse, Gathered
 from harness.report.terminal import price, taken
 from harness.report.visible import visible
@@ -43,6 +44,7 @@ def to_html(gathered: Gathered) -> str:
         island=island(gathered),
         headline=headline(gathered),
         right=f"{RIGHT:g}",
+        flipped=FLIPPED,
     )
 
 
@@ -54,7 +56,7 @@ def headline(gathered: Gathered) -> str:
         return "No suite decides."
     what = "suites" if len(gathered.models) == 1 else "combinations of suite and base model"
     said = "no suite" if won == 0 else "the only suite" if len(answers) == 1 else f"{won} of {len(answers)} {what}"
-    left = sum(answer.verdict in ("INCONCLUSIVE", "INVALID") for answer in answers)
+    left = sum(answer.verdict in ("INCONCLUSIVE", "INVALID", "NOT_COMPARED") for answer in answers)
     rest = f" {left} of {len(answers)} cannot be answered on this evidence yet." if left else ""
     return f"Fine-tuning is shown to be worth it on {said}.{rest}"
 
@@ -98,7 +100,7 @@ class _Island:
             "tuned": contenders.get(shown.tuned or ""),
             "baseline": contenders.get(shown.baseline or ""),
             "total": shown.total,
-            "cases": [[visible(c.id), self._text(c.input), self._text(c.expected), c.flip] for c in shown.cases],
+            "cases": [[visible(c.id), self._text(c.input), self._text(c.expected)] for c in shown.cases],
             "attempts": [
                 self._attempt(a, contenders[a.contender], cases[a.case]) for a in shown.attempts if a.case in cases
             ],
@@ -133,16 +135,22 @@ def _environment() -> Environment:
     )
     made.filters.update(
         points=numbers.points, score=numbers.score, gain=numbers.gain, ends=numbers.ends, duration=numbers.duration,
-        money=numbers.money, count=numbers.count, decimals=numbers.decimals, signs=_signs, plain=_plain,
+        money=numbers.money, count=numbers.count, decimals=numbers.decimals, signs=_signs, plain=_plain, plural=plural,
+        sentence=_sentence,
         label=memo.label, amount=memo.amount, bare=memo.bare,
     )  # fmt: skip
-    made.globals.update(charts=charts, payoff=payoff, price=price, taken=taken)
+    made.globals.update(charts=charts, ledger=ledger, missing=missing, payoff=payoff, price=price, taken=taken)
     return made
 
 
 def _finalize(value: Any) -> Any:
     """Every text that reaches the page passes here; what is markup already is ours."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _sentence(clause: str) -> str:
+    """A clause as a sentence of its own."""
+    return f"{clause[:1].upper()}{clause[1:]}."
 
 
 def _signs(text: str) -> str:

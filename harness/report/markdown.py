@@ -79,6 +79,9 @@ def _reasons(suite: Suite) -> Iterator[str]:
     if suite.answer and suite.answer.change:
         yield ""
         yield f"What would change it: {escaped(suite.answer.change)}"
+    if suite.ledger and suite.ledger.state != "locked":
+        yield ""
+        yield f"Lock: {escaped(suite.ledger.standing)}."
     yield ""
 
 

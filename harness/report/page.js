@@ -63,6 +63,7 @@
 
   // --- one case ----------------------------------------------------------------------------------------------------
 
+  const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
   const scored = (score) => (score === null ? "not measured" : `score ${Math.round(score * 1000) / 10}`);
 
   function side(suite, attempt, expected) {
@@ -89,12 +90,13 @@
   }
 
   function card(suite, attempt, beside) {
-    const [id, input, expectedId, flip] = suite.cases[attempt[1]];
+    const [id, input, expectedId] = suite.cases[attempt[1]];
+    const flip = flipped(suite, attempt), who = suite.contenders[attempt[0]][0];
     const expected = text(expectedId);
     const item = make("li");
     const head = make("div", "card-head");
     head.append(make("b", "", id), make("span", "", scored(attempt[2])));
-    if (flip) head.append(make("span", `flip ${flip > 0 ? "fixed" : "broken"}`, flip > 0 ? "fixed by tuning" : "broken by tuning"));
+    if (flip) head.append(make("span", `flip ${flip > 0 ? "fixed" : "broken"}`, `${flip > 0 ? "fixed" : "broken"} by ${who}`));
     const sides = make("div", "sides");
     const wanted = make("div", "side");
     const worst = attempt[3].length ? text(attempt[3][0][0]) : "";
@@ -116,14 +118,22 @@
     return item;
   }
 
+  // 1 where the baseline is wrong and this attempt is right, -1 the other way round
+  function flipped(suite, attempt) {
+    suite.against ??= new Map(suite.attempts.filter((one) => one[0] === suite.baseline).map((one) => [one[1], one[2]]));
+    const theirs = suite.against.get(attempt[1]);
+    if (attempt[2] === null || theirs === null || theirs === undefined) return 0;
+    return (attempt[2] >= data.right) - (theirs >= data.right);
+  }
+
   // --- the list ----------------------------------------------------------------------------------------------------
 
   const tests = {
     all: () => true,
     wrong: (suite, one) => one[2] !== null && one[2] < data.right,
     right: (suite, one) => one[2] !== null && one[2] >= data.right,
-    fixed: (suite, one) => suite.cases[one[1]][3] > 0,
-    broken: (suite, one) => suite.cases[one[1]][3] < 0,
+    fixed: (suite, one) => flipped(suite, one) > 0,
+    broken: (suite, one) => flipped(suite, one) < 0,
   };
 
   function words(suite, one) {
@@ -143,7 +153,8 @@
     find("cards").replaceChildren(...cards);
     find("more").hidden = found.length <= shown;
     const kept = suite.attempts.filter((one) => one[0] === contender).length;
-    find("found").textContent = `${found.length} of the ${kept} cases kept for this contender; the suite has ${suite.total} test cases.`;
+    const against = suite.baseline === null ? "" : ` Fixed and broken are beside ${suite.contenders[suite.baseline][0]}.`;
+    find("found").textContent = `${found.length} of the ${counted(kept, "case")} kept for this contender; the suite has ${counted(suite.total, "test case")}.${against}`;
   }
 
   function fill(select, names, chosen) {
@@ -163,6 +174,17 @@
     start();
   }
 
+  // a number of a flip table is followed to #answers: show those cases there
+  function open(link) {
+    const at = data.suites.findIndex((suite) => suite.name === link.dataset.suite);
+    if (at < 0) return;
+    find("suite").value = String(at);
+    choose();
+    find("contender").value = String(data.suites[at].contenders.findIndex(([name]) => name === link.dataset.contender));
+    document.querySelector(`input[name=show][value=${link.dataset.show}]`).checked = true;
+    start();
+  }
+
   function start() { shown = PAGE; render(); }
 
   if (data.suites.length) {
@@ -170,6 +192,7 @@
     find("suite").addEventListener("change", choose);
     for (const id of ["contender", "beside"]) find(id).addEventListener("change", start);
     for (const one of document.querySelectorAll("input[name=show]")) one.addEventListener("change", start);
+    for (const link of document.querySelectorAll("a[data-show]")) link.addEventListener("click", () => open(link));
     find("search").addEventListener("input", start);
     find("more").addEventListener("click", () => { shown += PAGE; render(); });
     find("filters").addEventListener("submit", (event) => event.preventDefault());

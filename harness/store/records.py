@@ -47,7 +47,9 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class CellRow:
-    """Where a cell stands in the matrix; ``cell`` is the fingerprint of all that it asks."""
+    """Where a cell stands in the matrix; ``cell`` is the fingerprint of all that it asks, ``data_fraction`` the share of the
+    training data that its adapter saw.
+    """
 
     cell: str
     suite: str
@@ -56,6 +58,12 @@ class CellRow:
     model: str
     training_seed: int | None = None
     adapter: str | None = None
+    data_fraction: float = 1.0
+
+    @property
+    def place(self) -> tuple[str, str, str, int | None, float]:
+        """Where it stands."""
+        return self.suite, self.contender, self.model, self.training_seed, self.data_fraction
 
 
 @dataclass(frozen=True, slots=True)

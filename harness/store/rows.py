@@ -52,11 +52,10 @@ UNSCORED_CELLS = f"""
 ROWS_OF = f"""
     WITH {WANTED},
     sources AS (SELECT unnest($judges::VARCHAR[]) AS metric, unnest($sources::VARCHAR[]) AS source),
-    fractions AS (SELECT unnest($cut::VARCHAR[]) AS contender, unnest($fractions::DOUBLE[]) AS data_fraction),
     flags AS (
         SELECT unnest($flag_suites::VARCHAR[]) AS suite, unnest($flag_contenders::VARCHAR[]) AS contender,
             unnest($flag_cases::VARCHAR[]) AS case_id)
-    SELECT suite, contender, technique, metric, case_id, coalesce(data_fraction, 1.0) AS data_fraction, training_seed,
+    SELECT suite, contender, technique, metric, case_id, data_fraction, training_seed,
         repeat, split, cluster, CASE WHEN g.error IS NULL AND s.error IS NULL THEN s.value END AS score,
         CASE WHEN g.trial_id IS NULL THEN 'not generated' WHEN g.error IS NOT NULL THEN g.error
             WHEN s.trial_id IS NULL THEN 'not scored' ELSE s.error END AS error,
@@ -65,17 +64,16 @@ ROWS_OF = f"""
     LEFT JOIN generations g USING (trial_id)
     LEFT JOIN scores s USING (trial_id, metric, metric_hash)
     LEFT JOIN sources USING (metric)
-    LEFT JOIN fractions USING (contender)
     LEFT JOIN flags USING (suite, contender, case_id)
     WHERE experiment = $experiment AND model = $model
-    ORDER BY suite, metric, contender, training_seed NULLS FIRST, case_id, repeat
+    ORDER BY suite, metric, contender, data_fraction, training_seed NULLS FIRST, case_id, repeat
 """
 
 ANSWERS_OF = f"""
     WITH {WANTED},
     chosen AS (
         SELECT * FROM trials WHERE experiment = $experiment AND suite = $suite
-            AND ($contender IS NULL OR contender = $contender) AND ($model IS NULL OR model = $model)),
+            AND data_fraction = 1 AND ($contender IS NULL OR contender = $contender) AND ($model IS NULL OR model = $model)),
     newest AS (
         SELECT trial_id, metric, arg_max(value, scores.scored) FILTER (error IS NULL) AS value
         FROM scores SEMI JOIN chosen USING (trial_id)

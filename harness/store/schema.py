@@ -23,7 +23,7 @@ import duckdb
 
 from harness.errors import BadInput, StoreBusy
 
-VERSION = 1
+VERSION = 2
 
 HEADERS = 3 * 4096
 """Bytes before the first block of a DuckDB file."""
@@ -34,7 +34,8 @@ TABLES = {
     # one transaction. ``Store.declare`` refuses two cells in one place.
     "cells": """
         experiment VARCHAR NOT NULL, cell VARCHAR NOT NULL, suite VARCHAR NOT NULL, contender VARCHAR NOT NULL,
-        technique VARCHAR NOT NULL, model VARCHAR NOT NULL, training_seed BIGINT, adapter VARCHAR""",
+        technique VARCHAR NOT NULL, model VARCHAR NOT NULL, training_seed BIGINT, adapter VARCHAR,
+        data_fraction DOUBLE NOT NULL""",
     "asked": """
         cell VARCHAR NOT NULL, case_id VARCHAR NOT NULL, split VARCHAR NOT NULL, cluster VARCHAR NOT NULL,
         repeat INTEGER NOT NULL, documents VARCHAR[] NOT NULL, trial_id VARCHAR NOT NULL""",

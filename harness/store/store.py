@@ -266,7 +266,6 @@ class Store:
         metrics: Mapping[str, Mapping[str, str]],
         model: str | None = None,
         sources: Mapping[str, str] | None = None,
-        fractions: Mapping[str, float] | None = None,
         flagged: Mapping[tuple[str, str], Collection[str]] | None = None,
     ) -> pa.Table:
         """The rows that a verdict is decided on (columns ``ROWS``), one for each trial and metric of its suite.
@@ -277,7 +276,6 @@ class Store:
             metrics: suite -> {metric: its hash}; suites that are not named are left out.
             model: the base model; may be omitted when the experiment has one.
             sources: metric -> ``judge`` or ``human``; ``program`` otherwise.
-            fractions: contender -> share of the training data; 1 otherwise.
             flagged: (suite, contender) -> ids of cases that overlap the contender's training data.
 
         Raises:
@@ -292,8 +290,6 @@ class Store:
             **wanted(metrics),
             "judges": list(sources or {}),
             "sources": list((sources or {}).values()),
-            "cut": list(fractions or {}),
-            "fractions": list((fractions or {}).values()),
             "flag_suites": [suite for suite, _, _ in flags],
             "flag_contenders": [contender for _, contender, _ in flags],
             "flag_cases": [case for _, _, case in flags],
@@ -309,7 +305,7 @@ class Store:
         model: str | None = None,
         metrics: Mapping[str, str] | None = None,
     ) -> list[Answer]:
-        """What one suite's contenders, or one of them, answered, in the order of cases.
+        """What one suite's contenders, or one of them, answered, in the order of cases; trained on all of the data alone.
 
         ``metrics`` (metric -> its hash) chooses the versions of the metrics; otherwise the newest score of each counts.
         """
@@ -370,8 +366,7 @@ def _placed(cells: Sequence[CellRow]) -> list[CellRow]:
     """Each place of the matrix once."""
     places: dict[tuple[Any, ...], CellRow] = {}
     for row in cells:
-        place = (row.suite, row.contender, row.model, row.training_seed)
-        if places.setdefault(place, row).cell != row.cell:
+        if places.setdefault(row.place, row).cell != row.cell:
             raise BadInput(
                 f"suite {row.suite!r}: contender {row.contender!r} asks two different things in one place: "
                 "give one of the two contenders another name"

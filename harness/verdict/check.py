@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.errors import BadInput, suggest
+from harness.plural import plural
 from harness.verdict.source import COLUMNS, NUMBERS, REQUIRED
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ UNTRAINED = ("prompt", "constrain", "golden", "rag")
 """Untrained techniques, cheapest first: the order in which a recommendation steps up."""
 TUNED = ("tune", "tune+rag")
 PROBE = re.compile(r"probe:(gold-passage|pass@(k|\d+))")
+ANY_OF = re.compile(r"probe:pass@(?!1$)(k|\d+)")
+"""Whose repeats are tries, of which the best counts."""
 TECHNIQUES = (*UNTRAINED, *TUNED, "probe:gold-passage", "probe:pass@k")
 WORDS: Mapping[str, tuple[str, ...]] = {"split": ("dev", "test"), "source": ("program", "judge", "human")}
 
@@ -150,4 +153,4 @@ def _where(mask: Mask, given: Any = None) -> str:
     """``2 rows (first: row 17, given 7.0)``, rows counted from 1 without a header."""
     rows = np.flatnonzero(mask)
     what = "" if given is None else f", given {float(given)!r}"
-    return f"{rows.size} row{'s' * (rows.size != 1)} (first: row {rows[0] + 1}{what})"
+    return f"{plural(rows.size, 'row')} (first: row {rows[0] + 1}{what})"

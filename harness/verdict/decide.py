@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BadInput, suggest
+from harness.errors import BadInput, NotCompared, suggest
 from harness.fingerprint import fingerprint
 from harness.verdict.answer import answer, taken, winners
 from harness.verdict.board import Board, load_board
@@ -57,6 +57,7 @@ def decide(
 
     Raises:
         BadInput: rows or policy that say something impossible.
+        NotCompared: all rows of a deciding suite are of one contender.
     """
     if look < 1:
         raise BadInput(f"look: given {look}: it is counted from 1")
@@ -106,6 +107,19 @@ def _board(rows: Rows, suite: str, policy: Policy) -> Board | None:
     return None if metric is None else load_board(rows, suite, metric, estimand=policy.estimand)
 
 
+def _lenient(rows: Rows, suite: str, policy: Policy) -> Board | None:
+    """The same answers by the policy's lenient metric.
+
+    Raises:
+        BadInput: when no row has it.
+    """
+    metric = policy.suites[suite].lenient if suite in policy.suites else None
+    if metric is not None and metric not in rows.metrics(suite):
+        known = suggest(metric, rows.metrics(suite))
+        raise BadInput(f"policy: suites.{suite}.lenient: no row has the metric {metric!r}: {known}")
+    return None if metric is None else load_board(rows, suite, metric, estimand=policy.estimand)
+
+
 def _suite(
     rows: Rows, suite: str, guards: Guards, policy: Policy, *, history: History, hashes: Mapping[str, str]
 ) -> SuiteVerdict:
@@ -119,7 +133,8 @@ def _suite(
     verdict = answer(evidence, won)
     about = taken(evidence, won)
     learning = learning_curve(board, about.scores, policy.alpha) if about else {}
-    diagnosis = diagnose(board, about, evidence.finalists.untrained, policy.alpha)
+    lenient = _lenient(rows, suite, policy)
+    diagnosis = diagnose(board, about, evidence.finalists.untrained, policy.alpha, lenient=lenient)
     recommendation, suffices = recommend(board, verdict, about, evidence.ladder, learning)
     return SuiteVerdict(
         suite=suite,
@@ -147,7 +162,7 @@ def _refuse_one(board: Board) -> None:
     """A verdict compares: whoever gives one contender has forgotten something."""
     names = {scores.recipe for scores in (*board.dev.values(), *board.test.values())}
     if len(names) == 1:
-        raise BadInput(
+        raise NotCompared(
             f"suite {board.suite!r}: all rows are of one contender, {names.pop()!r}: "
             "give the same cases answered by an untrained contender and by a tuned one"
         )

@@ -15,31 +15,60 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from harness.stats import Moments, crossed
+from harness.stats import Moments, crossed, mean
 from harness.verdict.board import Board, Scores, compare, difference
 from harness.verdict.candidate import Candidate, claim
+from harness.verdict.check import ANY_OF
 from harness.verdict.verdict import Claim
 
 
-def diagnose(board: Board, taken: Candidate | None, untrained: tuple[str, ...], alpha: float) -> dict[str, Any]:
-    """Everything that the rows can say beside the claims."""
+def diagnose(
+    board: Board, taken: Candidate | None, untrained: tuple[str, ...], alpha: float, *, lenient: Board | None = None
+) -> dict[str, Any]:
+    """Everything that the rows can say beside the claims; ``lenient`` has the same answers, form aside."""
     first = {board.test[name].technique: board.test[name] for name in reversed(untrained)}
-    probes = {s.technique.split("@")[0]: s for _, s in sorted(board.test.items()) if s.technique.startswith("probe:")}
-    gold, passes = probes.get("probe:gold-passage"), probes.get("probe:pass")
+    gold, once, often = _probes(board)
     prompt, rag = first.get("prompt"), first.get("rag")
     pairs = {
+        "format_loss": (_in(lenient, prompt), prompt),
         "format_gap": (first.get("constrain"), prompt),
         "knowledge_gap": (gold, prompt),
         "retrieval_gap": (gold, rag),
-        "latent_ability": (passes, prompt),
+        "latent_ability": (often, once or prompt),
     }
     found: dict[str, Any] = {}
     for name, (ours, theirs) in pairs.items():
         if ours is not None and theirs is not None and (made := _gap(board, name, ours, theirs, alpha)):
             found[name] = made
+    given = gold or prompt
+    if given and (gold or lenient) and (made := _residual(board, _in(lenient, given) or given, lenient, alpha)):
+        found["skill_residual"] = made
     if prompt and rag and (made := _interaction(board, prompt, rag, alpha)):
         found["interaction"] = made
     return found | (dict(_of_candidate(board, taken, alpha)) if taken else {})
+
+
+def _probes(board: Board) -> tuple[Scores | None, Scores | None, Scores | None]:
+    """With the gold passage, one sample's share of right answers, and whether any of the most samples is right."""
+    probes = {s.technique: s for _, s in sorted(board.test.items()) if s.technique.startswith("probe:")}
+    tries = {technique: s for technique, s in probes.items() if ANY_OF.fullmatch(technique)}
+    most = max(tries, key=lambda technique: (len(technique), technique), default="")
+    return probes.get("probe:gold-passage"), probes.get("probe:pass@1"), tries.get(most)
+
+
+def _in(lenient: Board | None, scores: Scores | None) -> Scores | None:
+    """The same contender's scores, form aside."""
+    return lenient.test.get(scores.contender) if lenient and scores else None
+
+
+def _residual(board: Board, given: Scores, lenient: Board | None, alpha: float) -> Claim | None:
+    """What is missing when facts and form are given: one minus the mean."""
+    clean = ~given.flagged
+    if given.missing or not clean.any():
+        return None
+    moments = mean(1 - given.values[0, clean], board.clusters[given.cases[clean]])
+    said = f"1 - {given.contender}" + (" read leniently" if lenient and given.contender in lenient.test else "")
+    return claim("skill_residual", said, moments, alpha)
 
 
 def learning_curve(board: Board, scores: Scores, alpha: float) -> dict[str, Any]:
@@ -71,7 +100,8 @@ def _scaled(made: Claim, by: float) -> Claim:
 
 def _gap(board: Board, name: str, ours: Scores, theirs: Scores, alpha: float) -> Claim | None:
     moments = None if ours.missing or theirs.missing else compare(board, ours, theirs)
-    return claim(name, f"{ours.contender} - {theirs.contender}", moments, alpha) if moments else None
+    said = f"{ours.contender} read leniently" if ours.contender == theirs.contender else ours.contender
+    return claim(name, f"{said} - {theirs.contender}", moments, alpha) if moments else None
 
 
 def _interaction(board: Board, prompt: Scores, rag: Scores, alpha: float) -> Claim | None:
@@ -95,8 +125,8 @@ def _of_candidate(board: Board, taken: Candidate, alpha: float) -> Iterator[tupl
         return
     other = board.test[taken.worst]
     _, matrix = difference(taken.scores, other)
-    mean = np.atleast_2d(matrix).mean(axis=0)
-    yield "flips", {"baseline": taken.worst, "fixed": int((mean > 0).sum()), "broken": int((mean < 0).sum())}
+    change = np.atleast_2d(matrix).mean(axis=0)
+    yield "flips", {"baseline": taken.worst, "fixed": int((change > 0).sum()), "broken": int((change < 0).sum())}
     dirty, clean = compare(board, taken.scores, other, flagged=True), taken.gains[taken.worst]
     if dirty is not None and dirty.n > 1:
         yield "leakage", _apart(f"{taken.name} - {taken.worst}, flagged - clean cases", dirty, clean, alpha)

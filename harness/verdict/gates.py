@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from harness.plural import plural
 from harness.stats import concordance
 from harness.verdict.board import Board, Scores, difference
 from harness.verdict.check import PROBE, TUNED
@@ -95,7 +96,7 @@ def splits(board: Board) -> Gate:
     dev, test = (board.among(_union(part.values())) for part in (board.dev, board.test))
     shared = int(np.count_nonzero(dev & test))
     said = (
-        f"{shared} clusters are both in dev and in test: split by cluster"
+        f"{plural(shared, 'cluster')} in both dev and test: split by cluster"
         if shared
         else "dev and test share no cluster"
     )
@@ -133,10 +134,12 @@ def variants(board: Board, policy: Policy) -> Gate:
     seen = (board.dev or board.test).values()
     count = {t: len({s.recipe for s in seen if s.technique == t}) for t in ("prompt", *TUNED)}
     prompts, tuned = count["prompt"], max(count[technique] for technique in TUNED)
-    said = f"{prompts} prompt variants and {tuned} tuning configurations tried"
+    said = f"{plural(prompts, 'prompt variant')} and {plural(tuned, 'tuning configuration')} tried"
     if prompts < policy.min_prompt_variants:
         return _gate(
-            "prompt_variants", False, f"{said}, required are {policy.min_prompt_variants} prompts: try more on dev"
+            "prompt_variants",
+            False,
+            f"{said}, asked is {plural(policy.min_prompt_variants, 'prompt')}: try more on dev",
         )
     if prompts < tuned:
         return _gate("prompt_variants", False, f"{said}: try as many prompts on dev as tuning configurations")
@@ -147,7 +150,7 @@ def clusters(name: str, board: Board, used: list[Scores], policy: Policy) -> Gat
     """Enough independent sources of cases to know a variance."""
     count = min((board.count(s.cases[~s.flagged]) for s in used), default=0)
     enough = count >= policy.min_clusters
-    said = f"{count} independent clusters of clean test cases"
+    said = f"{plural(count, 'independent cluster')} of clean test cases"
     return _gate(name, enough, said if enough else f"{said}, required are {policy.min_clusters}", "INCONCLUSIVE")
 
 
@@ -157,20 +160,22 @@ def seeds(name: str, tuned: list[Scores], policy: Policy) -> Gate:
         return _gate(name, True, "one fixed artefact: the claim dies at the next training", "INCONCLUSIVE")
     few = [s for s in tuned if len(s.seeds) < policy.min_seeds]
     if few:
-        said = f"{few[0].contender} has {len(few[0].seeds)} training seeds: train {policy.min_seeds} seeds"
+        said = f"{few[0].contender} has {plural(len(few[0].seeds), 'training seed')}: train {plural(policy.min_seeds, 'seed')}"
         return _gate(name, False, said, "INCONCLUSIVE")
     least = min((len(s.seeds) for s in tuned), default=0)
-    return _gate(name, True, f"{least} training seeds or more", "INCONCLUSIVE")
+    return _gate(name, True, f"{plural(least, 'training seed')} or more", "INCONCLUSIVE")
 
 
 def judge(name: str, board: Board, pairs: list[tuple[Scores, Scores]], policy: Policy) -> Gate:
     """People graded enough of the judge's test cases, on both sides, and agree: a judge alone never justifies."""
     labels = min((_labelled(board, ours, theirs) for ours, theirs in pairs), default=0)
     if labels < policy.min_human_labels:
-        said = f"people graded both sides of {labels} test cases, required are {policy.min_human_labels}: label more"
+        said = f"people graded both sides of {plural(labels, 'test case')}, required are {policy.min_human_labels}: label more"
         return _gate(name, False, said)
     agreement = concordance(*_graded(board))
-    said = f"judge and people agree {agreement:.2f} on {labels} cases, required is {policy.judge_agreement:.2f}"
+    said = (
+        f"judge and people agree {agreement:.2f} on {plural(labels, 'case')}, required is {policy.judge_agreement:.2f}"
+    )
     return _gate(name, agreement >= policy.judge_agreement, said)
 
 

@@ -199,7 +199,7 @@ def frozen_or_not(lock: Lock | None) -> str:
 
 def said(changed: Iterable[Change]) -> str:
     """Changes as a clause, old → new."""
-    return "; ".join(f"{change.key} {_say(change.locked)} → {_say(change.now)}" for change in changed)
+    return "; ".join(f"{change.key} {say(change.locked)} → {say(change.now)}" for change in changed)
 
 
 def spent(standing: Standing) -> str:
@@ -248,5 +248,6 @@ def _run(run: Run, cases: _Cases) -> str:
     return made.hexdigest()
 
 
-def _say(term: Term) -> str:
+def say(term: Term) -> str:
+    """A term in a clause."""
     return "none" if term is None else f"{term:g}" if isinstance(term, float) else str(term)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from harness.plural import plural
 from harness.stats import Moments, cases_needed
 from harness.verdict.board import Scores
 from harness.verdict.candidate import Candidate
@@ -202,12 +203,12 @@ def _mean(compared: list[Scores], name: str) -> float | None:
 def _words(part: Mapping[str, Any], suite: str) -> str:
     asked, gain = _asked(part, suite), part.get("planned_gain")
     if "answers" not in part and part.get("seeds_not_cases"):
-        return f"a recipe that differs less from seed to seed: not even {part['seeds']} seeds are enough for this one"
+        return f"a recipe that differs less from seed to seed: not even {plural(part['seeds'], 'seed')} are enough for this one"
     if not asked:  # enough of everything: what was true was smaller than what was planned for
         return f"a larger gain: a true one of {points(gain)} points is shown {often(part['power'])}" if gain else ""
     if "answers" not in part:
         return asked
-    few = f"no number of cases is enough with {part['have_seeds']} seeds: " if part["seeds_not_cases"] else ""
+    few = f"no number of cases is enough with {plural(part['have_seeds'], 'seed')}: " if part["seeds_not_cases"] else ""
     instead = "".join(f", or {_asked({'suite': part['suite'], **way}, suite)}" for way in part["or"])
     shows = f"a gain of {points(gain)} points" if gain else "no loss"
     return f"{few}{asked}{_price(part)}{instead}; then {shows} is shown {often(part['power'])}"
@@ -218,21 +219,21 @@ def _asked(part: Mapping[str, Any], suite: str) -> str:
     where = f" of {part['suite']}" if part.get("suite", suite) != suite else ""
     wants = []
     if part.get("seeds", 0) > part.get("have_seeds", 0):
-        wants.append(f"train {part['seeds']} seeds (there are {part['have_seeds']})")
+        wants.append(f"train {plural(part['seeds'], 'seed')} (there are {part['have_seeds']})")
     if part.get("cases", 0) > part.get("have_cases", 0):
-        wants.append(f"{part['cases']:,} test cases{where} (there are {part['have_cases']:,})")
+        wants.append(f"{plural(part['cases'], 'test case')}{where} (there are {part['have_cases']:,})")
     if part.get("human_labels", 0) > part.get("have_human_labels", 0):
-        wants.append(f"people's labels on {part['human_labels']:,} test cases")
+        wants.append(f"people's labels on {plural(part['human_labels'], 'test case')}")
     if "clusters" in part:
-        wants.append(f"test cases from {part['clusters']} independent sources")
+        wants.append(f"test cases from {plural(part['clusters'], 'independent source')}")
     return " and ".join(wants)
 
 
 def _price(part: Mapping[str, Any]) -> str:
     """What the work takes, where that is known."""
-    known = [f"{part['answers']:,} answers"] if part["answers"] else []
+    known = [plural(part["answers"], "answer")] if part["answers"] else []
     if part["seconds"] is not None:
-        known.append(f"about {part['seconds'] / 60:,.0f} minutes of the machine")
+        known.append(f"about {plural(max(round(part['seconds'] / 60), 1), 'minute')} of the machine")
     if part["usd"] is not None:
         known.append(f"${part['usd']:,.0f} for {' and '.join(part['usd_covers'])}")
     return f" ({', '.join(known)})" if known else ""

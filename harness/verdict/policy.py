@@ -35,9 +35,14 @@ Bound = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
 
 class SuitePolicy(Declaration):
-    """One suite's part: ``None`` means the policy's own value, or the suite's only metric."""
+    """One suite's part: ``None`` means the policy's own value, or the suite's only metric.
+
+    ``lenient`` names a metric among the rows that reads what ``metric`` refuses for its form alone: the diagnosis tells the
+    two apart.
+    """
 
     metric: str | None = None
+    lenient: str | None = None
     role: Literal["decide", "guard", "watch"] = "decide"
     margin: Gain | None = None
     noninferiority: Bound | None = None

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
+from harness.plural import plural
 from harness.verdict.board import difference
 from harness.verdict.candidate import Candidate, Drop
 from harness.verdict.evidence import Evidence
@@ -16,6 +17,7 @@ from harness.verdict.recommend import DOUBLINGS, Ladder
 from harness.verdict.verdict import Answer, Claim, Gate, Reason, Recommendation
 
 WHY: Mapping[str, tuple[str, str]] = {
+    "format_loss": ("part of what is missing is form", "read leniently it scores less"),
     "format_gap": ("part of what is missing is form", "holding it to the form costs"),
     "knowledge_gap": ("what is missing is knowledge", "the right passage confuses it"),
     "retrieval_gap": ("retrieval does not find the right passage", "retrieval brings more than the right passage"),
@@ -80,7 +82,8 @@ def _gain(verdict: Answer, taken: Candidate, alpha: float) -> Iterator[Reason]:
         "floor": taken.floor,
     }
     bounds = f"{points(seen.lower)} to {points(seen.upper)}"
-    gain = f"{taken.name} minus {name}: {points(seen.estimate)} points ({bounds}, {seen.n} cases, {seen.seeds} seeds)"
+    counted = f"{plural(seen.n, 'case')}, {plural(seen.seeds, 'seed')}"
+    gain = f"{taken.name} minus {name}: {points(seen.estimate)} points ({bounds}, {counted})"
     if beaten:
         yield Reason(
             "not_better", f"{gain}: at most {points(seen.upper)}, and {points(taken.floor)} is asked.", numbers
@@ -171,10 +174,10 @@ def _single(taken: Candidate, evidence: Evidence, diagnosis: Mapping[str, Any]) 
         "broken": flips["broken"],
         "cases": int(cases.size),
     }
-    said = f"Beside {taken.worst}, {taken.name} does better on {flips['fixed']} cases and worse on {flips['broken']}"
+    said = f"Beside {taken.worst}, {taken.name} does better on {plural(flips['fixed'], 'case')} and worse on {flips['broken']}"
     if matrix.ndim == 2 and len(matrix) > 1:
         each = matrix.mean(axis=1)
         least, most = float(each.min()), float(each.max())
         numbers |= {"least": least, "most": most}
-        said += f"; its {len(each)} trainings gain from {points(least)} to {points(most)} points"
+        said += f"; its {plural(len(each), 'training')} gain from {points(least)} to {points(most)} points"
     yield Reason("single", f"{said}.", numbers)

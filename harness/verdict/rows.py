@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.errors import BadInput
-from harness.verdict.check import check_columns, check_values
+from harness.verdict.check import ANY_OF, check_columns, check_values
 from harness.verdict.source import DEFAULTS, NUMBERS, read_table
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,8 @@ LENGTH = 20
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One contender's (and seed's) scores on one suite, metric and split: repeats averaged, cases ascending.
+    """One contender's (and seed's) scores on one suite, metric and split: repeats averaged (of a probe ``pass@k``, the best
+    taken), cases ascending.
 
     ``cases`` (n,) are codes into ``Rows.cases``; ``scores`` (n,) hold NaN where any repeat was not measured; ``usage``
     has the means of tokens, seconds and cost that were given.
@@ -183,12 +184,16 @@ def _duplicates(columns: Mapping[str, Column], order: Codes, same: Codes, name: 
 def _runs(
     table: pa.Table, columns: Mapping[str, Column], scores: Floats, where: tuple[Codes, Codes, Codes]
 ) -> Iterator[Run]:
-    """Cells averaged over repeats, cut where the run changes."""
+    """Cells averaged over repeats, cut where the run changes; of a probe ``pass@k`` the best repeat counts."""
     order, starts, cuts = where
     heads = order[starts]
     means = np.add.reduceat(scores[order], starts)
     if starts.size < order.size:
         means /= np.diff(starts, append=order.size)
+        kinds = columns["technique"]
+        any_of = np.array([bool(ANY_OF.fullmatch(kind or "")) for kind in kinds.values])[kinds.codes[heads]]
+        if any_of.any():
+            means = np.where(any_of, np.maximum.reduceat(scores[order], starts), means)
     flags = np.logical_or.reduceat(_flags(table)[order], starts)
     cases = columns["case_id"].codes[heads]
     usage = {name: _floats(table[name]) for name in NUMBERS if name in table.column_names}

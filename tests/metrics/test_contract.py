@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import BadInput
-from harness.metrics import MAKERS, METRICS, NO_REFERENCE, Metric, load_metric
+from harness.metrics import LENIENT, MAKERS, METRICS, NO_REFERENCE, Metric, load_metric
 from harness.suite import Case, Suite
 
 REFERENCES = {
@@ -21,7 +21,9 @@ REFERENCES = {
     "accuracy": "billing",
 }
 TEXT = "The parcel left the depot on Tuesday"
-NAMES = [name for name in [*METRICS, *MAKERS] if name != "evaluate"]
+EXTRACTING = ("json_valid", "json_exact", "json_fields", "json_schema")
+NAMES = [name for name in dict.fromkeys([*METRICS, *MAKERS]) if name != "evaluate"]
+NAMES += [f"{name}:extract" for name in EXTRACTING]
 # The reference of these is no answer, or is not looked at.
 NOT_AN_ANSWER = {"regex", "json_valid", "json_schema", "rubric"}
 
@@ -71,11 +73,12 @@ def make_suite(folder: Path, **keys: str) -> Suite:
 
 
 def a_case(name: str) -> Case:
-    return Case(id="c1", input="?", reference=REFERENCES.get(name, TEXT))
+    return Case(id="c1", input="?", reference=REFERENCES.get(name.partition(":")[0], TEXT))
 
 
 def test_every_metric_is_under_test() -> None:
-    assert set(NAMES) | {"evaluate"} == set(METRICS) | set(MAKERS)
+    assert {name.partition(":")[0] for name in NAMES} | {"evaluate"} == set(METRICS) | set(MAKERS)
+    assert set(LENIENT) | set(LENIENT.values()) <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -95,7 +98,7 @@ def test_odd_texts_score(name: str, suite: Suite) -> None:
         assert 0 <= score <= 1, text[:30]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in NOT_AN_ANSWER])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.partition(":")[0] not in NOT_AN_ANSWER])
 def test_reference_scores_one_and_nonsense_less(name: str, suite: Suite) -> None:
     metric, case = load_metric(name, suite), a_case(name)
     assert metric(case, case.reference) == 1.0
@@ -107,7 +110,7 @@ def test_reference_scores_one_and_nonsense_less(name: str, suite: Suite) -> None
 def test_hash_is_stable_and_the_metrics_own(name: str, suite: Suite) -> None:
     metric = load_metric(name, suite)
     assert metric.hash == load_metric(name, suite).hash
-    assert metric.needs_reference == (name not in NO_REFERENCE)
+    assert metric.needs_reference == (name.partition(":")[0] not in NO_REFERENCE)
     assert [other for other in NAMES if load_metric(other, suite).hash == metric.hash] == [name]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.errors import BadInput
 from harness.metrics import load_metric
-from harness.metrics.json import MAX_DEPTH, exact, fields, valid
+from harness.metrics.json import MAX_DEPTH, exact, extract, fields, valid
 from harness.suite import Case, Suite
 
 REFERENCE = '{"team": "billing", "urgent": true, "amount": 30, "lines": [1, 2]}'
@@ -167,3 +167,30 @@ def test_speed(text: str) -> None:
     for _ in range(5000):
         exact(subject, text)
     assert 5000 / (time.perf_counter() - started) > 4000
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a": 1}', '{"a": 1}'),
+        ('Sure! {"a": 1} and that is that.', '{"a": 1}'),
+        ('```json\n{"a": {"b": [1]}}\n```', '{"a": {"b": [1]}}'),
+        ('See [1]: {"a": 1}', '{"a": 1}'),
+        ("the list [1, 2]", "[1, 2]"),
+        ('{broken {"a": 1}', '{"a": 1}'),
+        ('{"a": NaN}', '{"a": NaN}'),
+        ("{" * 100_000, "{" * 100_000),
+        ("nothing", "nothing"),
+    ],
+)
+def test_extraction_is_an_option(text: str, found: str) -> None:
+    assert extract(text) == found
+
+
+def test_extract_is_the_only_argument(tmp_path: Path) -> None:
+    suite = Suite(name="t", folder=tmp_path, metric="json_exact")
+    chatty = 'Sure: {"team": "billing"}'
+    case = Case(id="c1", input="?", reference='{"team": "billing"}')
+    assert [load_metric(name, suite)(case, chatty) for name in ("json_exact", "json_exact:extract")] == [0.0, 1.0]
+    with pytest.raises(BadInput, match="given 'strict': write 'extract'"):
+        load_metric("json_exact:strict", suite)

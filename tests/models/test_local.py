@@ -114,13 +114,13 @@ def test_equals_generate_of_transformers(models: dict[str, Path], kind: str, sha
     """Batches, shared beginnings and rows taken out change no token."""
     import torch
 
-    from harness.models.decode import greedy
+    from harness.models.decode import decode
 
     model = local(models[kind])
     base, chat = model._base, model.chat
     prompts = chat.prompts([t.messages for t in trials(system=shared)])
     limits = [5 + i for i in range(len(prompts))]
-    ours = greedy(base, prompts, limits, stops=chat.stops, pad=chat.pad)
+    ours = decode(base, prompts, limits, stops=chat.stops, pad=chat.pad)
     for prompt, limit, answer in zip(prompts, limits, ours, strict=True):
         ids = torch.tensor([prompt])
         expected = base.generate(
@@ -300,3 +300,29 @@ def test_likeliest_choice(models: dict[str, Path], adapters: Path) -> None:
             likelihoods.append(sum(float(logits[p - 1, whole[p]]) for p in places))
         assert given[t.id].text == t.choices[likelihoods.index(max(likelihoods))]
         assert given[t.id].prompt_tokens == len(ids)
+
+
+def test_samples_are_their_own_whatever_the_batch(models: dict[str, Path]) -> None:
+    """A sample depends on what is asked and its number, not on the rows beside it; greedy rows stay greedy."""
+    asked = [replace(t, id=f"{t.id}-{i}", repeat=i, temperature=1.5) for t in trials(4) for i in range(3)]
+    plain = trials(4)
+    together = texts(local(models["llama"]), [*asked, *plain])
+    assert together == texts(local(models["llama"]), asked[::-1]) | texts(local(models["llama"]), plain)
+    assert len({together[t.id] for t in asked[:3]}) > 1, "three samples of one prompt"
+    cold = [replace(t, temperature=1e-4) for t in asked[:3]]
+    assert set(texts(local(models["llama"]), cold).values()) == {together["t0"]}
+
+
+def test_samples_follow_the_softmax() -> None:
+    """Share of draws against softmax(logits / T), three standard errors."""
+    import torch
+
+    from harness.models.decode import Sampler
+
+    logits, temperature, draws = torch.tensor([2.0, 1.0, 0.0, float("-inf")]), 0.7, 20_000
+    sampler = Sampler(temperature, torch.Generator().manual_seed(7))
+    drawn = torch.stack([sampler.perturbed(logits).argmax() for _ in range(draws)])
+    share = torch.bincount(drawn, minlength=4) / draws
+    expected = torch.softmax(logits / temperature, dim=0)
+    assert ((share - expected).abs() <= 3 * (expected * (1 - expected) / draws).sqrt()).all()
+    assert share[3] == 0

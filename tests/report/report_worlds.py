@@ -5,6 +5,7 @@ python tests/report/report_worlds.py /tmp/report.html       # a page to look at,
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 from datetime import datetime
@@ -14,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.contender import Contender
 from harness.experiment import Candidate, Experiment
+from harness.question import Account
 from harness.report import Gathered, gather, to_html, to_markdown, to_terminal
 from harness.report.gathered import (
     Answer,
@@ -28,17 +29,23 @@ from harness.report.gathered import (
     Curve,
     Difference,
     Drop,
+    Flips,
+    Learning,
+    Ledger,
+    Look,
     Rung,
     Said,
     Setup,
     Span,
     Suite,
+    Term,
 )
 from harness.store import open_store
 from harness.suite import Case, Gate, Task
 from harness.suite import Suite as Declared
 from harness.trial import Training
 from harness.verdict import Policy, decide
+from harness.verdict import lock as locks
 
 HOSTILE = (
     "</script><script>window.owned = 1</script>",
@@ -46,6 +53,31 @@ HOSTILE = (
     "| cell | `code` | **bold** [link](http://evil.example)\n# heading\n@team www.evil.example",
     "\x1b[2J\x1b[31mred\x07 \u202egnp.exe\u202c \u2066x\u2069 zero\u200bwidth \ud800 half \x00 nul",
     "{{ 7 * 7 }} {% raw %} ]]> <!-- --> \u2028 line",
+)
+
+
+GAPS = (
+    ("format_loss", Difference("few_shot, read leniently", "few_shot", Span(0.06, 0.031, 0.09), 400, 0)),
+    ("format_gap", Difference("constrained", "few_shot", Span(0.052, 0.024, 0.081), 400, 0)),
+    ("knowledge_gap", Difference("gold", "few_shot", Span(0.101, 0.07, 0.13), 400, 0)),
+    ("retrieval_gap", Difference("gold", "rag_bm25", Span(0.03, 0.011, 0.05), 400, 0)),
+    ("latent_ability", Difference("tries", "few_shot", Span(0.013, -0.01, 0.036), 400, 0)),
+    ("interaction", Difference("(sft+rag - rag)", "(sft - few_shot)", Span(-0.04, -0.07, -0.01), 400, 3)),
+)
+LEDGER = Ledger(
+    "changed",
+    "locked on 2026-01-01 08:00 UTC, before any test score; changed since: margin 0.05 → 0.03",
+    "look 2 at these test cases, not planned: claims at alpha 0.0076",
+    terms=(
+        Term("metric", "json_exact", "json_exact"),
+        Term("margin", "0.05", "0.03", changed=True),
+        Term("alpha", "0.05", "0.05"),
+        Term("planned_gain", "0.08", "0.08"),
+        Term("test_cases", "400 (3f9a)", "400 (3f9a)"),
+        Term("general.noninferiority", "0.03", "0.03"),
+        Term("prices", "litellm 1.109.1, 2026-11-22", "litellm 1.109.1, 2026-11-22"),
+    ),
+    looks=(Look(1, "2026-01-01 09:00 UTC", 400, 0.05, True), Look(2, "", 400, 0.0076, False, here=True)),
 )
 
 
@@ -86,6 +118,9 @@ def small(**changed: Any) -> Gathered:
             ),
         ),
         differences=(gain,),
+        diagnosis=GAPS,
+        learning=Learning("sft", ((0.25, 0.71), (0.5, 0.78), (1.0, 0.8354)), Span(0.055, 0.02, 0.09)),
+        ledger=LEDGER,
         curves=(Curve("sft", 1000, ((1, 2.1), (10, 0.4))),),
         secondary={"sft": {"json_valid": Span(1.0, 0.99, 1.0)}},
         checks=(Check("errors", True, "every answer was measured", "INVALID"),),
@@ -95,7 +130,7 @@ def small(**changed: Any) -> Gathered:
         ),
         browse=Browse(
             contenders=(("few_shot", "prompt"), ("sft", "tuned")),
-            cases=(Asked("t1", "test", "Where is it?", '{"desk": "quent"}', 1),),
+            cases=(Asked("t1", "test", "Where is it?", '{"desk": "quent"}'),),
             attempts=(
                 Attempt("few_shot", "t1", 0.0, (Said('{"desk": "hesk"}', (), 0.0),), (("user", "Where is it?"),)),
                 Attempt(
@@ -105,6 +140,7 @@ def small(**changed: Any) -> Gathered:
             tuned="sft",
             baseline="few_shot",
             total=400,
+            flips=(Flips("sft", "tuned", 61, 28, 400),),
         ),
     )
     reply = Suite(
@@ -125,8 +161,8 @@ def small(**changed: Any) -> Gathered:
         contender="dpo",
         suffices="formal|short",
         hardest=Difference("dpo", "formal|short", Span(0.02, float("-inf"), float("inf")), 60, 1),
-        reasons=("Dpo has 1 training seeds: train 3 seeds.",),
-        checks=(Check("seeds", False, "dpo has 1 training seeds: train 3 seeds", "INCONCLUSIVE"),),
+        reasons=("Dpo has 1 training seed: train 3 seeds.",),
+        checks=(Check("seeds", False, "dpo has 1 training seed: train 3 seeds", "INCONCLUSIVE"),),
     )
     broken = Suite(
         name="broken",
@@ -188,6 +224,33 @@ SUITES = {
     "reply": (0.60, 0.3, 0.09, 0.09),
 }
 MODEL = "embedded:tiny"
+PROBED = {
+    # suite: contender: (technique, what it adds to the prompts)
+    "triage": {"constrained": ("constrain", 0.22)},
+    "handbook": {
+        "constrained": ("constrain", 0.19),
+        "gold": ("probe:gold-passage", 0.6),
+        "tries": ("probe:pass@8", 0.3),
+    },
+}
+SHARES = {"sft_quarter": 0.25, "sft_half": 0.5}
+TERMS: dict[str, Any] = {
+    "metric": "json_exact", "margin": 0.03, "alpha": 0.05, "estimand": "recipe", "route": "quality", "planned_gain": 0.08,
+    "test_cases": "120 (3f9a0c)", "general.noninferiority": 0.03, "general.max_relative_drop": None, "prices": None,
+    "min_seeds": 3, "min_clusters": 10, "max_flagged": 0.1, "looks": 1, "n_max": None,
+}  # fmt: skip
+LOCK = locks.Lock("2026-01-01 08:00 UTC", changes=(locks.Change("margin", 0.05, 0.03),))
+LOOKED = locks.Look("0f" * 16, 120, 0.05, True, 1, None)
+
+
+HISTORY = {
+    "triage": locks.History(lock=locks.Lock("2026-01-01 08:00 UTC")),
+    "coin": locks.History((LOOKED,), LOCK),
+}
+ACCOUNTS = {
+    "triage": Account(TERMS, TERMS),
+    "coin": Account({**TERMS, "margin": 0.05}, TERMS, (("2026-01-01 09:00 UTC", LOOKED),)),
+}
 
 
 def decided(folder: Path, *, cases: int = 120, seed: int = 7, hostile: bool = True) -> Gathered:
@@ -230,7 +293,7 @@ class _Drawn:
         metrics = {t.suite.name: {t.suite.metric: SimpleNamespace(hash="5f0c77ab")} for t in self.tasks}
         return SimpleNamespace(
             matrix=matrix, store=store, experiment=experiment, models=[MODEL], policy=policy, metrics=metrics,
-            rows=lambda model: rows, verdicts={MODEL: decide(rows, policy)},
+            rows=lambda model: rows, verdicts={MODEL: decide(rows, policy, history=HISTORY)}, accounts={MODEL: ACCOUNTS},
         )  # fmt: skip
 
     def _suite(self, name: str) -> None:
@@ -262,6 +325,12 @@ class _Drawn:
         for contender, (technique, more) in CONTEXT.items():
             if technique == "golden" or name == "handbook":
                 self._answered(suite, cases, contender, technique, None, skill + more * context)
+        for contender, (technique, more) in PROBED.get(name, {}).items():
+            self._answered(suite, cases, contender, technique, None, skill + more)
+        for contender, share in SHARES.items() if name == "coin" else ():
+            for training in SEEDS:
+                less = skill + tuned * (1 + 0.3 * math.log2(share))
+                self._answered(suite, cases, contender, "tune", training, less, share=share)
         for contender, more in {
             "sft": tuned,
             "dpo": tuned - 0.02,
@@ -295,9 +364,10 @@ class _Drawn:
         training: int | None,
         skill: float,
         fixed: Any = None,
+        share: float = 1.0,
     ) -> None:
         recipe = contender.partition("+")[0] if training else None
-        named = Contender(name=contender, technique=technique, recipe=recipe)
+        named = SimpleNamespace(name=contender, technique=technique, recipe=recipe)
         self.cells.append(
             SimpleNamespace(model=SimpleNamespace(id=MODEL), identity="c0ffee" * 8, suite=suite, contender=named)
         )
@@ -309,15 +379,17 @@ class _Drawn:
                 if suite.metric == "rouge_l"
                 else float(right)
             )
-            self._row(suite, case, contender, technique, training, score)
+            self._row(suite, case, contender, technique, training, score, share)
             self._answer(suite, case, contender, technique, training, right, score)
 
-    def _row(self, suite: Any, case: Any, contender: str, technique: str, training: int | None, score: float) -> None:
+    def _row(
+        self, suite: Any, case: Any, contender: str, technique: str, training: int | None, score: float, share: float
+    ) -> None:
         long = {"rag": 420, "golden": 300, "tune+rag": 400}.get(technique, 60)
         self.rows.append(
             {
                 "suite": suite.name, "contender": contender, "technique": technique, "metric": suite.metric, "case_id": case.id,
-                "training_seed": training, "repeat": 0, "split": case.split, "cluster": case.cluster, "score": score, "error": None,
+                "training_seed": training, "repeat": 0, "data_fraction": share, "split": case.split, "cluster": case.cluster, "score": score, "error": None,
                 "source": "program", "flagged": False, "prompt_tokens": long, "output_tokens": 18, "seconds": 0.002 + long / 1e5, "cost": None,
             }
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.report.browse import choose, clip
+from harness.report.browse import choose, clip, flipped
 from harness.report.decided import answer_of, differences, gap
 from harness.verdict import Claim, SuiteVerdict
 
@@ -67,9 +67,15 @@ def test_an_interaction_is_a_difference_of_differences() -> None:
 
 def test_the_worst_and_the_flipped_are_chosen() -> None:
     scores = {"keys": {f"c{i:02}": i / 50 for i in range(50)}, "sft": {f"c{i:02}": 1.0 for i in range(50)}}
-    chosen = choose(scores, {"c20": 1, "c30": -1})
+    chosen = choose(scores, {"keys": {"c20": 1, "c30": -1}})
     assert chosen["keys"] == [*(f"c{i:02}" for i in range(10)), "c20", "c30", "c47", "c48", "c49"]
+    assert "c20" not in chosen["sft"]
     assert set(chosen["keys"]) <= set(choose(scores, {}, beside=["sft"])["sft"]) | {"c20", "c30"}
+
+
+def test_a_flip_is_right_where_the_baseline_is_wrong_or_the_reverse() -> None:
+    keys = {"a": 0.0, "b": 1.0, "c": 1.0, "d": None, "e": 0.4}
+    assert flipped({"a": 1.0, "b": 0.33, "c": 0.67, "d": 1.0, "e": 0.5, "f": 1.0}, keys) == {"a": 1, "b": -1, "e": 1}
 
 
 def test_what_was_not_measured_comes_first() -> None:

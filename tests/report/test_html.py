@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness.report import Gathered, to_html, to_markdown, to_terminal
-from harness.report.gathered import Asked, Attempt, Browse, Said
-from tests.report.report_worlds import HOSTILE, decided, small
+from harness.report.gathered import Asked, Attempt, Browse, Flips, Said, Term
+from tests.report.report_worlds import GAPS, HOSTILE, LEDGER, decided, small
 
 VOID = {"meta", "input", "line", "circle", "rect", "polyline", "br"}
 
@@ -57,12 +57,20 @@ def hostile() -> Gathered:
         contenders=((text, "tuned"),),
         cases=(Asked(text, "test", text, text),),
         attempts=(Attempt(text, text, 0.0, (Said(text, (1,), 0.0, text),), ((text, text),), ((text, text),)),),
+        tuned=text,
+        baseline=text,
         total=1,
+        flips=(Flips(text, "tuned", 1, 1, 2),),
     )
+    gaps = tuple(
+        (key, replace(gap, ours=text, theirs=text)) for key, gap in (*base.suites[0].diagnosis, (text, GAPS[0][1]))
+    )
+    looks = tuple(replace(look, when=text) for look in LEDGER.looks)
+    ledger = replace(LEDGER, standing=text, spent=text, terms=(Term(text, text, text, changed=True),), looks=looks)
     rungs = tuple(replace(rung, contender=text, technique=text) for rung in base.suites[0].ladder)
     suite = replace(
         base.suites[0], name=text, description=text, metric=text, contender=text, suffices=text, reasons=(text,),
-        ladder=rungs, secondary={text: {text: rungs[0].span}}, browse=browse,
+        ladder=rungs, secondary={text: {text: rungs[0].span}}, browse=browse, diagnosis=gaps, ledger=ledger,
     )  # fmt: skip
     setup = replace(small().setup, command=text, config={text: [text]}, versions={text: text}, hardware={text: text})
     return small(experiment=text, models=(replace(base, model=text, suites=(suite,)),), setup=setup)
@@ -145,7 +153,7 @@ def test_browsing_is_bounded(drawn: Gathered) -> None:
         by_contender = {name: 0 for name, _ in shown.contenders}
         for attempt in shown.attempts:
             by_contender[attempt.contender] += 1
-        assert all(count <= 33 for name, count in by_contender.items() if name not in (shown.tuned, shown.baseline))
+        assert all(count <= 53 for name, count in by_contender.items() if name not in (shown.tuned, shown.baseline))
 
 
 def test_a_large_report_stays_small(tmp_path: Path) -> None:
@@ -168,7 +176,10 @@ needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="ch
 @needs_chromium
 def test_our_script_is_the_one_that_may_run(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(to_html(small()), encoding="utf-8")
-    assert "0 of the 1 cases kept for this contender" in _dom(tmp_path / "page.html")
+    assert (
+        "0 of the 1 case kept for this contender; the suite has 400 test cases. Fixed and broken are beside few_shot."
+        in _dom(tmp_path / "page.html")
+    )
     injected = to_html(small()).replace("</body>", "<script>document.title = 'owned'</script></body>")
     (tmp_path / "page.html").write_text(injected, encoding="utf-8")
     assert "<title>owned" not in _dom(tmp_path / "page.html")
@@ -192,6 +203,43 @@ def test_page_in_a_browser(width: int, drawn: Gathered, tmp_path: Path) -> None:
     assert seen["fits"]
     assert seen["owned"]
     assert seen["cards"] > 0
+
+
+@needs_chromium
+def test_a_number_of_the_flip_table_opens_its_cases(drawn: Gathered, tmp_path: Path) -> None:
+    triage = next(suite for suite in drawn.models[0].suites if suite.name == "triage")
+    one = next(flips for flips in triage.browse.flips if flips.contender == "few_shot_4")
+    assert one.broken > 20
+    probe = """<script>addEventListener("load", () => {
+      document.querySelector("a[data-suite=triage][data-contender=few_shot_4][data-show=broken]").click();
+      setTimeout(() => document.title = [document.getElementById("contender").selectedOptions[0].textContent,
+        document.querySelectorAll("#cards .flip.broken").length, document.querySelectorAll("#cards > li").length,
+        document.activeElement.id].join(" "), 200)})</script></body>"""
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", to_html(drawn)).replace("</body>", probe)
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    assert "<title>few_shot_4 12 12 answers</title>" in _dom(tmp_path / "page.html")
+
+
+def test_the_lock_stands_in_the_memo_unless_it_held(drawn: Gathered) -> None:
+    page = to_html(drawn)
+    assert page.count("<b>Lock</b> not locked: the question was not frozen before the answers were seen.") == 3
+    assert page.count("<b>Lock</b> locked on 2026-01-01 08:00 UTC, before any test score; changed since:") == 1
+    assert page.count("Lock and looks") == 5
+    assert "<td>2026-01-01 09:00 UTC</td><td>yes</td>" in page
+    assert "<td>now (this one)</td><td>no</td>" in page
+
+
+def test_one_contender_is_shown_without_a_verdict(project: object, harness: object) -> None:
+    (project.folder / "baselines/few_shot.toml").unlink()  # type: ignore[attr-defined]
+    file = project.experiment.rename(project.folder / "my sums.toml")  # type: ignore[attr-defined]
+    assert harness("run", file).code == 4  # type: ignore[operator]
+    ran = harness("report", file)  # type: ignore[operator]
+    page = (project.folder / "reports/sums/report.html").read_text(encoding="utf-8")  # type: ignore[attr-defined]
+    assert ran.code == 0
+    assert "Not compared" in ran.out
+    assert "Suite 'sums': all rows are of one contender, 'zero_shot'" in ran.out
+    assert "zero_shot: 6 (0 to 24)" in page
+    assert "harness run &#39;my sums.toml&#39; &amp;&amp; harness report &#39;my sums.toml&#39;" in page
 
 
 def test_the_command_writes_the_files(project: object, harness: object) -> None:

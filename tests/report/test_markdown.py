@@ -27,9 +27,11 @@ Base model embedded:tiny.
 
 What would change it: a margin above 5.1 points.
 
+Lock: locked on 2026-01-01 08:00 UTC, before any test score; changed since: margin 0.05 → 0.03.
+
 **reply.** Undecided; a prompt suffices (formal\|short).
 
-1. Dpo has 1 training seeds: train 3 seeds.
+1. Dpo has 1 training seed: train 3 seeds.
 
 What would change it: train 5 seeds (there are 1).
 

@@ -17,7 +17,7 @@ suite   answer            contender     gain (interval)     over          1,000 
 triage  Fine-tune         sft           +8.3 (5.1 to 11.5)  few_shot      6.2 s
     sft minus few_shot: 8.3 points (5.1 to 11.5, 400 cases, 3 seeds): more than the 3.0 asked, over the only baseline.
 reply   Not shown yet     formal|short  +2 (no interval)    formal|short  –
-    Dpo has 1 training seeds: train 3 seeds.
+    Dpo has 1 training seed: train 3 seeds.
 broken  Invalid evidence  –             –                   –             –
     No test rows of suite 'broken': run it, or take it out of the policy."""
 

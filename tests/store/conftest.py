@@ -13,13 +13,18 @@ from harness.store import CellRow, Store, open_store
 from harness.trial import Generation, Trial
 
 
-def declare(store: Store, experiment: str, trials: Sequence[Trial]) -> None:
-    """``trials`` as the matrix of an experiment: one cell for each contender, suite, model and seed."""
+def declare(store: Store, experiment: str, trials: Sequence[Trial], *, fraction: float = 1.0) -> None:
+    """``trials`` as the matrix of an experiment: one cell for each contender, suite, model and seed; those with an adapter
+    were trained on that fraction.
+    """
     places: dict[tuple[Any, ...], list[Trial]] = {}
     for t in trials:
         place = (t.suite, t.contender, t.technique, t.model, t.training_seed, t.adapter)
         places.setdefault(place, []).append(t)
-    cells = {CellRow(fingerprint(*p, [(t.id, t.case_id) for t in ts]), *p): ts for p, ts in places.items()}
+    cells = {
+        CellRow(fingerprint(*p, [(t.id, t.case_id) for t in ts]), *p, fraction if p[-1] else 1.0): ts
+        for p, ts in places.items()
+    }
     store.declare(experiment, list(cells))
     for cell, asked in cells.items():
         store.add_trials(cell.cell, asked)

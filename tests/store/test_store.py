@@ -201,14 +201,13 @@ def test_what_is_no_finite_number_is_an_error_and_no_score(
 
 def test_rows_have_the_columns_of_a_verdict_and_hide_nothing(store: Store, trial: Make, answered: Answered) -> None:
     tuned = trial(4, contender="qlora", technique="tune", training_seed=1001, adapter="a1", split="dev")
-    declare(store, "e", [trial(1), trial(2), trial(3), tuned])
+    declare(store, "e", [trial(1), trial(2), trial(3), tuned], fraction=0.5)
     store.add_generations([*answered(trial(1), trial(2)), Generation(trial(3).id, error="time-out")])
     store.add_scores([Score(trial(1).id, "exact", "h1", 1.0), Score(trial(2).id, "exact", "old", 1.0)])
     table = store.rows(
         "e",
         metrics=METRICS,
         sources={"exact": "judge"},
-        fractions={"qlora": 0.5},
         flagged={("triage", "qlora"): ["c4", "c4"]},
     )
     assert table.column_names == COLUMNS

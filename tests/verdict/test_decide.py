@@ -399,3 +399,39 @@ def test_false_answers_are_rare_and_true_ones_are_not(planted: Any) -> None:
     assert share(0.03, "JUSTIFIED") <= 0.05 + 2.33 * np.sqrt(0.05 * 0.95 / 100)
     assert share(0.06, "NOT_JUSTIFIED") <= 0.05 + 2.33 * np.sqrt(0.05 * 0.95 / 100)
     assert share(0.15, "JUSTIFIED") >= 0.8
+
+
+def test_of_tries_the_best_counts(planted: Any, table: Any) -> None:
+    """pass@1 is the mean of its repeats, pass@3 says whether any of them is right; one that failed is not measured."""
+    world = tuned_world(planted, 0.0)
+    tries = planted(5)
+    for repeat in range(3):
+        tries.add("three", "probe:pass@3", -0.3, splits=("test",), repeat=repeat)
+    columns = tries.columns
+    scores = np.array(columns["score"]).reshape(3, -1)
+    once = {**columns, "contender": ["one"] * scores.size, "technique": ["probe:pass@1"] * scores.size}
+    plain = world.columns | {"repeat": [0] * len(world.columns["score"])}
+    rows = table({key: [*plain[key], *columns[key], *once[key]] for key in plain})
+    found = one(decide(rows)).diagnosis["latent_ability"]
+    assert found.contrast == "three - one"
+    assert found.estimate == pytest.approx(scores.max(axis=0).mean() - scores.mean(), abs=0.01)
+    tested = {s.contender: s.interval.estimate for s in summaries(rows)}
+    assert (tested["three"], tested["one"]) == pytest.approx((scores.max(axis=0).mean(), scores.mean()), abs=0.01)
+
+
+def test_a_lenient_metric_tells_form_from_skill(planted: Any, table: Any) -> None:
+    """The same answers by two metrics: what the lenient one gives back is form, what is left is skill."""
+    strict, lenient = planted(3).prompts(-0.2).add("sft", "tune", 0.2, seeds=3), planted(3).prompts(0.1)
+    policy = {"suites": {"triage": {"metric": "exact_match", "lenient": "contains"}}}
+    other = lenient.columns | {"metric": ["contains"] * len(lenient.columns["score"])}
+    rows = table({key: [*strict.columns[key], *other[key]] for key in other})
+    found = one(decide(rows, policy)).diagnosis
+    assert found["format_loss"].contrast == "few_shot read leniently - few_shot"
+    assert found["format_loss"].estimate == pytest.approx(0.3, abs=0.08)
+    assert found["skill_residual"].contrast == "1 - few_shot read leniently"
+    assert found["skill_residual"].estimate == pytest.approx(0.3, abs=0.08)
+    assert one(decide(rows, policy)).reasons[1].sentence.endswith("part of what is missing is form.")
+    with pytest.raises(
+        BadInput, match=r"suites\.triage\.lenient: no row has the metric 'contain': did you mean 'contains'"
+    ):
+        decide(rows, {"suites": {"triage": {"metric": "exact_match", "lenient": "contain"}}})
