@@ -115,8 +115,8 @@ Cases were copied into training rows: as they are, or with a share of their word
 always in other case, white space, punctuation or Unicode form, and half of them inside a longer text. *Prose* is made-up words as frequent as Zipf
 says; notes, tickets, questions and replies come from the embedded model's world; letters, sums and the form are
 templates with few or many values in their slots. Templated text shares most of its words with its neighbours and must not be flagged for it.
-Rows without a promise show where the detector ends: sentences in another order pass as often as not, a paraphrase or a
-translation always.
+Rows without a promise show where the detector ends: copies with their sentences in another order pass as often as not. Paraphrases and
+translations are not looked for.
 """
 COMMON = """
 Share of draws in which each rule says "fine-tune". In all of these worlds that is wrong. The rules compare the first tuned
