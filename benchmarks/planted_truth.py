@@ -28,9 +28,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.planted import leaks, properties
 from benchmarks.planted.catalogue import BY_NAME, CATALOGUE
 from benchmarks.planted.page import page, tables
-from benchmarks.planted.properties import NAME, properties
 from benchmarks.planted.trial import Tally, trials
 from benchmarks.planted.world import World
 
@@ -39,6 +39,8 @@ RESULTS, PAGE = ROOT / "benchmarks" / "results", ROOT / "docs" / "error-rates.md
 STEM = "planted_truth"
 FULL, QUICK, CHUNK = 2000, 100, 50
 Task = tuple[str, int, int, int]
+OTHERS = {properties.NAME: properties.properties, leaks.NAME: leaks.leaks}
+"""What is counted on draws of its own kind, beside the worlds."""
 
 
 def run(names: Iterable[str], *, replicates: int, seed: int, workers: int) -> dict[str, Tally]:
@@ -61,8 +63,8 @@ def _tasks(name: str, replicates: int, seed: int) -> Iterable[Task]:
 
 def _work(task: Task) -> tuple[str, Tally]:
     name, seed, first, count = task
-    if name == NAME:
-        return name, properties(seed=seed, first=first, count=count)
+    if name in OTHERS:
+        return name, OTHERS[name](seed=seed, first=first, count=count)
     return name, trials(BY_NAME[name].source, seed=seed, first=first, count=count)
 
 
@@ -84,7 +86,7 @@ def about(started: float) -> dict[str, Any]:
 
 def chosen(wanted: Sequence[str]) -> list[str]:
     """Names that hold one of the words, all without; looks first, because they take longest."""
-    everything = [entry.name for entry in CATALOGUE] + [NAME]
+    everything = [*(entry.name for entry in CATALOGUE), *OTHERS]
     names = [name for name in everything if not wanted or any(word in name for word in wanted)]
     if not names:
         raise SystemExit(f"no world's name holds {' or '.join(map(repr, wanted))}; there are: {', '.join(everything)}")

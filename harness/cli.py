@@ -5,7 +5,7 @@
     harness verdict --require triage=fine-tune
     harness report
 
-Exit codes: 0 decided · 1 ``--require`` unmet · 2 inconclusive · 3 invalid or incomplete evidence · 4 bad input.
+Exit codes: 0 decided · 1 ``--require`` unmet, or too many leaks · 2 inconclusive · 3 invalid or incomplete evidence · 4 bad input.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from harness.plural import plural
 # typer brings its own copy of click from 0.20 on: its exceptions are found through one that typer exports
 USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 REQUIRE_UNMET = 1
+TOUCHED = 1
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -259,6 +260,31 @@ def data_mmlu(
     from harness.regression.mmlu import write_mmlu
 
     typer.echo(f"wrote {write_mmlu(folder, per_subject=per_subject)}")
+
+
+@data.command("leaks")
+def data_leaks(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Suite folders, or files: cases (JSONL) and training rows (JSONL).")
+    ],
+    *,
+    max_flagged: Annotated[
+        float | None, typer.Option(help="The share of a suite's test cases that may be touched; the policy's 0.10.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every match, not the worst few.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say which test cases overlap training rows; exit 1 when too many do."""
+    from harness.leaks import as_dict, find, lines
+    from harness.verdict import Policy
+
+    limit = Policy().max_flagged if max_flagged is None else max_flagged
+    if not 0 <= limit <= 1:
+        raise BadInput(f"--max-flagged: given {limit}: a share between 0 and 1")
+    found = find(paths)
+    shown = json.dumps(as_dict(found, limit), indent=2) if as_json else "\n".join(lines(found, limit, every=every))
+    typer.echo(shown)
+    raise typer.Exit(TOUCHED if any(leaks.share > limit for leaks in found) else 0)
 
 
 def _show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:

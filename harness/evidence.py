@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from harness.errors import Incomplete
 from harness.experiment import Experiment
+from harness.exposure import Exposure, exposure
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
 from harness.probe import probed
@@ -51,8 +52,15 @@ class Evidence:
 
     def rows(self, model: str) -> pa.Table:
         """One row a trial and metric, with the columns that ``decide`` takes."""
+        hashes = hashes_of(self.metrics)
         judged = {name: "judge" for named in self.metrics.values() for name, metric in named.items() if metric.judge}
-        return self.store.rows(self.experiment.name, metrics=hashes_of(self.metrics), model=model, sources=judged)
+        flagged = {place: list(matches) for place, matches in self.exposure.items()}
+        return self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=judged, flagged=flagged)
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        """Which test cases each tuned contender may have seen in training."""
+        return exposure(self.matrix)
 
     @cached_property
     def current(self) -> frozenset[str]:

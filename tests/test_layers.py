@@ -15,9 +15,9 @@ HARNESS = Path(__file__).parent.parent / "harness"
 LAYERS = [
     {"errors", "fingerprint", "machine", "plural", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
-    {"store", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
-    {"prompt", "matrix", "probe", "grade", "engine", "run", "question", "evidence"},
-    {"gate", "report", "progress", "project", "outlook"},
+    {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
+    {"prompt", "matrix", "probe", "grade", "engine", "run", "question", "exposure", "evidence"},
+    {"gate", "report", "progress", "project", "outlook", "leaks"},
     {"cli", "pytest_plugin", "__init__"},
 ]
 """Each layer imports from itself and from those above it."""
@@ -70,7 +70,7 @@ def test_imports_only_from_above(path: Path) -> None:
     [
         "import harness",
         "from harness.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
-        "import harness.evidence, harness.report, harness.verdict",
+        "import harness.evidence, harness.report, harness.verdict, harness.leaks",
         "import harness.pytest_plugin",
     ],
 )

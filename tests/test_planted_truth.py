@@ -7,6 +7,7 @@ thousand runs of a procedure that only just keeps the promise.
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -20,6 +21,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
+from benchmarks.planted import leaks
 from benchmarks.planted.catalogue import BY_NAME, CATALOGUE, plain
 from benchmarks.planted.goals import judged, mark
 from benchmarks.planted.page import page, tables
@@ -29,6 +31,7 @@ from benchmarks.planted.rows import drawn
 from benchmarks.planted.rules import BEST_MCNEMAR, HIGHER, mcnemar, paired_t
 from benchmarks.planted.trial import Tally, trials
 from benchmarks.planted.world import GUARD, TASK, Contender, World
+from harness.data.surprise import Surprise, surprise_of
 from harness.stats import Moments, crossed
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +117,36 @@ def test_nothing_depends_on_order_or_names_and_sides_negate() -> None:
     )
     assert tally["flip"] >= 10
     assert tally["changed:flip"] + tally["changed:flip all"] <= 2
+
+
+def test_the_leak_detector_sees_copies_and_no_templates() -> None:
+    tally = leaks.leaks(seed=SEED, first=0, count=8)
+    for kind in (kind for kind, copy in leaks.COPIES.items() if copy.promised):
+        assert not too_rarely(tally[f"found:{kind}"], tally[f"planted:{kind}"], 0.95), kind
+    for kind in (*leaks.CLEAN, "prose"):
+        assert tally[f"clean:{kind}"] > 100
+        assert not too_often(tally[f"false:{kind}"], tally[f"clean:{kind}"], 0.01), kind
+
+
+def every_word_alike(grams: Any, **sizes: int) -> Surprise:
+    found = surprise_of(grams, **sizes)
+    return replace(found, bits=np.full_like(found.bits, 9.0))
+
+
+def test_a_detector_that_takes_templates_for_copies_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.data.leakage.surprise_of", every_word_alike)
+    tally = leaks.leaks(seed=SEED, first=5, count=1)
+    assert too_often(tally["false:letters"], tally["clean:letters"], 0.01), tally
+
+
+def test_edits_are_as_many_as_was_said() -> None:
+    rng = random.Random(1)
+    text = leaks.prose(rng, 50)
+    kept = [
+        len(set(leaks.edited(text, 0.1, rng).split()) & set(text.split())) / len(set(text.split())) for _ in range(50)
+    ]
+    assert 0.88 < sum(kept) / 50 < 0.97
+    assert abs(len(leaks.edited(text, 0.1, rng).split()) - 50) <= 5
 
 
 def without_seeds(differences: np.ndarray, clusters: Any = None) -> Moments:
@@ -285,7 +318,13 @@ def test_the_page_says_what_was_missed() -> None:
         "| leak | 30 % of the test cases were trained on; 95 % of them are flagged | 0.0 | 0.0 | 0.0 | 100.0 | 0.0 | 0.0 |  |"
         in text
     )
-    assert "not measured here" in text
+    assert "| G8 | the leak detector | | not run | | | | |" in text
     assert "**20.0%**" in tables(result_of(**tallies))
+    seen = {f"planted:{kind}": 100 for kind in leaks.COPIES} | {f"found:{kind}": 95 for kind in leaks.COPIES}
+    false = {f"clean:{kind}": 200 for kind in leaks.CLEAN} | {"false:tickets": 3}
+    measured = page(result_of(**{leaks.NAME: seen | false}))
+    assert "| 9 | verbatim, 8 words | 95.0% | ≥ 95% | 100 | PASS |" in measured
+    assert "| 8 | tickets | 1.5% | ≤ 1% | 200 | **MISSED** in 1 of 8 |" in measured
+    assert "| 20 % edited, 25 words | 95.0% | 100 |  |" in measured
     kept = page(result_of(leak=tallies["leak"]))
     assert "No mark was missed in this run." in kept

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from benchmarks.planted import leaks
 from benchmarks.planted.catalogue import BY_NAME, CATALOGUE, Entry
 from benchmarks.planted.goals import GOALS, Row, judged, worst
 from benchmarks.planted.properties import CHECKS, NAME
@@ -36,6 +37,8 @@ PARTS = {
 def tables(result: Result) -> str:
     """Goals, then the rules in common use, then every world."""
     parts = [_conditions(result), "", *_goals(result), "", *_rules(result)]
+    if detected := _leaks(result):
+        parts += ["", "### The leak detector", "", *detected]
     for title, entries in _parts(result):
         parts += ["", f"### {title}", "", *_worlds(entries, result)]
     return "\n".join(parts) + "\n"
@@ -44,7 +47,7 @@ def tables(result: Result) -> str:
 def page(result: Result) -> str:
     """What users are sent to."""
     missed = [row for row in _rows(result) if not row.passed]
-    flipped = _checks(result)
+    flipped, detected = _checks(result), _leaks(result)
     lines = [
         "# How often the verdict is wrong",
         "",
@@ -65,6 +68,7 @@ def page(result: Result) -> str:
         *_wrap(LIMITS),
         "",
         *([*_wrap(FLIPS), "", *flipped, ""] if flipped else []),
+        *(["## The leak detector", "", *_wrap(DETECTOR), "", *detected, ""] if detected else []),
         "## Rules in common use, on the same draws",
         "",
         *_wrap(COMMON),
@@ -106,6 +110,14 @@ accepts, so also three trainings that all beat the margin, however far apart the
 differ much, luck alone brings that about in up to 1 of 8 comparisons with three trainings and 1 of 16 with four. Such a
 rule cannot keep its error at 5 %.
 """
+DETECTOR = """
+Cases were copied into training rows: as they are, or with a share of their words replaced, left out or joined by others;
+always in other case, white space, punctuation or Unicode form, and half of them inside a longer text. *Prose* is made-up words as frequent as Zipf
+says; notes, tickets, questions and replies come from the embedded model's world; letters, sums and the form are
+templates with few or many values in their slots. Templated text shares most of its words with its neighbours and must not be flagged for it.
+Rows without a promise show where the detector ends: copies with their sentences in another order pass as often as not. Paraphrases and
+translations are not looked for.
+"""
 COMMON = """
 Share of draws in which each rule says "fine-tune". In all of these worlds that is wrong. The rules compare the first tuned
 contender with the prompt that dev liked best, on the test cases, with two-sided tests at 5 %; *best seed* takes the training
@@ -132,7 +144,7 @@ beats by the margin; more data where two more doublings would reach it.
 
 Families of worlds draw everything: 30–1,000 cases, 60–200 on dev, 3–5 trainings, seed SD 0–4 points, a quarter with heavy tails,
 clusters of 1–10, even or uneven, gains of −5 to +15 over the best untrained contender, prompts 1–15 points apart, RAG and constrained decoding from −5 to +10,
-guard drops of 0–6, leaks of 0–30 % (a detector that marks 95 % of them and 1 % of the others is assumed, not measured here), judges
+guard drops of 0–6, leaks of 0–30 % (a detector that marks 95 % of them and 1 % of the others is assumed; what it does mark is measured under *The leak detector*), judges
 biased by 0–10 points with 50–100 human labels, a slope of 0–4 points a doubling, now and then missing outputs.
 """
 
@@ -181,9 +193,35 @@ def _goals(result: Result) -> list[str]:
         lines.append(
             f"| G7 | identical bytes, no order matters, sides negate, a right answer never hurts | drawn | {'; '.join(broken) or 'none'} | | 0 | {tried:,} | {said} |"
         )
-    lines.append("| G8 | the leak detector | | not measured here: `flagged` comes with the rows | | | | |")
+    lines += _leak_goals(result) or ["| G8 | the leak detector | | not run | | | | |"]
     lines.append("| G9 | rules in common use | | the table below | | | | |")
     return lines
+
+
+def _leak_goals(result: Result) -> list[str]:
+    tally = Counter(result["tallies"].get(leaks.NAME, {}))
+    lines = []
+    for goal, promise, rows in leaks.goals(tally) if tally else ():
+        nearest = min(rows, key=lambda row: row.share if goal == "G8" else -row.share)
+        failed = sum(not row.passed for row in rows)
+        said = "PASS" if not failed else f"**MISSED** in {failed} of {len(rows)}"
+        share = f"{nearest.share:.1%} | {nearest.mark} | {nearest.n:,}"
+        lines.append(f"| {goal} | {promise} | {len(rows)} | {nearest.world} | {share} | {said} |")
+    return lines
+
+
+def _leaks(result: Result) -> list[str]:
+    """What the detector sees, kind by kind, the promised first."""
+    tally = Counter(result["tallies"].get(leaks.NAME, {}))
+    lines = ["| copies of test cases in training | found | n | promised |", "|---|---:|---:|---|"]
+    for kind, copy in leaks.COPIES.items():
+        share, n = leaks.share(tally, "found", "planted", kind)
+        lines.append(f"| {kind} | {share:.1%} | {n:,} | {'≥ 95 %' if copy.promised else ''} |")
+    lines += ["", "| text written independently | flagged | n | promised |", "|---|---:|---:|---|"]
+    for kind in (*leaks.CLEAN, "prose"):
+        share, n = leaks.share(tally, "false", "clean", kind)
+        lines.append(f"| {kind} | {share:.2%} | {n:,} | ≤ 1 % |")
+    return lines if tally else []
 
 
 def _missed(rows: Sequence[Row]) -> list[str]:

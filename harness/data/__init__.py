@@ -1,0 +1,11 @@
+"""What can be said of a suite's data before a model sees it: which cases stand in training data (`leakage`).
+
+`words` (normalised text) → `grams` (an inverted index) → `copies` (word for word), `candidates` → `alignment` and `surprise`
+(edited copies) → `leakage`.
+"""
+
+from __future__ import annotations
+
+from harness.data.leakage import VERSION, Match, Row, overlaps
+
+__all__ = ["VERSION", "Match", "Row", "overlaps"]

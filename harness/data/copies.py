@@ -1,0 +1,72 @@
+"""Whole cases that stand word for word in a row, possibly inside a longer text. Nothing escapes.
+
+    whole_copies(cases, rows)              # {case: row}, of the cases of ``LEAST`` words or more
+
+Each case is looked up by the rarest of its runs of ``LEAST`` words, and what is found is compared word by word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data.grams import START, Ints, Texts
+
+LEAST = 8
+"""Words. Shorter texts recur by themselves."""
+FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Hashes of runs of ``LEAST`` words, sorted, and where each begins in the rows."""
+
+    hashes: NDArray[np.uint64]
+    places: Ints
+
+
+def whole_copies(cases: Texts, rows: Texts) -> dict[int, int]:
+    """The case's number to the first row's that holds it."""
+    ours, _ = _hashed(cases)
+    runs = _runs(rows, ours)
+    first = np.searchsorted(runs.hashes, ours, "left")
+    counts = np.searchsorted(runs.hashes, ours, "right") - first
+    found = {}
+    for case in range(len(cases)):
+        begin, end = int(cases.starts[case]) + 1, int(cases.starts[case + 1])
+        if end - begin < LEAST:
+            continue
+        rarest = begin + int(np.argmin(counts[begin : end - LEAST + 1]))
+        places = runs.places[first[rarest] : first[rarest] + counts[rarest]] - (rarest - begin)
+        row = _holder(cases.flat[begin:end], places, rows)
+        if row is not None:
+            found[case] = row
+    return found
+
+
+def _holder(wanted: NDArray[np.int32], places: Ints, rows: Texts) -> int | None:
+    for place in places:
+        if place >= 0 and np.array_equal(rows.flat[place : place + len(wanted)], wanted):
+            return int(rows.owner[place])
+    return None
+
+
+def _runs(rows: Texts, wanted: NDArray[np.uint64]) -> _Runs:
+    hashes, whole = _hashed(rows)
+    places = np.flatnonzero(whole)
+    places = places[np.isin(hashes[places], wanted)]
+    order = np.argsort(hashes[places], kind="stable")
+    return _Runs(hashes[places][order], places[order])
+
+
+def _hashed(texts: Texts) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """The hash of the run that begins at each word, and whether it is one: known words of one text."""
+    count = max(len(texts.flat) - LEAST + 1, 0)
+    hashes, whole = np.zeros(count, dtype=np.uint64), np.ones(count, dtype=np.bool_)
+    for step in range(LEAST):
+        part = texts.flat[step : step + count]
+        hashes = hashes * FACTOR + part.astype(np.uint64)
+        whole &= part > START
+    return hashes, whole

@@ -1,0 +1,218 @@
+"""Which cases overlap training data: whole copies, and copies that were edited a little.
+
+    >>> row = Row("train.jsonl:7", asked=("Why, where is the red kettle of the old house now?",), answers=("here",))
+    >>> overlaps([Case("t1", "where is the red kettle of the old house", "there")], [row])
+    {'t1': Match(case='t1', where='train.jsonl:7', kind='verbatim', similarity=1.0, bits=inf)}
+
+`words` (normalised text) → `grams` (an inverted index) → `copies` (word for word) and `candidates` → `alignment`, judged here
+in bits by how surprising the shared words are (`surprise`).
+
+A near copy is told from a neighbour of the same template by a likelihood ratio: log2 of how much likelier the case is as an
+edited copy of the row than as another text of its kind. Each shared word gives its surprise; each edit takes log2(10), at
+one word edited in ten, less how surely a template would have gone on otherwise where it stands: slots hold different
+words in different texts, a template does not. By Markov's inequality a text that is no copy reaches S bits with one of n
+rows with a probability of at most n·2^−S, so S ≥ log2(n) + log2(100) keeps false alarms at 1 % as far as the surprise is right
+(the reasoning behind BLAST's E-value: Karlin and Altschul 1990, doi:10.1073/pnas.87.6.2264).
+
+References are not looked at: many cases share one. Not seen are paraphrases, translations, and shorter texts than ``LEAST``
+words that are not the whole of what a row asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from math import log2
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from harness.data.alignment import common
+from harness.data.candidates import Pairs, candidates
+from harness.data.copies import LEAST, whole_copies
+from harness.data.grams import START, UNKNOWN, Grams, Ints, Texts, grams_of, offsets, texts_of
+from harness.data.surprise import EDIT, Surprise, surprise_of
+from harness.data.words import plain, words
+from harness.suite import Case
+
+VERSION = 1
+"""Raised when other matches are found in the same texts."""
+NEAR = 12
+"""Words from which an edited copy is looked for; a shorter text has too few to tell."""
+LONG = 2000
+"""Words of a case that are looked at for an edited copy."""
+HALF = 0.5
+"""Share of a case's words that an edited copy has, in their order."""
+FALSE_ALARM = 0.01
+FEW, MOST = 700, 24.0
+"""Of few cases the templates are badly known: FEW/cases bits more are asked for, at most MOST (from draws of templates)."""
+
+
+class Row(NamedTuple):
+    """A training row: what is asked and what is answered, in one message or several; ``where`` is file:line."""
+
+    where: str
+    asked: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A case with the row that it overlaps most: ``similarity`` is the share of the case's words that the row has in their
+    order, ``bits`` what speaks for a copy (infinite when it is verbatim).
+    """
+
+    case: str
+    where: str
+    kind: Literal["verbatim", "near"]
+    similarity: float = 1.0
+    bits: float = float("inf")
+
+
+def overlaps(cases: Iterable[Case], rows: Iterable[Row]) -> dict[str, Match]:
+    """The worst match of each case that overlaps a row, by the case's id, in the order of cases.
+
+    All cases together, dev too, tell what a template is: give them all. ``rows`` are gone through once.
+    """
+    known = _Cases()
+    read: dict[bytes, str] = {}
+    for case in cases:
+        known.add(case)
+    for row in rows:
+        known.meet(row)
+        if known.long:
+            read.setdefault(known.encoded(row), row.where)
+    found = _found(texts_of(known.texts), texts_of(read), list(read.values())) if read else {}
+    made = {name: known.asked.get(name) or found.get(number) for name, number in known.number.items()}
+    return {name: replace(match, case=name) for name, match in made.items() if match is not None}
+
+
+class _Cases:
+    """The cases as they are read, equal texts once, with the numbers of their words; a row's other words have none."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, int] = {"": START}
+        self.texts: dict[bytes, int] = {}
+        self.number: dict[str, int] = {}
+        self.short: dict[str, list[str]] = {}
+        self.long = False
+        self.asked: dict[str, Match] = {}
+
+    def add(self, case: Case) -> None:
+        found = words(case.input)
+        if len(found) >= LEAST:
+            self.long = True
+        elif short := plain(case.input):
+            self.short.setdefault(short, []).append(case.id)
+        numbers = [START, *(self.words.setdefault(word, len(self.words)) for word in found)]
+        self.number[case.id] = self.texts.setdefault(_bytes(numbers), len(self.texts))
+
+    def meet(self, row: Row) -> None:
+        """Short cases that are the whole of what the row asks."""
+        for text in row.asked if self.short else ():
+            for name in self.short.get(plain(text), ()):
+                self.asked.setdefault(name, Match(name, row.where, "verbatim"))
+
+    def encoded(self, row: Row) -> bytes:
+        numbers: list[int] = []
+        for text in (*row.asked, *row.answers):
+            numbers.append(START)
+            numbers += [self.words.get(word, UNKNOWN) for word in words(text)]
+        return _bytes(numbers)
+
+
+def _bytes(numbers: Sequence[int]) -> bytes:
+    return np.array(numbers, dtype=np.int32).tobytes()
+
+
+def _found(cases: Texts, rows: Texts, where: Sequence[str]) -> dict[int, Match]:
+    """By the number of the case's text."""
+    found = {case: Match("", where[row], "verbatim") for case, row in whole_copies(cases, rows).items()}
+    wanted = np.diff(cases.starts) > NEAR
+    wanted[list(found)] = False
+    if not wanted.any():
+        return found
+    grams = grams_of(cases, rows)
+    judge = _Judge(cases, rows, grams, surprise_of(grams, cases=len(cases), rows=len(rows)))
+    for pairs in candidates(grams, cases, rows, np.flatnonzero(wanted)):
+        for case, row in judge.possible(pairs):
+            match = judge(case, row, where[row])
+            if match is not None and (case not in found or found[case].bits < match.bits):
+                found[case] = match
+    return found
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Holds cases against rows."""
+
+    cases: Texts
+    rows: Texts
+    grams: Sequence[Grams]
+    surprise: Surprise
+
+    @cached_property
+    def asked(self) -> float:
+        """The bits from which a case counts as copied."""
+        few = min(FEW / len(self.cases), MOST)
+        return log2(len(self.rows)) - log2(FALSE_ALARM) + few
+
+    @cached_property
+    def _held(self) -> Ints:
+        """A number for each word in each row that has it, in order."""
+        words = np.repeat(np.arange(len(self.grams[0].in_rows)), self.grams[0].in_rows)
+        return words * len(self.rows) + self.grams[0].holders
+
+    def possible(self, pairs: Pairs) -> Iterator[tuple[int, int]]:
+        """Those whose shared words, in whatever order, have the bits that are asked."""
+        begin = self.cases.starts[pairs.case] + 1
+        count = np.minimum(self.cases.starts[pairs.case + 1] - begin, LONG)
+        index = np.repeat(np.arange(len(count)), count)
+        places = np.arange(len(index)) + (begin - offsets(count)[:-1])[index]
+        wanted = self.cases.flat[places].astype(np.int64) * len(self.rows) + pairs.row[index]
+        found = np.minimum(np.searchsorted(self._held, wanted), len(self._held) - 1)
+        shared = np.where(self._held[found] == wanted, self.surprise.bits[places], 0.0)
+        enough = np.bincount(index, weights=shared, minlength=len(count)) >= self.asked
+        yield from zip(pairs.case[enough].tolist(), pairs.row[enough].tolist(), strict=True)
+
+    def __call__(self, case: int, row: int, where: str) -> Match | None:
+        begin = int(self.cases.starts[case]) + 1
+        part = slice(begin, min(int(self.cases.starts[case + 1]), begin + LONG))
+        ours, bits = self.cases.flat[part].tolist(), self.surprise.bits[part].tolist()
+        window = self._window(row, dict(zip(ours, bits, strict=True)), len(ours))
+        pairs = common(ours, self.rows.flat[window].tolist())
+        total = sum(bits[mine] for mine, _ in pairs)
+        if total < self.asked or len(pairs) < HALF * len(ours):
+            return None
+        total -= self._edits(pairs, part, window)
+        return Match("", where, "near", len(pairs) / len(ours), total) if total >= self.asked else None
+
+    def _window(self, row: int, worth: Mapping[int, float], length: int) -> slice:
+        """The stretch of a row, half as long again as the case at most, that shares most with it."""
+        begin, wide = int(self.rows.starts[row]), length + length // 2 + 4
+        theirs = self.rows.words(row).tolist()
+        if len(theirs) <= wide:
+            return slice(begin, begin + len(theirs))
+        shared = np.append(0.0, np.cumsum([worth.get(word, 0.0) for word in theirs]))
+        best = begin + int(np.argmax(shared[wide:] - shared[:-wide]))
+        return slice(best, best + wide)
+
+    def _edits(self, pairs: Sequence[tuple[int, int]], part: slice, window: slice) -> float:
+        """Bits that speak against a copy: of each stretch between two shared words, and of both ends."""
+        length = part.stop - part.start
+        (mine, theirs), (last, its) = pairs[0], pairs[-1]
+        total = 0.0
+        for (i, j), (after, beyond) in pairwise([(-1, theirs - mine - 1), *pairs, (length, its + length - last)]):
+            count = max(after - i, beyond - j) - 1
+            if count:
+                odd = float(self.surprise.odd[part][i + 1 : after + 1].sum())
+                total += max(EDIT * count - max(odd, self._odd(window, j + 1, beyond + 1)), 0.0)
+        return total
+
+    def _odd(self, window: slice, begin: int, end: int) -> float:
+        """The odd words in a stretch of a row, as ``Surprise.odd`` has them for the cases."""
+        places = np.arange(max(window.start + begin, 1), min(window.start + end, window.stop))
+        before, words, pairs = self.rows.flat[places - 1], self.rows.flat[places], self.grams[1].rows[places]
+        return float(self.surprise.new[before[(pairs < 0) & (before > START) & (words != START)]].sum())
