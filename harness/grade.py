@@ -1,27 +1,39 @@
 """Grading: answers and a judge become scores, through replies that are stored before they are read.
 
-    scores = grade(judge, metric, answers, ask)      # ask(model, trials) -> {trial id: (text, error)}
+    scores = grade(judge, metric, answers, ask)      # ask(judge, trials) -> {trial id: (text, error)}
 
-A reply that cannot be read is asked for again with what was wrong with it; what fails in the end is a score with an error.
-Killed anywhere, the next run finds the replies that were paid for.
+A reply that cannot be read is kept as an error and asked for again with what was wrong with it; what fails in the end is a
+score with an error, which the next run tries again. Killed anywhere, it finds the replies that were paid for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
-from harness.experiment import Model
 from harness.metrics import Metric
 from harness.metrics.judge import Judge
 from harness.suite import Case
-from harness.trial import Score, Trial
+from harness.trial import Generation, Score, Trial
 
 Replies = Mapping[str, tuple[str | None, str | None]]
 """Trial id → (text, error)."""
-Ask = Callable[[Model, list[Trial]], Replies]
+Ask = Callable[[Judge, list[Trial]], Replies]
 Place = tuple[str, int]
 """(id of the graded trial, number of the grading)."""
+UNREADABLE = "unreadable: "
+
+
+def checked(judge: Judge, reply: Generation) -> Generation:
+    """The reply, or an error that says why it is none."""
+    if reply.text is None:
+        return reply
+    try:
+        judge.read(reply.text)
+    except ValueError as error:
+        return replace(reply, text=None, error=f"{UNREADABLE}{error}")
+    return reply
 
 
 def grade(judge: Judge, metric: Metric, answers: Sequence[tuple[str, Case, str]], ask: Ask) -> list[Score]:
@@ -37,16 +49,15 @@ def grade(judge: Judge, metric: Metric, answers: Sequence[tuple[str, Case, str]]
             place: judge.ask(case, text, repeat=place[1], faults=faults.get(place, ()))
             for place, (case, text) in open_.items()
         }
-        replies = ask(judge.grader.model, list(asked.values()))
+        replies = ask(judge, list(asked.values()))
         for place, trial in asked.items():
             text, error = replies.get(trial.id, (None, "no reply"))
-            if text is None:
-                failed[place] = error or "no reply"
-                continue
-            try:
+            if text is not None:
                 graded[place] = judge.read(text)
-            except ValueError as unreadable:
-                faults.setdefault(place, []).append(str(unreadable))
+            elif error and error.startswith(UNREADABLE):
+                faults.setdefault(place, []).append(error.removeprefix(UNREADABLE))
+            else:
+                failed[place] = error or "no reply"
         open_ = {place: what for place, what in open_.items() if place not in graded and place not in failed}
         if not open_:
             break

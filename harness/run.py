@@ -20,12 +20,12 @@ from typing import Protocol
 
 from harness.engine import Check, Generate, Pool, Train, Work
 from harness.errors import HarnessError
-from harness.experiment import Experiment, Model
-from harness.grade import grade
+from harness.experiment import Experiment
+from harness.grade import checked, grade
 from harness.machine import cores, gpus, hardware, versions
 from harness.matrix import Cell, Matrix, expand
 from harness.metrics import Metric, load_metric
-from harness.metrics.judge import Grader
+from harness.metrics.judge import Grader, Judge
 from harness.models import identity, is_local, load_backend
 from harness.probe import probed
 from harness.prompt import final_answer
@@ -179,6 +179,10 @@ def _fill(doing: _Doing) -> None:
             store.add_trials(cell.id, cell.trials())
     if not (todo.cells or todo.jobs or doing.unscored()):
         return
+    if experiment.judge and not is_local(experiment.judge.base):
+        load_backend(
+            experiment.judge.base, home=experiment.home
+        ).close()  # a missing key is said before anything is paid for
     started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
     doing.progress.begin(todo)
     try:
@@ -300,18 +304,18 @@ class _Doing:
         """Score answers, each with the id of its trial and its case."""
         self._keep([_scored(metric, cell, case, trial_id, text) for trial_id, case, text in answers])
 
-    def _answered(self, model: Model, trials: list[Trial]) -> dict[str, tuple[str | None, str | None]]:
+    def _answered(self, judge: Judge, trials: list[Trial]) -> dict[str, tuple[str | None, str | None]]:
         """What a judge says: the missing replies are asked for, and stored as they come."""
-        missing = self._missing(trials)
+        model, missing = judge.grader.model, self._missing(trials)
         if missing and is_local(model):
             work = Generate(f"judge {model.id}", model, self.experiment.home, lambda: missing)
             with Pool(workers=1, threads=cores()) as pool:
-                pool.run([work], self)
+                pool.run([work], _Replies(self, judge))
         elif missing:
             backend = load_backend(model, home=self.experiment.home)
             try:
                 for batch in backend.generate(missing):
-                    self.batch(batch)
+                    _Replies(self, judge).batch(batch)
             finally:
                 backend.close()
         return self.store.replies([trial.id for trial in trials])
@@ -341,6 +345,23 @@ class _Doing:
 
     def finished(self, work: Work) -> None:
         pass
+
+
+@dataclass
+class _Replies:
+    """Where a judge's replies go: as all answers, but for those that cannot be read."""
+
+    doing: _Doing
+    judge: Judge
+
+    def batch(self, generations: list[Generation]) -> None:
+        self.doing.batch([checked(self.judge, generation) for generation in generations])
+
+    def trained(self, training: Training) -> None: ...
+
+    def step(self, key: str, step: int, total: int, loss: float | None) -> None: ...
+
+    def finished(self, work: Work) -> None: ...
 
 
 def metrics_of(matrix: Matrix) -> dict[str, dict[str, Metric]]:

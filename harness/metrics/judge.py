@@ -30,6 +30,7 @@ from harness.errors import BadInput
 from harness.experiment import Model
 from harness.fingerprint import fingerprint
 from harness.metrics.rubric import Criterion, load_rubric
+from harness.plural import plural
 from harness.suite import Case, Suite
 from harness.trial import Message, Trial
 
@@ -131,7 +132,7 @@ def load_judge(suite: Suite, grader: Grader) -> Judge:
     for criterion in criteria:
         if len(criterion.anchors) < 2:
             raise BadInput(
-                f"{path}: criterion {criterion.id!r} has {len(criterion.anchors)} anchors: a judge needs to know what its "
+                f"{path}: criterion {criterion.id!r} has {plural(len(criterion.anchors), 'anchor')}: a judge needs to know what its "
                 "lowest and highest score mean; add lines such as 5: … and 1: … under it"
             )
     return Judge(grader, criteria, suite.name)

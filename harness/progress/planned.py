@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.experiment import Experiment
+from harness.experiment import Experiment, Judging
 from harness.matrix import expand
 from harness.plural import plural
 from harness.probe import probed, unprobed
@@ -92,4 +92,12 @@ def plan_lines(planned: Planned) -> list[str]:
     lines.append(expected(todo) if todo.cells or todo.jobs else "nothing is missing")
     if waiting := unprobed(todo.matrix):
         lines.append(f"not counted: the probes of {', '.join(waiting)}, whom dev chooses once it is measured")
+    judge = todo.matrix.experiment.judge
+    if judge is not None and (graded := _gradings(todo, judge)):
+        lines.append(f"not counted: {plural(graded, 'grading')} by {judge.base.id}")
     return [*lines, *(bill.said for bill in planned.bills)]
+
+
+def _gradings(todo: Todo, judge: Judging) -> int:
+    """What a judge will be asked about answers that are missing, at most."""
+    return judge.repeats * sum(cell.size for cell in todo.cells if "rubric" in cell.suite.all_metrics)
