@@ -137,9 +137,7 @@ def variants(board: Board, policy: Policy) -> Gate:
     said = f"{plural(prompts, 'prompt variant')} and {plural(tuned, 'tuning configuration')} tried"
     if prompts < policy.min_prompt_variants:
         return _gate(
-            "prompt_variants",
-            False,
-            f"{said}, asked is {plural(policy.min_prompt_variants, 'prompt')}: try more on dev",
+            "prompt_variants", False, f"{said}, {policy.min_prompt_variants} prompts are needed: try more on dev"
         )
     if prompts < tuned:
         return _gate("prompt_variants", False, f"{said}: try as many prompts on dev as tuning configurations")
@@ -151,7 +149,7 @@ def clusters(name: str, board: Board, used: list[Scores], policy: Policy) -> Gat
     count = min((board.count(s.cases[~s.flagged]) for s in used), default=0)
     enough = count >= policy.min_clusters
     said = f"{plural(count, 'independent cluster')} of clean test cases"
-    return _gate(name, enough, said if enough else f"{said}, required are {policy.min_clusters}", "INCONCLUSIVE")
+    return _gate(name, enough, said if enough else f"{said}, {policy.min_clusters} are needed", "INCONCLUSIVE")
 
 
 def seeds(name: str, tuned: list[Scores], policy: Policy) -> Gate:
@@ -170,12 +168,10 @@ def judge(name: str, board: Board, pairs: list[tuple[Scores, Scores]], policy: P
     """People graded enough of the judge's test cases, on both sides, and agree: a judge alone never justifies."""
     labels = min((_labelled(board, ours, theirs) for ours, theirs in pairs), default=0)
     if labels < policy.min_human_labels:
-        said = f"people graded both sides of {plural(labels, 'test case')}, required are {policy.min_human_labels}: label more"
+        said = f"people graded both sides of {plural(labels, 'test case')}, {policy.min_human_labels} are needed: label more"
         return _gate(name, False, said)
     agreement = concordance(*_graded(board))
-    said = (
-        f"judge and people agree {agreement:.2f} on {plural(labels, 'case')}, required is {policy.judge_agreement:.2f}"
-    )
+    said = f"judge and people agree {agreement:.2f} on {plural(labels, 'case')}, {policy.judge_agreement:.2f} is needed"
     return _gate(name, agreement >= policy.judge_agreement, said)
 
 
