@@ -24,7 +24,7 @@ TALL, OVER = 34, 20
 LABELLED = 0.12
 """From this share on a part has room for its number, on a phone too."""
 SHARES = Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
-IN_THE_BAR = {"format_loss", "format_gap", "knowledge_gap"}
+IN_THE_BAR = {"format_loss", "format_gap", "knowledge_gap", "skill_residual"}
 NAMES: Mapping[str, str] = {"format": "form", "knowledge": "knowledge"}
 SKILL = "Missing even with the form held and the passage given: left to training, more data or a better model."
 SAID: Mapping[str, tuple[str, str, str]] = {
@@ -90,7 +90,7 @@ def split(suite: Suite, *, probed: bool = False) -> Missing | None:
     unknown = [name for kind, name in NAMES.items() if kind not in measured]
     own = Part("score", best.contender, best.span.estimate, score(best.span), "What the best prompt scores.")
     parts = [_gap(kind, gap, gaps) for kind, gap in measured.items()]
-    rest = _rest(best.span, [gap.span for gap in measured.values()], unknown)
+    rest = _rest(best.span, [gap.span for gap in measured.values()], unknown, gaps.get("skill_residual"))
     tuned = next((rung for rung in suite.ladder if rung.contender == suite.contender), None)
     return Missing((own, *parts, rest), tuned, _ask(unknown, probed=probed))
 
@@ -154,8 +154,10 @@ def _gap(kind: str, gap: Difference, gaps: Gaps) -> Part:
     return Part(kind, NAMES[kind].capitalize(), max(gap.span.estimate, 0.0), gain(gap.span), meaning)
 
 
-def _rest(best: Span, gaps: Sequence[Span], unknown: Sequence[str]) -> Part:
-    """What is left up to 1. Its interval adds the others' ends up, as if they erred together: the widest it can be."""
+def _rest(best: Span, gaps: Sequence[Span], unknown: Sequence[str], residual: Difference | None) -> Part:
+    """What is left up to 1. Its number is what was measured with form and passage given; else its interval adds the others'
+    ends up, as if they erred together: the widest it can be.
+    """
     used = [(best.estimate, best.lower, best.upper)]
     used += [(max(g.estimate, 0.0), max(g.lower, 0.0), max(g.upper, 0.0)) for g in gaps]
     middle, most, least = (min(max(1.0 - sum(ends), 0.0), 1.0) for ends in zip(*used, strict=True))
@@ -163,7 +165,7 @@ def _rest(best: Span, gaps: Sequence[Span], unknown: Sequence[str]) -> Part:
     if not all(span.known for span in (best, *gaps)):
         value = f"{points(middle)} (no interval)"
     if not unknown:
-        return Part("skill", "Skill", middle, value, SKILL)
+        return Part("skill", "Skill", middle, score(residual.span) if residual else value, SKILL)
     what = " or ".join([", ".join(unknown), "skill"])
     return Part("open", "Not told apart", middle, value, f"{what[:1].upper()}{what[1:]}: not measured apart.")
 

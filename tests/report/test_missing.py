@@ -187,3 +187,10 @@ def test_names_are_text() -> None:
     assert "<img" not in missing.bar(found)
     assert "<img" not in page
     assert not re.search("[\u200b\u202a-\u202e\u2066-\u2069\ud800-\udfff]", page)
+
+
+def test_skill_is_what_was_measured_with_everything_given() -> None:
+    left = Difference("1", "gold read leniently", Span(0.08, 0.05, 0.11), 400, 0)
+    gaps = (("format_loss", GAP), ("knowledge_gap", GAP), ("skill_residual", left))
+    assert parts(suite(*gaps))[-1].value == "8.0 (5.0 to 11.0)"
+    assert missing.others(suite(*gaps))[0] == [], "it is in the bar"
