@@ -125,13 +125,12 @@ class Pool:
                 self._listen(busy[pipe], finished, sink)  # type: ignore[index]
 
     def _hand_out(self, waiting: deque[Work], pending: set[str], finished: set[str], sink: Sink) -> None:
-        idle = [w for w in self._alive if w.work is None]
-        for _ in range(len(waiting)):
-            if not idle and len(self._alive) >= self.workers:
-                return
+        """The first works that can be done; those that wait for others keep their place before the rest."""
+        idle, blocked = [w for w in self._alive if w.work is None], list[Work]()
+        while waiting and (idle or len(self._alive) < self.workers):
             work = waiting.popleft()
             if (work.needs & pending) - finished:
-                waiting.append(work)
+                blocked.append(work)
                 continue
             payload = _payload(work)
             if payload is None:
@@ -140,6 +139,7 @@ class Pool:
                 continue
             worker = idle.pop() if idle else self._start()
             worker.hand(work, payload)
+        waiting.extendleft(reversed(blocked))
 
     def _start(self) -> Worker:
         context = multiprocessing.get_context("spawn")
