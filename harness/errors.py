@@ -15,6 +15,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 
@@ -57,6 +58,17 @@ def suggest(given: str, allowed: Iterable[str]) -> str:
     return f"choose one of {', '.join(names)}" if names else "there is none to choose from"
 
 
+def present(*modules: str, extra: str) -> None:
+    """Refuse what will be needed later and is not there; nothing is imported.
+
+    Raises:
+        MissingExtra: naming the first of ``modules`` that is not installed, and the extra that brings it.
+    """
+    for module in modules:
+        if find_spec(module) is None:
+            raise MissingExtra(_missing(module, extra))
+
+
 def need(module: str, *, extra: str) -> ModuleType:
     """Import ``module`` or say which extra brings it.
 
@@ -68,6 +80,8 @@ def need(module: str, *, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise
-        raise MissingExtra(
-            f"this needs the package {error.name!r}, which is not installed: pip install 'tuneworthy[{extra}]'"
-        ) from error
+        raise MissingExtra(_missing(error.name, extra)) from error
+
+
+def _missing(module: str, extra: str) -> str:
+    return f"this needs the package {module!r}, which is not installed: pip install 'tuneworthy[{extra}]'"

@@ -19,7 +19,7 @@ from math import ceil
 from typing import Protocol
 
 from harness.engine import Check, Generate, Pool, Train, Work
-from harness.errors import HarnessError
+from harness.errors import HarnessError, present
 from harness.experiment import Experiment
 from harness.grade import checked, grade
 from harness.machine import cores, gpus, hardware, versions
@@ -179,10 +179,7 @@ def _fill(doing: _Doing) -> None:
             store.add_trials(cell.id, cell.trials())
     if not (todo.cells or todo.jobs or doing.unscored()):
         return
-    if experiment.judge and not is_local(experiment.judge.base):
-        load_backend(
-            experiment.judge.base, home=experiment.home
-        ).close()  # a missing key is said before anything is paid for
+    _refuse_missing(todo)
     started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
     doing.progress.begin(todo)
     try:
@@ -190,6 +187,27 @@ def _fill(doing: _Doing) -> None:
     finally:
         doing.progress.end()
     store.finish_run(started)
+
+
+def _refuse_missing(todo: Todo) -> None:
+    """Packages and keys that the work will need are looked for before anything is paid for.
+
+    Raises:
+        MissingExtra: naming the package and the extra that brings it.
+        BadInput: naming the key.
+    """
+    local = [cell for cell in todo.cells if is_local(cell.model)]
+    if local:
+        present("torch", "transformers", "peft", extra="train")
+    if todo.jobs:
+        present("trl", "datasets", "accelerate", extra="train")
+    if any(cell.contender.technique == "constrain" for cell in local):
+        present("llguidance", extra="train")
+    if any(cell.suite.form == "choice" for cell in local):
+        present("lm_eval", extra="lm-eval")
+    judge = todo.matrix.experiment.judge
+    if judge and not is_local(judge.base):
+        load_backend(judge.base, home=todo.matrix.experiment.home).close()
 
 
 def _length(trial: Trial) -> int:

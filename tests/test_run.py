@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from harness import errors
 from harness.evidence import evidence
 from harness.experiment import load_experiment
 from harness.matrix import expand
@@ -55,6 +56,20 @@ def plain(table: pa.Table) -> list[dict[str, Any]]:
 
 
 # --- on a scripted model
+
+
+@pytest.mark.parametrize(("package", "extra"), [("transformers", "train"), ("trl", "train"), ("lm_eval", "lm-eval")])
+def test_a_missing_extra_is_said_before_anything_is_done(
+    tmp_path: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch, package: str, extra: str
+) -> None:
+    """Not after an hour of training, when the guard suite is answered last."""
+    small = make(tmp_path / "small")
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == package else object())
+    ran = harness("run", small.experiment)
+    assert ran.code == 4
+    assert ran.err == (
+        f"harness: this needs the package {package!r}, which is not installed: pip install 'tuneworthy[{extra}]'\n"
+    )
 
 
 def test_a_second_run_does_nothing(project: Project) -> None:
