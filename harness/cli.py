@@ -39,6 +39,8 @@ embedded = typer.Typer(help="The embedded model, for machines that can download 
 data = typer.Typer(help="Suites' data.", no_args_is_help=True)
 app.add_typer(embedded, name="embedded")
 app.add_typer(data, name="data")
+judge = typer.Typer(help="The judge behind a rubric, and people beside it.", no_args_is_help=True)
+app.add_typer(judge, name="judge")
 
 ExperimentFile = Annotated[Path, typer.Argument(help="The experiment.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
@@ -285,6 +287,43 @@ def data_leaks(
     shown = json.dumps(as_dict(found, limit), indent=2) if as_json else "\n".join(lines(found, limit, every=every))
     typer.echo(shown)
     raise typer.Exit(TOUCHED if any(leaks.share > limit for leaks in found) else 0)
+
+
+@judge.command("sample")
+def judge_sample(
+    suite: Annotated[str, typer.Argument(help="The suite's name.")],
+    out: Annotated[Path, typer.Argument(help="The file to write, to be filled in by a reviewer.")],
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    cases: Annotated[int, typer.Option(help="How many test cases, the same for every contender.", min=1)] = 60,
+    contender: Annotated[list[str] | None, typer.Option(help="Whose answers; the finalists' otherwise.")] = None,
+    model: Annotated[str | None, typer.Option(help="The base model, where there are several.")] = None,
+) -> None:
+    """Write answers to be graded by people: in random order, without saying whose they are."""
+    from harness.evidence import evidence
+    from harness.experiment import load_experiment
+    from harness.sample import sample, write
+
+    with evidence(load_experiment(experiment)) as found:
+        count = write(out, sample(found, suite, model=model, contenders=contender or [], cases=cases))
+    typer.echo(
+        f"wrote {out}: {plural(count, 'answer')}; fill in 'reviewer' and 'scores', and name the file in suite.toml: labels = …"
+    )
+
+
+@judge.command("calibrate")
+def judge_calibrate(experiment: ExperimentFile = DEFAULT, as_json: Json = False) -> None:
+    """Say how far the judge and people agree, and whether it favours a contender."""
+    from harness.calibration import as_dict, calibrations, lines
+    from harness.evidence import evidence
+    from harness.experiment import load_experiment
+
+    with evidence(load_experiment(experiment)) as found:
+        made = {model: calibrations(found, model) for model in found.models}
+    shown = {model: as_dict(some) for model, some in made.items()}
+    typer.echo(
+        json.dumps(shown, indent=2) if as_json else "\n".join(line for some in made.values() for line in lines(some))
+    )
 
 
 def _show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:

@@ -18,6 +18,7 @@ from harness.experiment import Experiment
 from harness.exposure import Exposure, exposure
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
+from harness.people import Label, load_labels, rows_of
 from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
 from harness.run import hashes_of, metrics_of
@@ -55,7 +56,22 @@ class Evidence:
         hashes = hashes_of(self.metrics)
         judged = {name: "judge" for named in self.metrics.values() for name, metric in named.items() if metric.judge}
         flagged = {place: list(matches) for place, matches in self.exposure.items()}
-        return self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=judged, flagged=flagged)
+        rows = self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=judged, flagged=flagged)
+        people = [
+            rows_of(labels, self.store, self.experiment.name, metric=metric, model=model, like=rows.schema)
+            for metric, labels in self.labels
+        ]
+        return pa.concat_tables([rows, *people])
+
+    @cached_property
+    def labels(self) -> list[tuple[str, list[Label]]]:
+        """What people say of answers that a judge graded, by the judge's metric, a suite at a time."""
+        return [
+            (name, load_labels(task.suite, metric.judge.criteria))
+            for task in self.matrix.tasks
+            for name, metric in self.metrics[task.suite.name].items()
+            if task.suite.labels and metric.judge
+        ]
 
     @cached_property
     def exposure(self) -> Exposure:

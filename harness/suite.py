@@ -5,6 +5,7 @@ suites/triage/
     cases.jsonl        {"id": "t1", "input": "My parcel …", "reference": "{…}", "split": "dev", "cluster": "t1"}
                        and, where it is known which documents hold the answer, "documents": ["page-008"]
     train.jsonl        {"messages": [{"role": "user", …}, {"role": "assistant", …}]}
+    labels.jsonl       what people say of stored answers, beside a judge (see ``harness.people``)
     preferences.jsonl  {"prompt": "…", "chosen": "…", "rejected": "…"}
     documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
 """
@@ -72,6 +73,7 @@ class Suite(Declaration):
     golden: str | None = None
     documents: str | None = None
     rubric: str | None = None
+    labels: str | None = None
     schema_file: str | None = Field(default=None, alias="schema")
     gates: tuple[Gate, ...] = ()
 
@@ -195,7 +197,7 @@ class Task:
     @cached_property
     def content(self) -> str:
         """Fingerprint of declaration and cases."""
-        declared = self.suite.model_dump(mode="json", exclude={"folder", "gates", "description", "lenient"})
+        declared = self.suite.model_dump(mode="json", exclude={"folder", "gates", "description", "lenient", "labels"})
         cases = self.cases.content if isinstance(self.cases, Cases) else fingerprint_each(map(_content, self.cases))
         return fingerprint(declared, cases)
 
@@ -217,7 +219,15 @@ def load_suite(folder: Path) -> Suite:
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such suite folder")
     suite = load_toml(Suite, folder / "suite.toml", folder=folder, name=folder.name)
-    named = (suite.train, suite.preferences, suite.golden, suite.documents, suite.rubric, suite.schema_file)
+    named = (
+        suite.train,
+        suite.preferences,
+        suite.golden,
+        suite.documents,
+        suite.rubric,
+        suite.labels,
+        suite.schema_file,
+    )
     for name in named:
         if name and not suite.path(name).exists():
             raise BadInput(f"{folder / 'suite.toml'}: {name!r} is named but {suite.path(name)} does not exist")

@@ -16,8 +16,8 @@ LAYERS = [
     {"errors", "fingerprint", "machine", "plural", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
-    {"prompt", "matrix", "probe", "grade", "engine", "run", "question", "exposure", "evidence"},
-    {"gate", "report", "progress", "project", "outlook", "leaks"},
+    {"prompt", "matrix", "probe", "grade", "people", "engine", "run", "question", "exposure", "evidence"},
+    {"gate", "report", "progress", "project", "outlook", "leaks", "sample", "calibration"},
     {"cli", "pytest_plugin", "__init__"},
 ]
 """Each layer imports from itself and from those above it."""

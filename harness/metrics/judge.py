@@ -106,7 +106,12 @@ class Judge:
             raise ValueError("it was not JSON") from error
         if not isinstance(given, dict):
             raise ValueError("it was not a JSON object")
-        shares = [criterion.weight * _share(criterion, given) for criterion in self.criteria]
+        try:
+            shares = [
+                criterion.weight * criterion.share(_score(given.get(criterion.id))) for criterion in self.criteria
+            ]
+        except BadInput as error:
+            raise ValueError(str(error)) from error
         return min(math.fsum(shares) / math.fsum(criterion.weight for criterion in self.criteria), 1.0)
 
     def _messages(self, case: Case, text: str) -> tuple[Message, ...]:
@@ -159,12 +164,6 @@ def _complaints(faults: Sequence[str]) -> tuple[Message, ...]:
     return ({"role": "user", "content": said},)
 
 
-def _share(criterion: Criterion, given: dict[str, Any]) -> float:
-    """Where the criterion's number lies between its least and its greatest."""
-    graded = given.get(criterion.id)
-    score = graded.get("score") if isinstance(graded, dict) else graded
-    if isinstance(score, bool) or not isinstance(score, int) or not criterion.least <= score <= criterion.most:
-        raise ValueError(
-            f"{criterion.id!r} had the score {str(score)[:40]!r}, allowed are {criterion.least} to {criterion.most}"
-        )
-    return (score - criterion.least) / (criterion.most - criterion.least)
+def _score(graded: object) -> object:
+    """A criterion's number, whether its reason came with it or not."""
+    return graded.get("score") if isinstance(graded, dict) else graded

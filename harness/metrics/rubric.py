@@ -59,6 +59,16 @@ class Criterion:
     def most(self) -> int:
         return self.anchors[0][0]
 
+    def share(self, score: object) -> float:
+        """Where a judge's or a person's score lies between the least and the greatest, 0 to 1.
+
+        Raises:
+            BadInput: for what is no whole number on the scale.
+        """
+        if isinstance(score, bool) or not isinstance(score, int) or not self.least <= score <= self.most:
+            raise BadInput(f"{self.id!r} had the score {str(score)[:40]!r}, allowed are {self.least} to {self.most}")
+        return (score - self.least) / (self.most - self.least)
+
     def met(self, text: str) -> bool:
         return all(rule(text) for rule in self.rules)
 

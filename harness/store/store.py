@@ -149,6 +149,18 @@ class Store:
         sql = "SELECT trial_id, text, error FROM generations WHERE trial_id IN (SELECT unnest(?::VARCHAR[]))"
         return {name: (text, error) for name, text, error in self._database.run(sql, [trial_ids])}
 
+    def places(self, experiment: str, model: str, trial_ids: Sequence[str]) -> dict[str, list[tuple[Any, ...]]]:
+        """Trial id -> where an experiment asks it: suite, contender, technique, case_id, data_fraction, training_seed, split
+        and cluster.
+        """
+        sql = """
+            SELECT trial_id, suite, contender, technique, case_id, data_fraction, training_seed, split, cluster FROM trials
+            WHERE experiment = ? AND model = ? AND trial_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL"""
+        found: dict[str, list[tuple[Any, ...]]] = {}
+        for trial_id, *place in self._database.run(sql, [experiment, model, trial_ids]):
+            found.setdefault(trial_id, []).append(tuple(place))
+        return found
+
     def add_generations(self, rows: Sequence[Generation]) -> None:
         """Keep what came back. The first answer to a trial stays, since scores hang on it; an error is replaced by
         what a later try brings. Committed when this returns.

@@ -14,11 +14,11 @@ import numpy as np
 
 from harness.plural import plural
 from harness.stats import concordance
-from harness.verdict.board import Board, Scores, difference
+from harness.verdict.board import Board, Scores, difference, graded
 from harness.verdict.check import PROBE, TUNED
 from harness.verdict.choose import Finalists
 from harness.verdict.policy import Policy
-from harness.verdict.rows import Codes, Floats
+from harness.verdict.rows import Codes
 from harness.verdict.verdict import Gate
 
 
@@ -170,7 +170,7 @@ def judge(name: str, board: Board, pairs: list[tuple[Scores, Scores]], policy: P
     if labels < policy.min_human_labels:
         said = f"people graded both sides of {plural(labels, 'test case')}, {policy.min_human_labels} are needed: label more"
         return _gate(name, False, said)
-    agreement = concordance(*_graded(board))
+    agreement = concordance(*graded(board))
     said = f"judge and people agree {agreement:.2f} on {plural(labels, 'case')}, {policy.judge_agreement:.2f} is needed"
     return _gate(name, agreement >= policy.judge_agreement, said)
 
@@ -182,21 +182,6 @@ def _union(used: Iterable[Scores]) -> Codes:
 def _labelled(board: Board, ours: Scores, theirs: Scores) -> int:
     mine, other = board.people.get(ours.contender), board.people.get(theirs.contender)
     return 0 if mine is None or other is None else int(difference(mine, other)[0].size)
-
-
-def _graded(board: Board) -> tuple[Floats, Floats]:
-    """Every answer that both graded, as two arrays of the same length."""
-    judged, people = [np.empty(0)], [np.empty(0)]
-    for name in sorted(set(board.people) & set(board.test)):
-        ours, theirs = board.test[name], board.people[name]
-        _, left, right = np.intersect1d(ours.cases, theirs.cases, assume_unique=True, return_indices=True)
-        for row, seed in enumerate(theirs.seeds or (None,)):
-            if seed is None or seed in ours.seeds:
-                judged.append(ours.values[0 if seed is None else ours.seeds.index(seed), left])
-                people.append(theirs.values[row, right])
-    both = np.concatenate(judged), np.concatenate(people)
-    measured = np.isfinite(both[0]) & np.isfinite(both[1])
-    return both[0][measured], both[1][measured]
 
 
 def _gate(name: str, passed: bool, said: str, outcome: Literal["INVALID", "INCONCLUSIVE"] = "INVALID") -> Gate:
