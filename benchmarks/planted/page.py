@@ -63,7 +63,7 @@ def page(result: Result) -> str:
         "",
         "## Where it misses",
         "",
-        *(_missed(missed) or ["No mark was missed in this run."]),
+        *(_missed(missed) or ["No mark of a world was missed in this run; what fails of G7 is told below."]),
         "",
         *_wrap(LIMITS),
         "",
