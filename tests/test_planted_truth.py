@@ -328,3 +328,5 @@ def test_the_page_says_what_was_missed() -> None:
     assert "| 20 % edited, 25 words | 95.0% | 100 |  |" in measured
     kept = page(result_of(leak=tallies["leak"]))
     assert "No mark was missed in this run." in kept
+    told = page(result_of(leak=tallies["leak"], **{NAME: tallies[NAME]}))
+    assert "No mark of a world was missed in this run; what fails of G7 is told below." in told
