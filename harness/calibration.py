@@ -20,7 +20,7 @@ from harness.evidence import Evidence
 from harness.plural import plural
 from harness.stats import concordance, crossed
 from harness.verdict import load_rows
-from harness.verdict.board import Board, load_board
+from harness.verdict.board import Board, graded, load_board
 
 DRAWS, SEED = 2000, 20260101
 SAME = 1e-9
@@ -92,8 +92,8 @@ def as_dict(made: list[Calibration]) -> dict[str, Any]:
 
 
 def _calibration(board: Board, judge: str, found: Evidence) -> Calibration:
-    parts = [_of(board, name) for name in sorted(set(board.people) & set(board.test))]
-    cases, judged, people = (np.concatenate(part) for part in zip(*[(c, j, p) for _, c, j, p in parts], strict=True))
+    parts = graded(board)
+    cases, judged, people = map(np.concatenate, zip(*parts.values(), strict=True))
     _, codes = np.unique(cases, return_inverse=True)
     alpha = found.policy.alpha
     lower, upper = np.quantile(_resampled(codes, judged, people), (alpha, 1 - alpha))
@@ -110,19 +110,8 @@ def _calibration(board: Board, judge: str, found: Evidence) -> Calibration:
         needed=found.policy.judge_agreement,
         same=float(np.mean(np.abs(judged - people) < SAME)),
         bias=(bias.estimate, bias.lower, bias.upper),
-        biases={name: float(np.mean(j - p)) for name, _, j, p in parts if j.size},
+        biases={name: float(np.mean(j - p)) for name, (_, j, p) in parts.items() if j.size},
     )
-
-
-def _of(board: Board, name: str) -> tuple[str, Any, Any, Any]:
-    """(contender, cases, the judge's scores, people's), one of each for every answer that both graded."""
-    ours, theirs = board.test[name], board.people[name]
-    cases, left, right = np.intersect1d(ours.cases, theirs.cases, assume_unique=True, return_indices=True)
-    seeds = [(i, ours.seeds.index(seed)) for i, seed in enumerate(theirs.seeds) if seed in ours.seeds] or [(0, 0)]
-    judged = np.concatenate([ours.values[own, left] for _, own in seeds])
-    people = np.concatenate([theirs.values[row, right] for row, _ in seeds])
-    kept = np.isfinite(judged) & np.isfinite(people)
-    return name, np.tile(cases, len(seeds))[kept], judged[kept], people[kept]
 
 
 def _resampled(codes: Any, judged: Any, people: Any) -> list[float]:

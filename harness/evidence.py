@@ -33,6 +33,7 @@ class Evidence:
 
     matrix: Matrix
     store: Store
+    metrics: dict[str, dict[str, Metric]]
     noted: bool = True
 
     @property
@@ -42,10 +43,6 @@ class Evidence:
     @property
     def models(self) -> list[str]:
         return [model.id for model in self.experiment.bases]
-
-    @cached_property
-    def metrics(self) -> dict[str, dict[str, Metric]]:
-        return metrics_of(self.matrix)
 
     @property
     def policy(self) -> Policy:
@@ -130,7 +127,8 @@ def evidence(asked: Experiment | Matrix) -> Iterator[Evidence]:
     """
     matrix = asked if isinstance(asked, Matrix) else expand(asked)
     with open_store(matrix.experiment.home, write=False) as store:
-        found = Evidence(matrix=probed(matrix, store, hashes_of(metrics_of(matrix))), store=store)
+        metrics = metrics_of(matrix)
+        found = Evidence(probed(matrix, store, hashes_of(metrics)), store, metrics)
         yield found
     if "verdicts" in vars(found):
         found.noted = note(matrix.experiment.home, found.questions, found.verdicts, found.histories)

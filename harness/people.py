@@ -11,7 +11,6 @@ A label is of the answer that was read: when a contender is trained anew, its la
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,7 @@ import pyarrow as pa
 
 from harness.declaration import read_jsonl
 from harness.errors import BadInput, suggest
-from harness.metrics.rubric import Criterion
+from harness.metrics.rubric import Criterion, graded
 from harness.store import Store
 from harness.suite import Suite
 
@@ -100,11 +99,10 @@ def _whole(score: Any) -> float:
 
 
 def _by_criteria(scores: Any, criteria: Sequence[Criterion]) -> float:
-    """The weighted mean of where each score lies on its scale, as the judge's are."""
+    """As the judge's are."""
     if not isinstance(scores, dict):
         raise BadInput(f"scores: given {str(scores)[:40]!r}: write one number for each criterion")
     for name in scores:
         if name not in {criterion.id for criterion in criteria}:
             raise BadInput(f"scores: no criterion {name!r}: {suggest(name, [criterion.id for criterion in criteria])}")
-    total = math.fsum(criterion.weight for criterion in criteria)
-    return min(math.fsum(c.weight * c.share(scores.get(c.id)) for c in criteria) / total, 1.0)
+    return graded(criteria, scores)

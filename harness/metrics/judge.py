@@ -20,7 +20,6 @@ The answer is data: it stands between two marks that it cannot have foreseen, si
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +28,7 @@ from typing import Any
 from harness.errors import BadInput
 from harness.experiment import Model
 from harness.fingerprint import fingerprint
-from harness.metrics.rubric import Criterion, load_rubric
+from harness.metrics.rubric import Criterion, graded, load_rubric
 from harness.plural import plural
 from harness.suite import Case, Suite
 from harness.trial import Message, Trial
@@ -107,12 +106,9 @@ class Judge:
         if not isinstance(given, dict):
             raise ValueError("it was not a JSON object")
         try:
-            shares = [
-                criterion.weight * criterion.share(_score(given.get(criterion.id))) for criterion in self.criteria
-            ]
+            return graded(self.criteria, {name: _score(value) for name, value in given.items()})
         except BadInput as error:
             raise ValueError(str(error)) from error
-        return min(math.fsum(shares) / math.fsum(criterion.weight for criterion in self.criteria), 1.0)
 
     def _messages(self, case: Case, text: str) -> tuple[Message, ...]:
         mark = fingerprint("answer", case.input, text)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,6 +95,16 @@ def load_rubric(path: Path) -> tuple[Criterion, ...]:
     if not criteria:
         raise BadInput(f"{path}: no criterion: write a list item such as - `polite` (1): Thanks the customer.")
     return tuple(criteria.values())
+
+
+def graded(criteria: Sequence[Criterion], scores: Mapping[str, object]) -> float:
+    """The weighted mean, 0 to 1, of where each criterion's score lies on its scale: a judge's or a person's.
+
+    Raises:
+        BadInput: for a score that is missing or off its scale.
+    """
+    total = math.fsum(criterion.weight for criterion in criteria)
+    return min(math.fsum(c.weight * c.share(scores.get(c.id)) for c in criteria) / total, 1.0)
 
 
 def make_rubric(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:

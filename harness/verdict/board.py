@@ -148,19 +148,22 @@ def difference(ours: Scores, theirs: Scores, *, flagged: bool = False) -> tuple[
     return (cases, matrix) if keep.all() else (cases[keep], matrix[..., keep])
 
 
-def graded(board: Board) -> tuple[Floats, Floats]:
-    """Every answer that both graded, as two arrays of the same length."""
-    judged, people = [np.empty(0)], [np.empty(0)]
-    for name in sorted(set(board.people) & set(board.test)):
-        ours, theirs = board.test[name], board.people[name]
-        _, left, right = np.intersect1d(ours.cases, theirs.cases, assume_unique=True, return_indices=True)
-        for row, seed in enumerate(theirs.seeds or (None,)):
-            if seed is None or seed in ours.seeds:
-                judged.append(ours.values[0 if seed is None else ours.seeds.index(seed), left])
-                people.append(theirs.values[row, right])
-    both = np.concatenate(judged), np.concatenate(people)
-    measured = np.isfinite(both[0]) & np.isfinite(both[1])
-    return both[0][measured], both[1][measured]
+def graded(board: Board) -> dict[str, tuple[Codes, Floats, Floats]]:
+    """By contender, every answer that the judge and people graded: its case, the judge's score and people's, (n,) each."""
+    return {name: _graded(board.test[name], board.people[name]) for name in sorted(set(board.people) & set(board.test))}
+
+
+def _graded(ours: Scores, theirs: Scores) -> tuple[Codes, Floats, Floats]:
+    common, left, right = np.intersect1d(ours.cases, theirs.cases, assume_unique=True, return_indices=True)
+    cases, judged, people = [np.empty(0, dtype=common.dtype)], [np.empty(0)], [np.empty(0)]
+    for row, seed in enumerate(theirs.seeds or (None,)):
+        if seed is None or seed in ours.seeds:
+            cases.append(common)
+            judged.append(ours.values[0 if seed is None else ours.seeds.index(seed), left])
+            people.append(theirs.values[row, right])
+    found = np.concatenate(cases), np.concatenate(judged), np.concatenate(people)
+    measured = np.isfinite(found[1]) & np.isfinite(found[2])
+    return found[0][measured], found[1][measured], found[2][measured]
 
 
 def _by_seed(ours: Scores, theirs: Scores) -> tuple[Floats, Floats]:

@@ -170,7 +170,8 @@ def judge(name: str, board: Board, pairs: list[tuple[Scores, Scores]], policy: P
     if labels < policy.min_human_labels:
         said = f"people graded both sides of {plural(labels, 'test case')}, {policy.min_human_labels} are needed: label more"
         return _gate(name, False, said)
-    agreement = concordance(*graded(board))
+    _, judged, people = map(np.concatenate, zip(*graded(board).values(), strict=True))
+    agreement = concordance(judged, people)
     said = f"judge and people agree {agreement:.2f} on {plural(labels, 'case')}, {policy.judge_agreement:.2f} is needed"
     return _gate(name, agreement >= policy.judge_agreement, said)
 
