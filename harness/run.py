@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import nlargest
@@ -248,8 +248,7 @@ class _Doing:
 
     def _here(self, cell: Cell) -> None:
         """Served and scripted models need no worker of their own."""
-        backend = load_backend(cell.model, home=self.experiment.home)
-        try:
+        with closing(load_backend(cell.model, home=self.experiment.home)) as backend:
             for cases, trials in cell.chunks():
                 asked = {trial.id: case for trial, case in zip(trials, cases, strict=True)}
                 for batch in backend.generate(self._missing(trials)):
@@ -258,8 +257,6 @@ class _Doing:
                     for metric in self.metrics[cell.suite.name].values():
                         if metric.judge is None:
                             self._score(cell, metric, answers)
-        finally:
-            backend.close()
 
     def _checks(self, todo: Todo) -> list[Work]:
         """The longest prompts show whether all of them fit the model."""
@@ -330,12 +327,9 @@ class _Doing:
             with Pool(workers=1, threads=cores()) as pool:
                 pool.run([work], _Replies(self, judge))
         elif missing:
-            backend = load_backend(model, home=self.experiment.home)
-            try:
+            with closing(load_backend(model, home=self.experiment.home)) as backend:
                 for batch in backend.generate(missing):
                     _Replies(self, judge).batch(batch)
-            finally:
-                backend.close()
         return self.store.replies([trial.id for trial in trials])
 
     def _keep(self, scores: list[Score]) -> None:
