@@ -21,7 +21,7 @@ from harness.metrics import Metric
 from harness.people import Label, load_labels, rows_of
 from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
-from harness.run import hashes_of, metrics_of
+from harness.scoring import hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.verdict import Policy, Verdict, decide
 from harness.verdict.lock import History

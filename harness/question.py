@@ -22,7 +22,7 @@ from harness.fingerprint import fingerprint
 from harness.matrix import Matrix
 from harness.metrics import Metric
 from harness.plural import plural
-from harness.run import metrics_of
+from harness.scoring import metrics_of
 from harness.store import Store, open_store
 from harness.store.ledger import Entry
 from harness.suite import Task

@@ -10,29 +10,27 @@ Killed anywhere, the next run goes on: finished batches are in the store, traini
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from heapq import nlargest
 from math import ceil
 from typing import Protocol
 
 from harness.engine import Check, Generate, Pool, Train, Work
-from harness.errors import HarnessError, present
+from harness.errors import present
 from harness.experiment import Experiment
-from harness.grade import checked, grade
+from harness.grade import checked
 from harness.machine import cores, gpus, hardware, versions
 from harness.matrix import Cell, Matrix, expand
-from harness.metrics import Metric, load_metric
-from harness.metrics.judge import Grader, Judge
-from harness.models import identity, is_local, load_backend
+from harness.metrics.judge import Judge
+from harness.models import is_local, load_backend
 from harness.probe import probed
-from harness.prompt import final_answer
-from harness.store import Store, batches, open_store
-from harness.suite import Case
+from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
+from harness.store import Store, open_store
 from harness.training.job import Job, examples, read_training
-from harness.trial import Generation, Score, Training, Trial
+from harness.trial import Generation, Training, Trial
 
 UNCOLLECTED = 50_000
 """New objects before the garbage collector looks at them."""
@@ -177,7 +175,7 @@ def _fill(doing: _Doing) -> None:
     for cell in todo.cells:
         if cell.id not in asked:
             store.add_trials(cell.id, cell.trials())
-    if not (todo.cells or todo.jobs or doing.unscored()):
+    if not (todo.cells or todo.jobs or doing.scoring.unscored()):
         return
     _refuse_missing(todo)
     started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
@@ -223,12 +221,16 @@ class _Doing:
     store: Store
     progress: Progress
     outcome: Outcome
-    metrics: dict[str, dict[str, Metric]]
+    metrics: Metrics
     labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def experiment(self) -> Experiment:
         return self.matrix.experiment
+
+    @cached_property
+    def scoring(self) -> Scoring:
+        return Scoring(self.matrix, self.store, self.metrics, self)
 
     def do(self, todo: Todo) -> None:
         # a training that finished just before a kill may not be in the store yet
@@ -244,7 +246,7 @@ class _Doing:
             with Pool(workers=count, threads=max(1, cores() // count)) as pool:
                 pool.run(self._checks(todo), self)
                 pool.run(works, self)
-        self._score_what_is_left()
+        self.scoring.rest()
 
     def _here(self, cell: Cell) -> None:
         """Served and scripted models need no worker of their own."""
@@ -253,10 +255,9 @@ class _Doing:
                 asked = {trial.id: case for trial, case in zip(trials, cases, strict=True)}
                 for batch in backend.generate(self._missing(trials)):
                     self.batch(batch)
-                    answers = [(g.trial_id, asked[g.trial_id], g.text or "") for g in batch if g.error is None]
-                    for metric in self.metrics[cell.suite.name].values():
-                        if metric.judge is None:
-                            self._score(cell, metric, answers)
+                    self.scoring.at_once(
+                        cell, [(g.trial_id, asked[g.trial_id], g.text or "") for g in batch if g.error is None]
+                    )
 
     def _checks(self, todo: Todo) -> list[Work]:
         """The longest prompts show whether all of them fit the model."""
@@ -296,31 +297,8 @@ class _Doing:
         wanted = self.store.missing([trial.id for trial in trials])
         return list({trial.id: trial for trial in trials if trial.id in wanted}.values())
 
-    def _score_what_is_left(self) -> None:
-        """Answers of workers and of earlier runs, by metrics that are new or were changed."""
-        cells = {cell.id: cell for cell in self.matrix.cells}
-        for cell_id, name in self.unscored():
-            cell = cells[cell_id]
-            metric = self.metrics[cell.suite.name][name]
-            for cases in batches(cell.cases):
-                named = {case.id: case for case in cases}
-                answers = self.store.unscored(cell_id, name, metric.hash, cases=list(named))
-                found = [(trial_id, named[case_id], text) for trial_id, case_id, text in answers]
-                if metric.judge is None:
-                    self._score(cell, metric, found)
-                else:
-                    self._keep(grade(metric.judge, metric, _spoken(cell, found), self._answered))
-
-    def unscored(self) -> list[tuple[str, str]]:
-        """(cell, metric) wherever an answer lacks a score."""
-        return self.store.unscored_cells(self.experiment.name, hashes_of(self.metrics))
-
-    def _score(self, cell: Cell, metric: Metric, answers: list[tuple[str, Case, str]]) -> None:
-        """Score answers, each with the id of its trial and its case."""
-        self._keep([_scored(metric, cell, case, trial_id, text) for trial_id, case, text in answers])
-
-    def _answered(self, judge: Judge, trials: list[Trial]) -> dict[str, tuple[str | None, str | None]]:
-        """What a judge says: the missing replies are asked for, and stored as they come."""
+    def ask(self, judge: Judge, trials: list[Trial]) -> None:
+        """The replies of a judge that are missing, stored as they come."""
         model, missing = judge.grader.model, self._missing(trials)
         if missing and is_local(model):
             work = Generate(f"judge {model.id}", model, self.experiment.home, lambda: missing)
@@ -330,13 +308,10 @@ class _Doing:
             with closing(load_backend(model, home=self.experiment.home)) as backend:
                 for batch in backend.generate(missing):
                     _Replies(self, judge).batch(batch)
-        return self.store.replies([trial.id for trial in trials])
 
-    def _keep(self, scores: list[Score]) -> None:
-        if scores:
-            self.store.add_scores(scores)
-            self.outcome.scored += len(scores)
-            self.progress.scored(len(scores))
+    def scored(self, count: int) -> None:
+        self.outcome.scored += count
+        self.progress.scored(count)
 
     # --- what the pool tells ------------------------------------------------------------------------------------------
 
@@ -374,37 +349,3 @@ class _Replies:
     def step(self, key: str, step: int, total: int, loss: float | None) -> None: ...
 
     def finished(self, work: Work) -> None: ...
-
-
-def metrics_of(matrix: Matrix) -> dict[str, dict[str, Metric]]:
-    """Suite → metric name → metric, the deciding one first."""
-    grader = _grader(matrix.experiment)
-    return {
-        task.suite.name: {name: load_metric(name, task.suite, grader=grader) for name in task.suite.all_metrics}
-        for task in matrix.tasks
-    }
-
-
-def _grader(experiment: Experiment) -> Grader | None:
-    if experiment.judge is None:
-        return None
-    judging = experiment.judge
-    return Grader(judging.base, identity(judging.base), judging.repeats, judging.tries)
-
-
-def hashes_of(metrics: Mapping[str, Mapping[str, Metric]]) -> dict[str, dict[str, str]]:
-    """Suite → metric name → the metric's hash, which is how the store knows its scores."""
-    return {suite: {name: metric.hash for name, metric in named.items()} for suite, named in metrics.items()}
-
-
-def _spoken(cell: Cell, answers: list[tuple[str, Case, str]]) -> list[tuple[str, Case, str]]:
-    """What of each answer is graded."""
-    return [(trial_id, case, final_answer(cell.contender, text)) for trial_id, case, text in answers]
-
-
-def _scored(metric: Metric, cell: Cell, case: Case, trial_id: str, text: str) -> Score:
-    try:
-        value = metric(case, final_answer(cell.contender, text))
-    except HarnessError as error:
-        return Score(trial_id, metric.name, metric.hash, None, str(error))
-    return Score(trial_id, metric.name, metric.hash, value)

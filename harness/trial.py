@@ -73,7 +73,9 @@ def ask_ids(
 class Generation:
     """What came back for a trial: text and its cost, or ``error`` when nothing could be measured.
 
-    ``seconds`` is the trial's share of its batch's wall time; ``finish`` is ``stop``, ``length`` or ``choice``; ``cost`` in USD.
+    ``seconds`` is the trial's share of its batch's wall time; ``finish`` is ``stop``, ``length``, ``refusal`` or ``choice``;
+    ``cost`` in USD. ``served`` is the model's name as a vendor's reply has it. ``logprob`` is the natural logarithm of the
+    probability that the model gives the case's reference as its answer, a text of ``logprob_tokens`` tokens.
     """
 
     trial_id: str
@@ -84,6 +86,9 @@ class Generation:
     finish: str | None = None
     error: str | None = None
     cost: float | None = None
+    served: str | None = None
+    logprob: float | None = None
+    logprob_tokens: int | None = None
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.experiment import load_experiment
 from harness.matrix import expand
-from harness.run import metrics_of
+from harness.scoring import metrics_of
 from harness.store import CellRow, open_store
 from harness.trial import Generation, Score
 from tests.conftest import Project, cases, write_rows

@@ -24,7 +24,8 @@ from harness.evidence import evidence
 from harness.experiment import Experiment, load_experiment
 from harness.matrix import SPLITS, Cell, Matrix, expand
 from harness.prompt import final_answer
-from harness.run import Progress, hashes_of, run
+from harness.run import Progress, run
+from harness.scoring import hashes_of
 from harness.store import Answer
 from harness.suite import Split, Suite, Task
 from harness.verdict import Policy, Rows, load_rows

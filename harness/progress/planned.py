@@ -14,7 +14,8 @@ from harness.plural import plural
 from harness.probe import probed, unprobed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
-from harness.run import Todo, hashes_of, metrics_of, missing, steps_of
+from harness.run import Todo, missing, steps_of
+from harness.scoring import hashes_of, metrics_of
 from harness.store import open_store
 
 

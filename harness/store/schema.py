@@ -23,7 +23,7 @@ import duckdb
 
 from harness.errors import BadInput, StoreBusy
 
-VERSION = 2
+VERSION = 3
 
 HEADERS = 3 * 4096
 """Bytes before the first block of a DuckDB file."""
@@ -46,7 +46,7 @@ TABLES = {
         choices VARCHAR[] NOT NULL""",
     "generations": """
         trial_id VARCHAR NOT NULL, text VARCHAR, prompt_tokens BIGINT, output_tokens BIGINT, seconds DOUBLE,
-        finish VARCHAR, error VARCHAR, cost DOUBLE""",
+        finish VARCHAR, error VARCHAR, cost DOUBLE, served VARCHAR, logprob DOUBLE, logprob_tokens BIGINT""",
     "scores": """
         trial_id VARCHAR NOT NULL, metric VARCHAR NOT NULL, metric_hash VARCHAR NOT NULL, value DOUBLE, error VARCHAR,
         scored TIMESTAMP NOT NULL""",
