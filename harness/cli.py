@@ -80,7 +80,7 @@ def run(
         return
     from harness.run import run as fill
 
-    outcome = fill(loaded, progress=Console(quiet=as_json), wait=wait)
+    outcome = fill(loaded, progress=Console(quiet=as_json), wait=wait, say=_aside)
     raise typer.Exit(_show_verdicts(outcome.matrix, as_json=as_json, require=[]))
 
 
@@ -131,7 +131,7 @@ def lock(
     from harness.question import as_dict, freeze, lines, questions
 
     loaded = load_experiment(experiment)
-    done = freeze(loaded.home, questions(expand(loaded)), wait=wait)
+    done = freeze(loaded.home, questions(expand(loaded)), wait=wait, say=_aside)
     typer.echo(json.dumps(as_dict(done), indent=2) if as_json else "\n".join(lines(done)))
 
 
@@ -333,7 +333,7 @@ def _show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:
     with evidence(matrix) as found:
         verdicts = found.verdicts
     if not found.noted:
-        typer.echo("harness: this look was not entered in the ledger: the store cannot be written now", err=True)
+        _aside("this look was not entered in the ledger: the store cannot be written now")
     if as_json:
         shown: Any = {model: made.as_dict() for model, made in verdicts.items()}
         typer.echo(json.dumps(next(iter(shown.values())) if len(shown) == 1 else shown, indent=2, sort_keys=True))
@@ -379,6 +379,11 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def _aside(line: str) -> None:
+    """A line that is no result."""
+    typer.echo(f"harness: {line}", err=True)
 
 
 def _complain(message: str, code: int) -> int:

@@ -11,7 +11,7 @@ route is another question; which one was meant is what a lock tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
@@ -123,14 +123,16 @@ def accounts(store: Store, asked: Sequence[Question], model: str) -> dict[str, A
     return found
 
 
-def freeze(home: Path, asked: Sequence[Question], *, wait: float = 0.0) -> list[Locked]:
-    """Lock every question; one whose test answers were scored before is locked late.
+def freeze(
+    home: Path, asked: Sequence[Question], *, wait: float = 0.0, say: Callable[[str], None] = lambda line: None
+) -> list[Locked]:
+    """Lock every question; one whose test answers were scored before is locked late. ``say`` is told what the store says.
 
     Raises:
         StoreBusy: while another process uses the store.
         BadInput: when the store cannot be written.
     """
-    with open_store(home, write=True, wait=wait) as store:
+    with open_store(home, write=True, wait=wait, say=say) as store:
         entries, done = store.ledger(), []
         for question in asked:
             before, stated = _lock(question, entries), [entry.content["terms"] for entry in _locks(question, entries)]

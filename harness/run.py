@@ -10,7 +10,7 @@ Killed anywhere, the next run goes on: finished batches are in the store, traini
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -145,8 +145,16 @@ def _in_bulk() -> Iterator[None]:
 
 
 @_in_bulk()
-def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit: int | None = None) -> Outcome:
-    """Do what is missing and score it; with ``limit``, for the first cases of each split alone.
+def run(
+    experiment: Experiment,
+    *,
+    progress: Progress,
+    wait: float = 0.0,
+    limit: int | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Outcome:
+    """Do what is missing and score it; with ``limit``, for the first cases of each split alone. ``say`` is told what the
+    store has to say: who is in the way, what was upgraded.
 
     Raises:
         BadInput: for anything wrong in what was given, before anything is paid for.
@@ -155,7 +163,7 @@ def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit:
     """
     declared = expand(experiment, limit=limit)
     metrics = metrics_of(declared)
-    with open_store(declared.experiment.home, write=True, wait=wait) as store:
+    with open_store(declared.experiment.home, write=True, wait=wait, say=say) as store:
         matrix = probed(declared, store, hashes_of(metrics))
         outcome = Outcome(matrix)
         while True:

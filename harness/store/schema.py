@@ -73,11 +73,32 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+class OldSchema(BadInput):
+    """A store that an older version wrote: readable once ``harness.store.upgrade`` has made it one of this version."""
+
+    def __init__(self, path: Path, version: int) -> None:
+        super().__init__(
+            f"{path}: written by an older harness (schema {version}, this one reads {VERSION}): `harness run` upgrades it "
+            "and keeps a copy of it as it is"
+        )
+        self.version = version
+
+
 def create(path: Path) -> None:
-    """An empty store at ``path``: made beside it and moved, so that a kill leaves either none or a whole one."""
+    """An empty store at ``path``."""
+    with drafted(path):
+        pass
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty store to be filled in one transaction: made beside ``path`` and moved there when the block ends well, so that
+    a kill leaves what was there.
+    """
     draft = path.with_suffix(".new")
     try:
-        draft.unlink(missing_ok=True)
+        for left in (draft, draft.with_name(f"{draft.name}.wal")):
+            left.unlink(missing_ok=True)
         with told(path), duckdb.connect(str(draft), config=CONFIG) as connection:
             connection.execute("BEGIN").fetchall()
             for name, columns in TABLES.items():
@@ -85,6 +106,7 @@ def create(path: Path) -> None:
             for name, query in VIEWS.items():
                 connection.execute(f"CREATE VIEW {name} AS {query}").fetchall()
             connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(VERSION)]).fetchall()
+            yield connection
             connection.execute("COMMIT").fetchall()
         draft.replace(path)
     except OSError as error:
@@ -95,7 +117,8 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     """A connection to the store at ``path``.
 
     Raises:
-        BadInput: when it cannot be opened, is no store, is damaged, or was written by another version.
+        BadInput: when it cannot be opened, is no store, is damaged, or was written by another version (``OldSchema`` by an
+            older one).
         StoreBusy: when a program other than the harness has it open.
     """
     if write and not os.access(path, os.W_OK):
@@ -104,9 +127,9 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     with told(path):
         connection = duckdb.connect(str(path), read_only=not write, config=CONFIG)
         try:
-            _check_version(connection, path)
             if not logged:  # what a log brings back is counted before it is written
                 _check_whole(connection, path)
+            _check_version(connection, path)
         except BaseException:
             connection.close()
             raise
@@ -142,10 +165,7 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             "pip install -U tuneworthy, or use another store"
         )
     if version < VERSION:
-        raise BadInput(
-            f"{path}: written by an older harness (schema {version}, this one reads {VERSION}): "
-            "use another store, or install the version that wrote it"
-        )
+        raise OldSchema(path, version)
 
 
 def _check_whole(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -32,7 +32,8 @@ from harness.store.ledger import Entry
 from harness.store.lock import Lock, acquire
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
 from harness.store.rows import ANSWERS_OF, ROWS, ROWS_OF, UNSCORED_CELLS, wanted
-from harness.store.schema import create
+from harness.store.schema import OldSchema, create
+from harness.store.upgrade import upgrade
 from harness.trial import Generation, Score, Training, Trial
 
 FILE = "results.duckdb"
@@ -350,7 +351,8 @@ class Store:
 def open_store(home: Path, *, write: bool, wait: float = 0.0, say: Callable[[str], None] = lambda line: None) -> Store:
     """The store of a home folder; a writer creates it where there is none.
 
-    ``wait`` seconds are spent on another process that is in the way; ``say`` is told so once.
+    ``wait`` seconds are spent on another process that is in the way; ``say`` is told so once. A writer upgrades a store of an
+    older version, and tells ``say``.
 
     Raises:
         StoreBusy: when another process writes, or reads while this one wants to write.
@@ -366,10 +368,20 @@ def open_store(home: Path, *, write: bool, wait: float = 0.0, say: Callable[[str
     try:
         if write and not path.exists():
             create(path)
-        return Store(Database(path, write=write), lock)
+        return Store(_database(path, write=write, say=say), lock)
     except BaseException:
         lock.release()
         raise
+
+
+def _database(path: Path, *, write: bool, say: Callable[[str], None]) -> Database:
+    try:
+        return Database(path, write=write)
+    except OldSchema as old:
+        if not write:
+            raise
+        upgrade(path, old.version, say=say)
+        return Database(path, write=write)
 
 
 def _make(home: Path) -> None:

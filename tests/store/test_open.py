@@ -216,7 +216,6 @@ def test_a_truncated_file_is_refused_at_once(made: Path, share: float, write: bo
     ("version", "said"),
     [
         (99, r"written by a newer harness \(schema 99, this one reads 3\): pip install -U tuneworthy"),
-        (0, r"written by an older harness \(schema 0, this one reads 3\)"),
     ],
 )
 def test_another_version_is_refused(made: Path, version: int, said: str) -> None:
