@@ -14,7 +14,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from harness.errors import Incomplete
-from harness.experiment import Experiment
+from harness.experiment import Experiment, Model
 from harness.exposure import Exposure, exposure
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
@@ -23,7 +23,7 @@ from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
 from harness.scoring import hashes_of, metrics_of
 from harness.store import Store, open_store
-from harness.verdict import Policy, Verdict, decide
+from harness.verdict import Kin, Kinship, Policy, Verdict, decide
 from harness.verdict.lock import History
 
 
@@ -113,7 +113,34 @@ class Evidence:
                 f"{', …' if len(stale) > 3 else ''}): run `harness run`, which does only what is missing"
             )
         known = self.histories
-        return {model: decide(self.rows(model), self.policy, history=known[model]) for model in self.models}
+        return {
+            base.id: decide(self.rows(base.id), self.policy, history=known[base.id], kinship=kinship(self.matrix, base))
+            for base in self.experiment.bases
+        }
+
+
+def kinship(matrix: Matrix, base: Model) -> Kinship:
+    """Who judges, and who is behind the contenders of a base model: what it is itself, and who taught whom."""
+    experiment = matrix.experiment
+    tuned = {cell.contender.name: cell.contender.recipe for cell in matrix.cells if cell.model == base}
+    return Kinship(
+        judges=tuple(map(_kin, [experiment.judge.base] if experiment.judge else ())),
+        models=(_kin(base),),
+        teachers={name: tuple(_taught(experiment, recipe)) for name, recipe in tuned.items() if recipe},
+    )
+
+
+def _taught(experiment: Experiment, recipe: str | None) -> Iterator[Kin]:
+    """Who wrote what a candidate was trained on, and what those were that it starts from."""
+    while recipe is not None:
+        candidate = experiment.candidates[recipe]
+        if candidate.teacher is not None:
+            yield _kin(candidate.teacher)
+        recipe = candidate.start_from
+
+
+def _kin(model: str | Model) -> Kin:
+    return Kin(id=model.id, family=model.family) if isinstance(model, Model) else Kin(id=model)
 
 
 @contextmanager

@@ -17,15 +17,39 @@ from harness.recipe import Recipe
 from harness.suite import Suite, Task, load_task
 
 
+class Model(Declaration):
+    """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one.
+
+    USD per token, under litellm's names, are what ``harness run --dry-run`` counts a served model's answers with. ``family``
+    says whose kin it is where its name does not (``harness.verdict.kinship``).
+    """
+
+    id: str
+    quantization: Literal["nf4", "none"] = "nf4"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    revision: str | None = None
+    trust_remote_code: bool = False
+    input_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
+    output_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
+    family: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _whole_price(self) -> Model:
+        if (self.input_cost_per_token is None) != (self.output_cost_per_token is None):
+            raise ValueError("input_cost_per_token and output_cost_per_token are given together or not at all")
+        return self
+
+
 class Candidate(Recipe):
     """A recipe in the matrix, and the contenders that it fields.
 
     ``suites`` restricts it to some suites (all that have the data it needs otherwise); ``with_rag`` fields a second
-    contender, ``NAME+rag``, on suites with documents.
+    contender, ``NAME+rag``, on suites with documents; ``teacher`` is the model that wrote its training data, if one did.
     """
 
     suites: tuple[str, ...] | None = None
     with_rag: bool = False
+    teacher: str | Model | None = None
 
 
 class Probes(Declaration):
@@ -46,27 +70,6 @@ class Probes(Declaration):
         if samples == 1:
             raise ValueError("given 1: one sample cannot tell pass@1 from pass@k: take 8, or 0 for none")
         return samples
-
-
-class Model(Declaration):
-    """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one.
-
-    USD per token, under litellm's names, are what ``harness run --dry-run`` counts a served model's answers with.
-    """
-
-    id: str
-    quantization: Literal["nf4", "none"] = "nf4"
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    revision: str | None = None
-    trust_remote_code: bool = False
-    input_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
-    output_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _whole_price(self) -> Model:
-        if (self.input_cost_per_token is None) != (self.output_cost_per_token is None):
-            raise ValueError("input_cost_per_token and output_cost_per_token are given together or not at all")
-        return self
 
 
 class Judging(Declaration):

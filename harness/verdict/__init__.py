@@ -7,6 +7,7 @@
 from harness.verdict.decide import decide
 from harness.verdict.describe import describe, describe_suite
 from harness.verdict.economics import CostPolicy
+from harness.verdict.kinship import Kin, Kinship
 from harness.verdict.lock import History, Lock, Look
 from harness.verdict.policy import Policy, SuitePolicy, load_policy
 from harness.verdict.rows import Rows, load_rows
@@ -18,6 +19,8 @@ __all__ = [
     "CostPolicy",
     "Gate",
     "History",
+    "Kin",
+    "Kinship",
     "Lock",
     "Look",
     "Policy",

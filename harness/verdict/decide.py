@@ -22,6 +22,7 @@ from harness.verdict.answer import answer, taken, winners
 from harness.verdict.board import Board, load_board
 from harness.verdict.diagnosis import diagnose, learning_curve
 from harness.verdict.evidence import Guards, gather
+from harness.verdict.kinship import Kinship
 from harness.verdict.lock import History, Look
 from harness.verdict.plan import plan
 from harness.verdict.policy import Policy, load_policy
@@ -46,6 +47,7 @@ def decide(
     *,
     look: int = 1,
     history: Mapping[str, History] | None = None,
+    kinship: Kinship | None = None,
 ) -> Verdict:
     """The verdict on every deciding suite.
 
@@ -54,6 +56,7 @@ def decide(
         policy: what counts as worth having; a mapping or a TOML file, None for the defaults.
         look: which look at these test cases this is, counted from 1: later ones are stricter.
         history: by suite, what a store knows of its lock and earlier looks; goes before ``look``.
+        kinship: who judged, what contenders run on and learnt from, as far as an experiment knows it; added to the policy's.
 
     Raises:
         BadInput: rows or policy that say something impossible.
@@ -64,6 +67,8 @@ def decide(
     declared, loaded = load_policy(policy), load_rows(rows)
     roles = assign(loaded, declared)
     hashes = {"rows": loaded.hash, "policy": fingerprint(declared.model_dump(mode="json"))}
+    _refuse_unknown(loaded, declared.kinship)
+    declared = declared.model_copy(update={"kinship": declared.kinship.joined(kinship or Kinship())})
     guards = {name: _board(loaded, name, declared) for name in roles.guard}
     unknown = History(looks=(Look(),) * (look - 1))
     known = {name: (history or {}).get(name, unknown) for name in roles.decide}
@@ -156,6 +161,13 @@ def _suite(
         ledger=evidence.standing.as_dict(counted=evidence.answers),
         hashes=hashes,
     )
+
+
+def _refuse_unknown(rows: Rows, kinship: Kinship) -> None:
+    for name in kinship.teachers:
+        if name not in rows.techniques:
+            known = suggest(name, rows.techniques)
+            raise BadInput(f"policy: kinship.teachers.{name}: no row has the contender {name!r}: {known}")
 
 
 def _refuse_one(board: Board) -> None:

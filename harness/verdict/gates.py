@@ -7,7 +7,8 @@ Each function looks at one thing in the rows of one suite and returns one `Gate`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from harness.stats import concordance
 from harness.verdict.board import Board, Scores, difference, graded
 from harness.verdict.check import PROBE, TUNED
 from harness.verdict.choose import Finalists
+from harness.verdict.kinship import Kin, Kinship
 from harness.verdict.policy import Policy
 from harness.verdict.rows import Codes
 from harness.verdict.verdict import Gate
@@ -40,7 +42,7 @@ def check(board: Board, finalists: Finalists, policy: Policy) -> list[Gate]:
         return gates
     pairs = [(board.test[one], board.test[other]) for one in finalists.tuned for other in finalists.untrained]
     gates.append(variants(board, policy))
-    return [*gates, judge("judge", board, pairs, policy)] if board.source == "judge" else gates
+    return [*gates, *_of_judges("", board, pairs, policy)]
 
 
 def check_guard(board: Board, pairs: list[tuple[Scores, Scores]], policy: Policy) -> list[Gate]:
@@ -55,7 +57,7 @@ def check_guard(board: Board, pairs: list[tuple[Scores, Scores]], policy: Policy
         clusters("clusters" + at, board, used, policy),
         seeds("seeds" + at, tuned, policy),
     ]
-    return [*gates, judge("judge" + at, board, pairs, policy)] if board.source == "judge" else gates
+    return [*gates, *_of_judges(at, board, pairs, policy)]
 
 
 def candidate(finalists: Finalists) -> Gate:
@@ -164,6 +166,14 @@ def seeds(name: str, tuned: list[Scores], policy: Policy) -> Gate:
     return _gate(name, True, f"{plural(least, 'training seed')} or more", "INCONCLUSIVE")
 
 
+def _of_judges(at: str, board: Board, pairs: list[tuple[Scores, Scores]], policy: Policy) -> list[Gate]:
+    """What is asked where a judge graded; elsewhere nothing."""
+    if board.source != "judge":
+        return []
+    compared = {scores.recipe: scores.technique in TUNED for pair in pairs for scores in pair}
+    return [judge("judge" + at, board, pairs, policy), kinship("kinship" + at, compared, policy.kinship)]
+
+
 def judge(name: str, board: Board, pairs: list[tuple[Scores, Scores]], policy: Policy) -> Gate:
     """People graded enough of the judge's test cases, on both sides, and agree: a judge alone never justifies."""
     labels = min((_labelled(board, ours, theirs) for ours, theirs in pairs), default=0)
@@ -174,6 +184,32 @@ def judge(name: str, board: Board, pairs: list[tuple[Scores, Scores]], policy: P
     agreement = concordance(judged, people)
     said = f"judge and people agree {agreement:.2f} on {plural(labels, 'case')}, {policy.judge_agreement:.2f} is needed"
     return _gate(name, agreement >= policy.judge_agreement, said)
+
+
+def kinship(name: str, compared: Mapping[str, bool], known: Kinship) -> Gate:
+    """No judge grades its own family: neither what the contenders run on nor who wrote their training data.
+
+    ``compared`` says of each contender whether it is tuned. What cannot be told passes, and says so.
+    """
+    behind = list(known.behind(compared))
+    for one, (model, did) in product(known.jury, behind):
+        if shared := one.like(model):
+            itself = one.id.casefold() == model.id.casefold()
+            kin = "itself" if itself else f"is of one family ({_list(shared)}) with {model.id}, which"
+            said = f"the judge {one.id} {kin} {did}: take a judge of another family, or let people grade"
+            return _gate(name, False, said)
+    return _gate(name, True, _untold(known, [model for model, _ in behind]))
+
+
+def _untold(known: Kinship, behind: list[Kin]) -> str:
+    """What a passed gate of kinship could not look at."""
+    unknown = [one.id for one in (*known.jury, *behind) if not one.families]
+    if not known.judges or not behind:
+        who = "who the contenders run on" if known.judges else "which model judged"
+        return f"could not tell whether a judge graded its own family: {who} is not said ([kinship] in the policy)"
+    if unknown:
+        return f'could not tell the family of {_list(unknown)}: say it with family = "…"'
+    return f"no judge is of a family with {_list(model.id for model in behind)}"
 
 
 def _union(used: Iterable[Scores]) -> Codes:
