@@ -11,7 +11,11 @@ import pytest
 
 from harness.evidence import evidence
 from harness.experiment import load_experiment
+from harness.machine import gpus
+from harness.matrix import Cell
 from harness.stats.power import gain_shown, power
+from harness.store import open_store
+from harness.trial import Training
 from tests.conftest import Project, Ran, cases, write_rows
 from tests.made_project import fill, make
 
@@ -146,3 +150,92 @@ def test_the_cost_route_plans_for_no_loss(tuned: Project, harness: Harness) -> N
     tuned.replace("experiment.toml", "margin = 0.03", more)
     (suite,) = planned(harness, tuned.experiment)["suites"]
     assert (suite["margin"], suite["planned_gain"]) == (-0.03, 0.0)
+
+
+# --- several candidates
+
+
+SECOND = '[candidates.long]\nmethod = "sft"\nepochs = 6\n[policy]'
+
+
+@pytest.fixture
+def several(tuned: Project) -> Project:
+    """Two recipes, one of which takes twice the steps."""
+    tuned.replace("experiment.toml", "[policy]", SECOND)
+    return tuned
+
+
+def test_each_candidates_trainings_are_counted(several: Project, harness: Harness) -> None:
+    found = planned(harness, several.experiment)
+    short, long = found["candidates"]
+    assert [(one["recipe"], one["trainings"], one["todo"]) for one in (short, long)] == [("sft", 3, 3), ("long", 3, 3)]
+    assert long["steps"] == 2 * short["steps"] > 0
+    assert found["run"]["trainings"] == 6
+    assert (short["seconds"], short["usd"]) == (None, None)
+    out = harness("plan", several.experiment).out
+    assert f"  sft: 3 trainings, {short['steps']} step" in out
+    assert "a run would do 6 trainings" in out
+
+
+def test_a_recipe_that_dev_chooses_pays_for_the_choice(tuned: Project, harness: Harness) -> None:
+    (alone,) = planned(harness, tuned.experiment)["suites"]
+    tuned.replace("experiment.toml", "[policy]", SECOND)
+    (among,) = planned(harness, tuned.experiment)["suites"]
+    assert (alone["recipes"], among["recipes"]) == (1, 2)
+    known = {"cases": 72, "seeds": 3, "margin": 0.03, "v_case": 0.25, "v_seed": 0.0004}
+    assert alone["chance"] == pytest.approx(power(gain=0.08, **known))
+    assert among["chance"] == pytest.approx(power(gain=0.08, choices=2, **known))
+    assert among["justifiable_gain"] > alone["justifiable_gain"]
+    assert "Dev chooses among 2 tuned contenders" in harness("plan", tuned.experiment).out
+
+
+def test_without_dev_cases_nothing_is_chosen_and_all_share_alpha(several: Project, harness: Harness) -> None:
+    write_rows(several.folder / "suites/sums/cases.jsonl", [row for row in cases(108) if row["split"] == "test"])
+    (suite,) = planned(harness, several.experiment)["suites"]
+    assert (suite["recipes"], suite["alpha"]) == (1, 0.025)
+
+
+def test_a_candidate_whose_trainings_differ_more_is_shown_less_often(several: Project, harness: Harness) -> None:
+    def right(cell: Cell, case: int) -> bool:
+        """``long`` is a lottery: each training knows another third of what ``sft`` knows each time."""
+        if cell.seed is None:
+            return case % 2 == 0
+        return case % 2 == 0 or (case % 9 < 4 if cell.contender.name == "sft" else case % 9 < 3 * (cell.seed % 3))
+
+    fill(several, right=right)
+    found = planned(harness, several.experiment)
+    steady, lottery = (one["spreads"][one["recipe"]] for one in found["candidates"])
+    (suite,) = found["suites"]
+    assert steady["seed_sd"] == 0.0
+    assert 0.05 < lottery["seed_sd"] == suite["seed_sd"]
+    chances = {name: chance for one in found["candidates"] for name, chance in one["chances"].items()}
+    assert chances["sft"] > chances["long"]
+    assert [one["todo"] for one in found["candidates"]] == [0, 0]
+    out = harness("plan", several.experiment).out
+    assert "  sft: a gain of 8.0 points would be shown " in out
+    assert "seed SD 0.000)." in out
+    given = planned(harness, several.experiment, "--seed-sd", 0.01)
+    assert {spread["seed_sd"] for one in given["candidates"] for spread in one["spreads"].values()} == {0.01}
+
+
+def test_a_known_pace_and_price_are_reckoned_for_each(several: Project, harness: Harness) -> None:
+    several.replace("experiment.toml", "training_seeds = 3", "training_seeds = 3\ngpu_hour_usd = 3.6\nworkers = 1")
+    fill(several)
+    with open_store(several.folder / ".harness", write=True) as store:
+        store.add_training(Training("other", "sft", "sums", "m", 1, "x", 50.0, 25, 4, 4, 40, [], {}))
+    several.replace("experiment.toml", "epochs = 6", "epochs = 12")
+    short, long = planned(harness, several.experiment)["candidates"]
+    assert (short["todo"], short["seconds"], short["usd"]) == (0, 0.0, 0.0)
+    assert long["seconds"] == pytest.approx(3 * long["steps"] * 2.0)
+    assert long["usd"] == pytest.approx(long["seconds"] / 1000 * max(gpus(), 1))
+    assert "3 to do (about " in harness("plan", several.experiment).out
+
+
+def test_a_judge_that_will_decide_nothing_is_named_beforehand(several: Project, harness: Harness) -> None:
+    several.replace("suites/sums/suite.toml", 'metric = "exact_match"', 'metric = "rubric"\nrubric = "rubric.md"')
+    several.write("suites/sums/rubric.md", "- `right` (1): Gives the sum.\n  1: It does.\n  0: It does not.\n")
+    several.replace("experiment.toml", "epochs = 6", 'epochs = 6\nteacher = "openai:gpt-5"')
+    several.replace("experiment.toml", "[policy]", '[judge]\nmodel = "openai:gpt-5-mini"\n[policy]')
+    said = "sums: the judge openai:gpt-5-mini is of one family (gpt) with openai:gpt-5, which wrote the training data of long"
+    assert [warning.startswith(said) for warning in planned(harness, several.experiment)["warnings"]] == [True]
+    assert f"as it is, this decides nothing: {said}" in harness("plan", several.experiment).out

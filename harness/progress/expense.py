@@ -96,7 +96,7 @@ def _tokens(messages: Sequence[Message]) -> int:
 
 def _here(todo: Todo) -> Iterator[Bill]:
     """Hours of the machine, each of its GPUs counted, at the pace measured before."""
-    price = _hour(todo)
+    price = hour_usd(todo)
     local = sum(cell.size for cell in todo.cells if is_local(cell.model))
     if price is None or not (local or todo.jobs):
         return
@@ -104,13 +104,18 @@ def _here(todo: Todo) -> Iterator[Bill]:
         yield Bill("this machine", None, "this machine: no estimate: nothing was measured on this store yet")
         return
     work = local * (todo.seconds_per_trial or 0.0) + todo.steps * (todo.seconds_per_step or 0.0)
-    hours = work / todo.workers / HOUR * max(1, gpus())
-    cost = hours * price
-    said = f"this machine: {usd(cost)} for {hours:.2g} hours at {amount('gpu_hour_usd', price)}"
+    taken = hours(todo, work)
+    cost = taken * price
+    said = f"this machine: {usd(cost)} for {taken:.2g} hours at {amount('gpu_hour_usd', price)}"
     yield Bill("this machine", cost, said)
 
 
-def _hour(todo: Todo) -> float | None:
+def hours(todo: Todo, work: float) -> float:
+    """Hours that have a price, those of every GPU, in so many seconds of one worker's work."""
+    return work / todo.workers / HOUR * max(1, gpus())
+
+
+def hour_usd(todo: Todo) -> float | None:
     """USD an hour of one GPU (or of a machine without one): the experiment's, else the policy's likeliest."""
     own, cost = todo.matrix.experiment.gpu_hour_usd, todo.matrix.policy.cost
     if own is not None:

@@ -10,6 +10,7 @@ both known, n = (z_α + z_β)²·v_case / ((gain - margin)² - (z_α + z_β)²·
 no number of cases is enough: "seeds, not cases" (Cohen 1988, ch. 2, with the seeds' variance added). They are not
 known, so the interval has t quantiles (`harness.stats.crossed`), above all t with k - 1 for the seeds: `power` is the
 chance that that interval's lower bound exceeds the margin, and `cases_needed` the fewest cases at which it is enough.
+``choices`` is among how many recipes the one that is claimed of was chosen: its seeds' part has alpha / choices.
 
 ``gain`` is the planned one; the observed one, put in here, makes a plan that is wrong half the time.
 """
@@ -30,7 +31,15 @@ MOST_CASES = 1_000_000
 
 
 def power(
-    *, gain: float, margin: float, v_case: float, v_seed: float, cases: int, seeds: int, alpha: float = 0.05
+    *,
+    gain: float,
+    margin: float,
+    v_case: float,
+    v_seed: float,
+    cases: int,
+    seeds: int,
+    alpha: float = 0.05,
+    choices: int = 1,
 ) -> float:
     """Probability that the lower bound of the crossed interval exceeds ``margin`` when the truth is ``gain``.
 
@@ -38,9 +47,11 @@ def power(
     Without seeds (0) only cases vary; one seed shows nothing.
 
     Raises:
-        ValueError: no case, or an alpha outside (0, 1).
+        ValueError: no case, no choice, or an alpha outside (0, 1).
     """
     _check(alpha=alpha)
+    if choices < 1:
+        raise ValueError(f"choices was {choices!r}, allowed is 1 or more")
     if cases < 1 or seeds < 0:
         raise ValueError(f"cases was {cases!r} and seeds {seeds!r}, allowed is 1 case or more and 0 seeds or more")
     if cases < 2 or seeds == 1:
@@ -48,14 +59,22 @@ def power(
     of_cases, of_seeds = v_case / cases, v_seed / seeds if seeds else 0.0
     width = np.asarray(of_cases * stdtrit(cases - 1, 1 - alpha) ** 2)
     if seeds:
-        width = width + of_seeds * _estimated(seeds) * stdtrit(seeds - 1, 1 - alpha) ** 2
+        width = width + of_seeds * _estimated(seeds) * stdtrit(seeds - 1, 1 - alpha / choices) ** 2
     room = gain * cases / (cases + 2) - margin - np.sqrt(width)
     sd = sqrt(of_cases + of_seeds)
     return float(np.mean(ndtr(room / sd) if sd > 0 else room > 0))
 
 
 def cases_needed(
-    *, gain: float, margin: float, v_case: float, v_seed: float, seeds: int, alpha: float = 0.05, power: float = 0.8
+    *,
+    gain: float,
+    margin: float,
+    v_case: float,
+    v_seed: float,
+    seeds: int,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    choices: int = 1,
 ) -> int | None:
     """The fewest cases with which the given seeds reach ``power``, or None when seeds are what is missing.
 
@@ -70,7 +89,8 @@ def cases_needed(
         return None
 
     def enough(cases: int) -> bool:
-        return _reaches(power, cases, seeds, gain=gain, margin=margin, v_case=v_case, v_seed=v_seed, alpha=alpha)
+        known = {"margin": margin, "v_case": v_case, "v_seed": v_seed, "alpha": alpha}
+        return _reaches(power, cases, seeds, choices, gain=gain, **known)
 
     low = high = max(ceil(factor * v_case / room), 2)
     while not enough(high):
@@ -96,7 +116,15 @@ def seeds_needed(
 
 
 def gain_shown(
-    *, margin: float, v_case: float, v_seed: float, cases: int, seeds: int, alpha: float = 0.05, power: float = 0.8
+    *,
+    margin: float,
+    v_case: float,
+    v_seed: float,
+    cases: int,
+    seeds: int,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    choices: int = 1,
 ) -> float | None:
     """The least true gain that so many cases and seeds show with ``power``, to a tenth of a point; None above 1.
 
@@ -107,7 +135,7 @@ def gain_shown(
 
     def enough(tenths: int) -> bool:
         known = {"margin": margin, "v_case": v_case, "v_seed": v_seed, "alpha": alpha}
-        return _reaches(power, cases, seeds, gain=tenths / 1000, **known)
+        return _reaches(power, cases, seeds, choices, gain=tenths / 1000, **known)
 
     return _first(enough, floor(1000 * margin), 1000) / 1000 if enough(1000) else None
 
@@ -127,8 +155,8 @@ def _first(enough: Callable[[int], bool], low: int, high: int) -> int:
     return high
 
 
-def _reaches(target: float, cases: int, seeds: int, **known: float) -> bool:
-    return power(cases=cases, seeds=seeds, **known) >= target
+def _reaches(target: float, cases: int, seeds: int, choices: int, **known: float) -> bool:
+    return power(cases=cases, seeds=seeds, choices=choices, **known) >= target
 
 
 def _factor(alpha: float, power: float) -> float:

@@ -139,6 +139,7 @@ class Need:
                 seeds=seeds,
                 alpha=alpha,
                 power=power,
+                choices=self.moments.choices,
             )
             if wanted is not None:
                 yield self._way(max(wanted, self.cases), seeds, rates)

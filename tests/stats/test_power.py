@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -34,6 +35,23 @@ def test_power_is_what_the_interval_does(gain: float, cases: int, seeds: int, se
         gain=gain, margin=0.03, v_case=0.25 + 0.01 / seeds, v_seed=seed_sd**2, cases=cases, seeds=seeds, alpha=0.05
     )
     assert shown / runs == pytest.approx(said, abs=3 * np.sqrt(said * (1 - said) / runs) + 0.015)
+
+
+@pytest.mark.parametrize(("gain", "seeds", "choices"), [(0.12, 3, 3), (0.10, 5, 4)])
+def test_a_recipe_that_was_chosen_among_several_shows_less(gain: float, seeds: int, choices: int) -> None:
+    rng, runs, cases, seed_sd = np.random.default_rng(seeds), 800, 400, 0.02
+    shown = 0
+    for _ in range(runs):
+        drawn = differences(rng, gain=gain, cases=cases, seeds=seeds, seed_sd=seed_sd)
+        shown += replace(crossed(drawn), choices=choices).interval(0.05).lower > 0.03
+    known = {"gain": gain, "margin": 0.03, "v_case": 0.25 + 0.01 / seeds, "v_seed": seed_sd**2}
+    said = power(cases=cases, seeds=seeds, choices=choices, **known)
+    assert shown / runs == pytest.approx(said, abs=3 * np.sqrt(said * (1 - said) / runs) + 0.015)
+    assert said < power(cases=cases, seeds=seeds, **known) - 0.05
+    few, more = (cases_needed(seeds=8, choices=n, **known) for n in (1, choices))
+    assert few is not None
+    assert more is not None
+    assert more > few
 
 
 def test_more_of_anything_is_more_power() -> None:

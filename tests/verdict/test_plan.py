@@ -67,6 +67,16 @@ def test_seconds_are_those_that_were_measured(planted: Any) -> None:
     assert undecided(rows).plan["seconds"] is None, "a training's seconds are not known"
 
 
+def test_a_recipe_that_dev_chose_among_several_is_asked_for_more(planted: Any) -> None:
+    alone = open_world(planted, seed_sd=0.02)
+    beside = planted(4).add("other", "tune", -0.5, seeds=4, splits=("dev",)).table
+    few, more = (undecided(rows, {"planned_gain": 0.12}).plan for rows in (alone, pa.concat_tables([alone, beside])))
+    with_seeds = [{way["seeds"]: way["cases"] for way in (plan, *plan["or"])} for plan in (few, more)]
+    shared = set(with_seeds[0]) & set(with_seeds[1])
+    assert shared
+    assert all(with_seeds[0][seeds] < with_seeds[1][seeds] for seeds in shared)
+
+
 def test_seeds_not_cases(planted: Any) -> None:
     plan = undecided(open_world(planted, seeds=3, seed_sd=0.12, n=600)).plan
     assert plan["seeds_not_cases"]
