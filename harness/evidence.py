@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
 from harness.scoring import hashes_of, metrics_of
 from harness.store import Store, open_store
+from harness.taught import Taught, taught
 from harness.verdict import Kin, Kinship, Policy, Verdict, decide
 from harness.verdict.lock import History
 
@@ -76,6 +77,11 @@ class Evidence:
         return exposure(self.matrix)
 
     @cached_property
+    def taught(self) -> Taught:
+        """Which test cases ask for a fact that each tuned contender's training stated."""
+        return taught(self.matrix)
+
+    @cached_property
     def current(self) -> frozenset[str]:
         """The cells that stand in the store where the matrix has them, whole; what was edited since is not among them."""
         stored = {row.place: row.cell for row in self.store.cells(self.experiment.name)}
@@ -89,8 +95,16 @@ class Evidence:
 
     @cached_property
     def histories(self) -> dict[str, dict[str, History]]:
-        """Base model → suite → its lock and the earlier looks at its test set."""
-        return {model: histories(self.store, self.questions, model) for model in self.models}
+        """Base model → suite → its lock, the earlier looks at its test set, and the facts that training stated."""
+        return {
+            model: {
+                suite: replace(
+                    history, taught={name: cases for (of, name), cases in self.taught.items() if of == suite}
+                )
+                for suite, history in histories(self.store, self.questions, model).items()
+            }
+            for model in self.models
+        }
 
     @cached_property
     def accounts(self) -> dict[str, dict[str, Account]]:

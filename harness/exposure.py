@@ -10,17 +10,15 @@ are never flagged.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
+from harness import kept
 from harness.data import VERSION, Match, Row, overlaps
 from harness.fingerprint import fingerprint
-from harness.matrix import Matrix
+from harness.matrix import Cell, Matrix
 from harness.suite import Case
 from harness.training import Job
 from harness.training.rows import Example, Rows, demonstrations, preferences, read_rows
@@ -53,28 +51,34 @@ def exposure(matrix: Matrix) -> Exposure:
     Raises:
         BadInput: for training rows that are missing or broken.
     """
-    jobs = {job.adapter: job for job in matrix.jobs}
-    started = {job.out: job for job in matrix.jobs}
     read: dict[Source, list[Row]] = {}
     compared: dict[tuple[str, frozenset[Source]], Mapping[str, Match]] = {}
     found: dict[tuple[str, str], Mapping[str, Match]] = {}
-    for cell in matrix.cells:
-        job = jobs.get(cell.adapter or "")
-        if job is None or cell.contender.share < 1:  # a share of the data is rated on the cases of the whole
-            continue
-        sources = dict.fromkeys(_sources(job, started))
+    for cell, job, sources in trained(matrix):
         key = cell.suite.name, frozenset(sources)
         if key not in compared:
             # an adapter's fingerprint is of all that it was trained on
-            kept = matrix.experiment.home / "overlaps" / f"{fingerprint(VERSION, cell.task.content, job.adapter)}.json"
-            known = _kept(kept)
+            path = matrix.experiment.home / "overlaps" / f"{fingerprint(VERSION, cell.task.content, job.adapter)}.json"
+            known = _kept(path)
             if known is None:
                 read.update({source: list(source.texts()) for source in sources if source not in read})
                 known = overlapping(cell.task.cases, chain.from_iterable(read[source] for source in sources))
-                _keep(kept, known)
+                kept.write(path, {case: asdict(match) for case, match in known.items()})
             compared[key] = known
         found[cell.suite.name, cell.contender.name] = compared[key]
     return {place: matches for place, matches in found.items() if matches}
+
+
+def trained(matrix: Matrix) -> Iterator[tuple[Cell, Job, tuple[Source, ...]]]:
+    """Every tuned cell with its training, and all rows that went into its adapter; a share of the data is left out, it is rated
+    on the cases of the whole.
+    """
+    jobs = {job.adapter: job for job in matrix.jobs}
+    started = {job.out: job for job in matrix.jobs}
+    for cell in matrix.cells:
+        job = jobs.get(cell.adapter or "")
+        if job is not None and cell.contender.share == 1:
+            yield cell, job, tuple(dict.fromkeys(_sources(job, started)))
 
 
 def overlapping(cases: Collection[Case], rows: Iterable[Row]) -> dict[str, Match]:
@@ -85,19 +89,11 @@ def overlapping(cases: Collection[Case], rows: Iterable[Row]) -> dict[str, Match
 
 def _kept(path: Path) -> dict[str, Match] | None:
     """What an earlier comparison found; None where there was none, or its file is not whole."""
+    found = kept.read(path)
     try:
-        return {case: Match(**found) for case, found in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return {case: Match(**match) for case, match in found.items()}
+    except (TypeError, AttributeError):
         return None
-
-
-def _keep(path: Path, found: Mapping[str, Match]) -> None:
-    """For the next verdict; where nothing can be written, that one compares anew."""
-    draft = path.with_suffix(f".{os.getpid()}")
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps({case: asdict(match) for case, match in found.items()}), encoding="utf-8")
-        draft.replace(path)
 
 
 def _sources(job: Job, started: Mapping[Path, Job]) -> Iterator[Source]:

@@ -48,6 +48,11 @@ SAID: Mapping[str, tuple[str, str, str]] = {
         "The gain is smaller on cases that overlap the training data",
         "The gain is not shown to differ on cases that overlap the training data",
     ),
+    "memory": (
+        "The gain is larger on facts that the training data states: some of it is memory",
+        "The gain is smaller on facts that the training data states",
+        "The gain is not shown to differ between facts that the training data states and others",
+    ),
 }
 """What a difference means when it is shown above zero, when it is shown below, and when neither is shown."""
 

@@ -59,7 +59,9 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Scores by contender; ``source`` is who graded, and ``people`` has human labels beside a judge's scores."""
+    """Scores by contender; ``source`` is who graded, and ``people`` has human labels beside a judge's scores. ``taught`` has, by
+    contender, the cases that ask for a fact which its training stated, as far as anybody told.
+    """
 
     suite: str
     metric: str
@@ -69,6 +71,7 @@ class Board:
     dev: Mapping[str, Scores] = field(default_factory=dict)
     people: Mapping[str, Scores] = field(default_factory=dict)
     fractions: Mapping[tuple[str, float], Scores] = field(default_factory=dict)
+    taught: Mapping[str, Codes] = field(default_factory=dict)
 
     def techniques(self, *wanted: str) -> list[str]:
         """Names of contenders of those techniques with rows on any split, sorted."""
@@ -117,7 +120,9 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
     )
 
 
-def compare(board: Board, ours: Scores, theirs: Scores, *, flagged: bool = False) -> Moments | None:
+def compare(
+    board: Board, ours: Scores, theirs: Scores, *, flagged: bool = False, among: Codes | None = None
+) -> Moments | None:
     """Moments of ours minus theirs on the clean cases both were measured on; None when there is no such case.
 
     Args:
@@ -125,8 +130,12 @@ def compare(board: Board, ours: Scores, theirs: Scores, *, flagged: bool = False
         ours: one side.
         theirs: the other; two trained sides are paired by seed, or in order when they share no seeds.
         flagged: compare on the flagged cases instead.
+        among: compare on these cases alone.
     """
     cases, matrix = difference(ours, theirs, flagged=flagged)
+    if among is not None:
+        keep = np.isin(cases, among)
+        cases, matrix = cases[keep], matrix[..., keep]
     if cases.size == 0:
         return None
     fixed = ours.fixed or theirs.fixed

@@ -12,7 +12,7 @@ the same thing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,7 @@ def _suite(
     if board is None or not board.test:
         return _unmeasured(suite, policy, hashes)
     _refuse_one(board)
+    board = replace(board, taught={name: rows.codes(cases) for name, cases in history.taught.items()})
     evidence = gather(rows, board, guards, policy, history)
     won = winners(evidence)
     verdict = answer(evidence, won)

@@ -127,15 +127,22 @@ def _of_candidate(board: Board, taken: Candidate, alpha: float) -> Iterator[tupl
     _, matrix = difference(taken.scores, other)
     change = np.atleast_2d(matrix).mean(axis=0)
     yield "flips", {"baseline": taken.worst, "fixed": int((change > 0).sum()), "broken": int((change < 0).sum())}
+    gain = f"{taken.name} - {taken.worst}"
     dirty, clean = compare(board, taken.scores, other, flagged=True), taken.gains[taken.worst]
     if dirty is not None and dirty.n > 1:
-        yield "leakage", _apart(f"{taken.name} - {taken.worst}, flagged - clean cases", dirty, clean, alpha)
+        yield "leakage", _apart("leakage", f"{gain}, flagged - clean cases", dirty, clean, alpha)
+    if taken.scores.recipe in board.taught:
+        taught = board.taught[taken.scores.recipe]
+        told = compare(board, taken.scores, other, among=taught)
+        untold = compare(board, taken.scores, other, among=np.setdiff1d(taken.scores.cases, taught))
+        if told is not None and untold is not None and min(told.n, untold.n) > 1:
+            yield "memory", _apart("memory", f"{gain}, facts stated in training - others", told, untold, alpha)
 
 
-def _apart(contrast: str, one: Moments, other: Moments, alpha: float) -> Claim:
+def _apart(name: str, contrast: str, one: Moments, other: Moments, alpha: float) -> Claim:
     """Difference of two gains on different cases (the seeds, shared, cancel): Welch with the smaller df."""
     df = min(one.df, other.df)
     centre = one.centre - other.centre
     width = float(stdtrit(df, 1 - alpha)) * sqrt(one.v_case + other.v_case) if df >= 1 else float("inf")
     numbers = (one.estimate - other.estimate, centre - width, centre + width)
-    return Claim("leakage", contrast, *numbers, alpha, df, one.n + other.n, one.seeds, one.clusters + other.clusters)
+    return Claim(name, contrast, *numbers, alpha, df, one.n + other.n, one.seeds, one.clusters + other.clusters)

@@ -12,8 +12,8 @@ spends nothing. Reading the same scores on the same terms again is the same look
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -75,12 +75,13 @@ class History:
     """What is known of a suite's question beside its rows.
 
     ``looks`` are the earlier readings of the same test set, first to last; ``training_seconds`` is what one training of
-    the suite took on the average.
+    the suite took on the average; ``taught`` has, by contender, the test cases that ask for a fact which its training stated.
     """
 
     looks: tuple[Look, ...] = ()
     lock: Lock | None = None
     training_seconds: float | None = None
+    taught: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ WHY: Mapping[str, tuple[str, str]] = {
     "knowledge_gap": ("what is missing is knowledge", "the right passage confuses it"),
     "retrieval_gap": ("retrieval does not find the right passage", "retrieval brings more than the right passage"),
     "latent_ability": ("it can, but not reliably", "more tries do not help"),
+    "memory": (
+        "part of the gain is facts that it was trained on, not what it can do with others",
+        "it gains less on facts that it was trained on",
+    ),
     "interaction": ("adapter and retrieval help each other", "adapter and retrieval get in each other's way"),
 }
 """What a diagnosis says when it is above zero, and when it is below."""

@@ -12,7 +12,7 @@ order. A null score (``error`` says why) becomes NaN and stays: it is never a ze
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, cast
@@ -84,6 +84,11 @@ class Rows:
     def metrics(self, suite: str) -> list[str]:
         """Names of that suite's metrics, sorted."""
         return sorted({run.metric for run in self.runs if run.suite == suite})
+
+    def codes(self, cases: Collection[str]) -> Codes:
+        """Codes of the cases that there are rows of, (n,) ascending."""
+        wanted = set(cases)
+        return np.array([code for code, case in enumerate(self.cases) if case in wanted], dtype=np.int64)
 
     def select(self, **wanted: Any) -> Iterator[Run]:
         """Runs whose fields equal all that is wanted, as ``rows.select(suite="triage", split="test")``."""

@@ -11,6 +11,7 @@ import pytest
 from harness.errors import BadInput
 from harness.verdict import Verdict, decide, describe, load_rows, paired, summaries
 from harness.verdict.check import TUNED
+from harness.verdict.lock import History
 
 GUARDED = {"suites": {"triage": {}, "general": {"role": "guard", "noninferiority": 0.05}}}
 
@@ -362,6 +363,28 @@ def test_paired_negates_when_swapped_and_summaries_cover_all(planted: Any) -> No
     assert all(s.interval.lower < s.interval.estimate < s.interval.upper for s in summaries(rows))
     with pytest.raises(BadInput, match="unknown contender 'stf' in the rows: did you mean 'sft'"):
         paired(rows, "triage", "exact_match", "stf", "few_shot", 0.05)
+
+
+def test_a_gain_on_facts_that_training_stated_is_told_from_the_rest(planted: Any) -> None:
+    world = planted(1, n=400).prompts().add("sft", "tune", 0.2, seeds=5)
+    tested = sorted(set(world.cases[world.split == "test"]))
+    columns = world.columns
+    told = set(tested[::4])
+    flat = [
+        0.0 if contender == "sft" and case in told and score and i % 3 else score
+        for i, (contender, case, score) in enumerate(
+            zip(columns["contender"], columns["case_id"], columns["score"], strict=True)
+        )
+    ]
+    rows = pa.table(world.table).set_column(world.table.column_names.index("score"), "score", pa.array(flat))
+    plain = one(decide(rows))
+    known = one(decide(rows, history={"triage": History(taught={"sft": told, "other": {"x"}})}))
+    assert "memory" not in plain.diagnosis
+    memory = known.diagnosis["memory"]
+    assert (memory.n, memory.upper < -0.1) == (400, True)
+    assert (plain.verdict, plain.claims) == (known.verdict, known.claims), "it explains, and decides nothing"
+    nothing = one(decide(rows, history={"triage": History(taught={"sft": set()})}))
+    assert "memory" not in nothing.diagnosis
 
 
 def test_diagnosis_of_a_knowledge_gap(planted: Any) -> None:

@@ -1,0 +1,31 @@
+"""What took time to find, kept beside the store by what it was found from; losing it costs that time again and no more.
+
+kept = home / "overlaps" / f"{fingerprint(...)}.json"
+found = read(kept) or find()
+write(kept, found)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+
+def read(path: Path) -> Any:
+    """The JSON value; None where there is none, or its file is not whole."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def write(path: Path, found: Any) -> None:
+    """For the next time; where nothing can be written, that one looks anew."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(found), encoding="utf-8")
+        draft.replace(path)
