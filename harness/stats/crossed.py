@@ -11,7 +11,7 @@ seeds, m_s the mean of seed s over cases and D the grand mean::
     V_seed = max(var(m)/k - MSE/(k·n), 0)                                       MSE: the case-by-seed residual
     bound  = D·n/(n+2) ∓ √(V_case·t²(df) + V_seed·t²(k-1))                      df: n - 1, C - 1 for even clusters
 
-Two pseudo-cases, +1 and -1 (Bonett and Price 2012, doi:10.1002/sim.4418, for 0/1 pairs), enter the centre and V_case:
+Two pseudo-cases, +1 and -1 (Bonett and Price 2012, doi:10.3102/1076998611411915, for 0/1 pairs), enter the centre and V_case:
 without a discordant pair there still is uncertainty. Each part has its own t: the textbook Satterthwaite t on the sum
 erred up to 7.7 % at k = 3 in simulation, this form at most 5.6 %. V_case and its df are `harness.stats.clusters`'s.
 """
