@@ -147,3 +147,47 @@ def test_each_bound_errs_at_most_alpha(n: int, k: int, seed_sd: float) -> None:
 def test_moments_is_a_value() -> None:
     one = crossed(np.zeros(5))
     assert one == Moments(one.estimate, one.centre, one.v_case, one.v_seed, 5, 0, 5, 4)
+
+
+# --- one more right answer (docs/verdict.md, "When one more right answer hurts")
+
+
+STEP = 1e-6
+
+
+def lower(matrix: np.ndarray, **fixed: float) -> float:
+    return replace(crossed(matrix), **fixed).interval(0.05).lower
+
+
+def test_an_answer_hurts_in_a_case_that_stands_far_above_all_others() -> None:
+    rng, hurt = np.random.default_rng(3), 0
+    for _ in range(400):
+        n = int(rng.integers(10, 80))
+        few = rng.dirichlet([0.3, 9.0, 0.3])
+        cases = rng.choice([-1.0, 0.0, 1.0], p=few, size=n)
+        i = int(np.argmax(cases))
+        above = np.append(cases, [1.0, -1.0])
+        score = (cases[i] - above.mean()) / above.std(ddof=1)
+        more = cases.copy()
+        more[i] += STEP
+        falls = lower(more) < lower(cases)
+        assert falls == (score > (n + 1) / (stats.t.ppf(0.95, n - 1) * np.sqrt(n + 2)))
+        hurt += falls
+    assert 0 < hurt < 200
+
+
+@pytest.mark.parametrize("k", [3, 4, 5, 8])
+def test_an_answer_hurts_in_a_training_that_stands_above_the_others(k: int) -> None:
+    rng, hurt, runs, n = np.random.default_rng(k), 0, 300, 400
+    for _ in range(runs):
+        levels = rng.normal(size=k)
+        best = int(np.argmax(levels))
+        matrix, more = np.tile(levels[:, None], (1, n)), np.tile(levels[:, None], (1, n))
+        more[best] += STEP
+        falls = lower(more, v_case=0.0) < lower(matrix, v_case=0.0)
+        score = (levels[best] - levels.mean()) / levels.std(ddof=1)
+        least = (k - 1) / (stats.t.ppf(0.95, k - 1) * np.sqrt(k))
+        if abs(score / least - 1) > 0.01:  # the pseudo-cases shift the edge a little
+            assert falls == (score > least)
+        hurt += falls
+    assert (hurt == runs) == (k == 3), "the best of three always does"

@@ -236,3 +236,10 @@ def test_an_experiment_knows_judge_base_and_teachers(project: Project) -> None:
             "dpo": (Kin(id="acme-7b", family="acme"), Kin(id="openai:gpt-5")),
         },
     )
+
+
+def test_naming_a_teacher_trains_nothing_anew(project: Project) -> None:
+    make(project)
+    before = [job.adapter for job in expand(load_experiment(project.experiment)).jobs]
+    project.replace("experiment.toml", 'method = "sft"', 'method = "sft"\nteacher = "openai:gpt-5"')
+    assert [job.adapter for job in expand(load_experiment(project.experiment)).jobs] == before
