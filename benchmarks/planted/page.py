@@ -106,9 +106,10 @@ FLIPS = """
 Turning one tuned answer from wrong to right should never make the verdict worse. Where a verdict lies on its boundary it
 sometimes does: an answer gained in the training that was best already makes the trainings differ more. That is the price
 of counting trainings as a sample. With three or four trainings no rule escapes it that errs in 5 % whatever the trainings'
-spread and still shows large gains: a rule that one more right answer can never hurt would show a gain on which all trainings
-agree at most 40 % of the time with three, 80 % with four. With five and more such rules exist, and are not taken for other
-reasons. The proof, and what they cost, are in [verdict.md](verdict.md#when-one-more-right-answer-hurts).
+spread and that shows a gain surely once there are cases enough: one that an answer more can never hurt would show a gain that
+is small beside that spread at most 40 % of the time with three, 80 % with four, though all trainings agreed on it. With five
+and more such rules exist, and are not taken for other reasons. The proof, and what they cost, are in
+[verdict.md](verdict.md#when-one-more-right-answer-hurts).
 """
 DETECTOR = """
 Cases were copied into training rows: as they are, or with a share of their words replaced, left out or joined by others;

@@ -17,7 +17,7 @@ from harness.experiment import load_experiment
 from harness.matrix import Matrix, expand
 from harness.outlook.effort import Effort, efforts
 from harness.outlook.options import Options
-from harness.outlook.spread import assumed, spreads
+from harness.outlook.spread import spreads
 from harness.outlook.suite import Outlook, bare, outlooks, tuned
 from harness.progress import Planned, plan_of
 from harness.scoring import metrics_of
@@ -53,18 +53,11 @@ def forecast(path: Path | None, options: Options) -> Forecast:
     matrix = expand(experiment)
     known = spreads(matrix)
     found = outlooks(matrix, known, options)
-    as_given = options.case_sd is not None or options.seed_sd is not None
-    taken = (
-        effort
-        for outlook in found
-        if outlook.role == "decide"
-        for effort in efforts(
-            matrix,
-            run.todo if run else None,
-            outlook,
-            {} if as_given else known.get(outlook.suite, assumed("decide")).each,
-        )
-    )
+    given = options.case_sd is not None or options.seed_sd is not None
+    each = {} if given else {suite: some.each for suite, some in known.items()}
+    todo = run.todo if run else None
+    deciding = [outlook for outlook in found if outlook.role == "decide"]
+    taken = [effort for one in deciding for effort in efforts(matrix, todo, one, each.get(one.suite, {}))]
     return Forecast(tuple(found), tuple(taken), run, tuple(_kin(matrix)))
 
 
