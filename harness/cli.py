@@ -289,6 +289,25 @@ def data_leaks(
     raise typer.Exit(TOUCHED if any(leaks.share > limit for leaks in found) else 0)
 
 
+@data.command("convert")
+def data_convert(
+    path: Annotated[
+        Path, typer.Argument(metavar="IN", help="The file to read, or hf:NAME for a Hugging Face dataset.")
+    ],
+    out: Annotated[Path, typer.Argument(help="The file to write: .jsonl, .json, .csv or .parquet, with .gz or .zst.")],
+    *,
+    to: Annotated[str | None, typer.Option(help="The format to write; that of IN otherwise.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="The format of IN, where it cannot be told.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write training rows or cases in another format, losing nothing."""
+    from harness.formats.convert import convert
+
+    done = convert(path, out, to=to, format_=from_, replace=replace)
+    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+
+
 @judge.command("sample")
 def judge_sample(
     suite: Annotated[str, typer.Argument(help="The suite's name.")],

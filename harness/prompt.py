@@ -16,9 +16,9 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from harness.contender import Contender
-from harness.declaration import read_jsonl
 from harness.errors import BadInput, suggest
 from harness.fingerprint import fingerprint, fingerprint_files
+from harness.formats.portable import training_rows
 from harness.retrieval import Document, load_documents, load_retriever
 from harness.suite import Case, Suite, Task
 from harness.trial import Message
@@ -148,7 +148,7 @@ def _examples_file(suite: Suite) -> str:
 def load_examples(suite: Suite) -> list[tuple[Message, Message]]:
     """(question, answer) of every golden example, or of every training row where no golden set is named."""
     path = suite.path(_examples_file(suite))
-    return [_pair(values, f"{path}:{number}") for number, values in read_jsonl(path)]
+    return [_pair(values, where) for where, values in training_rows(path)]
 
 
 def _pair(values: dict[str, Any], where: str) -> tuple[Message, Message]:

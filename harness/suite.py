@@ -26,6 +26,7 @@ from pydantic import Field, field_validator
 from harness.declaration import Declaration, load_toml, parse_jsonl, read_jsonl
 from harness.errors import BadInput, HarnessError, suggest
 from harness.fingerprint import fingerprint, fingerprint_each
+from harness.formats.portable import case_rows
 
 Split = Literal["dev", "test"]
 Role = Literal["decide", "guard", "watch"]
@@ -154,6 +155,9 @@ class Cases(Collection[Case]):
             yield _case(values)
 
     def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        if (told := case_rows(self._path, self._read)) is not None:
+            yield from told
+            return
         if self._read is not None:
             yield from parse_jsonl(TextIOWrapper(BytesIO(self._read), encoding="utf-8"), self._path)
             return

@@ -14,7 +14,7 @@ HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
     {"errors", "fingerprint", "machine", "plural", "stats", "embedded"},
-    {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
+    {"files", "formats", "declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {"prompt", "matrix", "probe", "grade", "scoring", "people", "engine", "run", "question", "exposure", "evidence"},
     {"gate", "report", "progress", "project", "outlook", "leaks", "sample", "calibration"},
