@@ -5,9 +5,13 @@ suites/triage/
     cases.jsonl        {"id": "t1", "input": "My parcel …", "reference": "{…}", "split": "dev", "cluster": "t1"}
                        and, where it is known which documents hold the answer, "documents": ["page-008"]
     train.jsonl        {"messages": [{"role": "user", …}, {"role": "assistant", …}]}
+    golden.jsonl       rows as in train.jsonl: examples to show instead of training rows
+    skip.jsonl         {"input": "…", "intent": "…"}: what is never shown as an example (see ``harness.data.skip``)
     labels.jsonl       what people say of stored answers, beside a judge (see ``harness.people``)
     preferences.jsonl  {"prompt": "…", "chosen": "…", "rejected": "…"}
     documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
+
+Cases and rows may be in any format and kind of file that ``harness.formats`` knows.
 """
 
 from __future__ import annotations
@@ -72,6 +76,7 @@ class Suite(Declaration):
     train: str | None = None
     preferences: str | None = None
     golden: str | None = None
+    skip: str | None = None
     documents: str | None = None
     rubric: str | None = None
     labels: str | None = None
@@ -201,7 +206,9 @@ class Task:
     @cached_property
     def content(self) -> str:
         """Fingerprint of declaration and cases."""
-        declared = self.suite.model_dump(mode="json", exclude={"folder", "gates", "description", "lenient", "labels"})
+        declared = self.suite.model_dump(
+            mode="json", exclude={"folder", "gates", "description", "lenient", "labels", "skip"}
+        )
         cases = self.cases.content if isinstance(self.cases, Cases) else fingerprint_each(map(_content, self.cases))
         return fingerprint(declared, cases)
 
@@ -227,6 +234,7 @@ def load_suite(folder: Path) -> Suite:
         suite.train,
         suite.preferences,
         suite.golden,
+        suite.skip,
         suite.documents,
         suite.rubric,
         suite.labels,

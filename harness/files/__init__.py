@@ -11,7 +11,8 @@ one module and one line in ``KINDS``; what the rows mean is another matter (``ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -19,11 +20,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.errors import BadInput, suggest
-from harness.files.draft import draft
+from harness.files.draft import draft, refuse_taken
 from harness.files.source import Placed, Row, Source, inspect
 from harness.files.stream import packed
 
-__all__ = ["HUB", "KINDS", "Placed", "Row", "Source", "Target", "look", "rows", "target", "write"]
+__all__ = ["HUB", "KINDS", "Placed", "Row", "Source", "Target", "look", "rows", "target", "write", "write_all"]
 
 KINDS: Mapping[str, str] = {
     "jsonl": "harness.files.lines",
@@ -97,8 +98,21 @@ def write(placed: Iterable[Placed], to: Target, *, replace: bool = False) -> Non
     Raises:
         BadInput: when the file is there already and not to be replaced, cannot be written, or cannot hold a row.
     """
-    with draft(to.path, replace=replace) as unfinished:
-        _kind(to.kind).write(placed, unfinished, partial(packed, packing=to.packing))
+    write_all([(to, placed)], replace=replace)
+
+
+def write_all(outputs: Sequence[tuple[Target, Iterable[Placed]]], *, replace: bool = False) -> None:
+    """Write several files: all of them, when every one is whole, or none.
+
+    Raises:
+        BadInput: as ``write``.
+    """
+    with ExitStack() as drafts:
+        for to, _ in outputs:
+            refuse_taken(to.path, replace=replace)
+        for to, placed in outputs:
+            unfinished = drafts.enter_context(draft(to.path, replace=replace))
+            _kind(to.kind).write(placed, unfinished, partial(packed, packing=to.packing))
 
 
 def _kind(name: str) -> Any:

@@ -35,6 +35,26 @@ def draft(path: Path, *, replace: bool) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
+@contextmanager
+def folder(path: Path) -> Iterator[None]:
+    """A folder to write into: made where there is none, and gone again when the block fails.
+
+    Raises:
+        BadInput: when it cannot be made.
+    """
+    made = not path.exists()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be made a folder: {error.strerror}") from error
+    try:
+        yield
+    except BaseException:
+        if made:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
 def refuse_taken(path: Path, *, replace: bool) -> None:
     """Raises:
     BadInput: when ``path`` is taken and not to be replaced, or is a folder.

@@ -17,7 +17,7 @@ from typing import Any
 from harness.errors import BadInput, suggest
 from harness.files import KINDS, Placed, look, target, write
 from harness.formats import FORMATS, Format, load_format
-from harness.formats.recognise import Found, recognise
+from harness.formats.recognise import Found, at, recognise
 from harness.formats.record import given
 from harness.plural import plural
 
@@ -72,7 +72,7 @@ def convert(
         raise BadInput(f"--to {to!r}: {suggest(to, [*FORMATS, *KINDS])}")
     goal = target(out, to if to in KINDS else None)
     found = recognise(look(path), format_)
-    form = load_format(to) if to in FORMATS else found.format
+    form = load_format(to) if to is not None and to in FORMATS else found.format
     counted = _Counted()
     write(counted(converted(found, form)), goal, replace=replace)
     return Converted(found, out, form, counted.rows)
@@ -84,12 +84,9 @@ def converted(found: Found, form: Format) -> Iterator[Placed]:
     Raises:
         BadInput: naming the first row that is broken or cannot be expressed.
     """
-    for where, row in found.rows():
-        try:
-            record = found.format.read(row)
+    for where, row, record in found.each():
+        with at(where):
             told = given(row) if form.name == found.format.name else form.write(record)
-        except BadInput as error:
-            raise BadInput(f"{where}: {error}") from error
         yield where, told
 
 

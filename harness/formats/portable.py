@@ -15,7 +15,7 @@ from typing import Any
 from harness.errors import BadInput
 from harness.files import Placed, Source, look, rows
 from harness.formats import Format, load_format
-from harness.formats.recognise import Found, candidates
+from harness.formats.recognise import Found, at, candidates
 
 READ_AS = {"demonstration": "messages", "preference": "preference", "rating": "kto"}
 
@@ -89,7 +89,6 @@ NATIVE: dict[str, Callable[[dict[str, Any]], bool]] = {
 
 def _translated(found: Found, form: Format) -> Iterator[Placed]:
     for where, record in found.records():
-        try:
-            yield where, form.write(record)
-        except BadInput as error:
-            raise BadInput(f"{where}: {error}") from error
+        with at(where):
+            row = form.write(record)
+        yield where, row

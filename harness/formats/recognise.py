@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,15 @@ from harness.files import Placed, Source, rows
 from harness.formats import FORMATS, Format, Record, load_format
 
 HINT = "name it by --from"
+
+
+@contextmanager
+def at(where: str) -> Iterator[None]:
+    """Say where what is refused stands."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +49,20 @@ class Found:
                 raise BadInput(f"{where}: given {sorted(row)}: {self._mixed(row)}")
             yield where, row
 
-    def records(self) -> Iterator[tuple[str, Record]]:
-        """Rows as records.
+    def each(self) -> Iterator[tuple[str, dict[str, Any], Record]]:
+        """(where, row, record).
 
         Raises:
             BadInput: naming the first that is broken.
         """
         for where, row in self.rows():
-            try:
+            with at(where):
                 record = self.format.read(row)
-            except BadInput as error:
-                raise BadInput(f"{where}: {error}") from error
-            yield where, record
+            yield where, row, record
+
+    def records(self) -> Iterator[tuple[str, Record]]:
+        """Rows as records."""
+        return ((where, record) for where, _, record in self.each())
 
     def _mixed(self, row: Mapping[str, Any]) -> str:
         needed = f"{self.format.name} needs {', '.join(sorted(self.format.needs))}"
