@@ -1,0 +1,150 @@
+"""From a folder of feedback to a locked suite, as docs/data.md tells it; and a person's way out of it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.experiment import load_experiment
+from harness.matrix import expand
+from harness.prompt import Prompter, load_examples
+from harness.suite import load_suite, load_task
+from harness.training.job import RECORD
+from tests.conftest import Ran, write_rows
+
+Harness = Callable[..., Ran]
+STAFF = [f"reviewer-{number}@example.org" for number in range(4)]
+WORDS = ("oven", "drill", "pump", "radio", "mixer", "kettle", "lamp", "fan", "press", "saw")
+SUITE = """
+metric = "rouge_l"
+train = "train.jsonl"
+preferences = "preferences.jsonl"
+golden = "golden.jsonl"
+skip = "../../signals/skip.jsonl"
+
+[prompts]
+default = "Write a reply."
+"""
+EXPERIMENT = """
+name = "replies"
+models = ["embedded:tiny"]
+suites = ["suites/replies"]
+baselines = ["baselines"]
+
+[candidates.sft]
+method = "sft"
+
+[candidates.dpo]
+method = "dpo"
+start_from = "sft"
+"""
+
+
+@pytest.fixture
+def feedback(tmp_path: Path) -> Path:
+    """150 edits and 60 ratings of 210 questions, made by four people."""
+    draw = random.Random(1)
+    asked = [f"The {draw.choice(WORDS)} number {number} {draw.choice(WORDS)}s." for number in range(210)]
+    folder = tmp_path / "feedback"
+    write_rows(
+        folder / "edits.jsonl",
+        [
+            {
+                "input": text,
+                "output": "It is late.",
+                "correction": f"We will mend it: {place}.",
+                "person": STAFF[place % 4],
+                "when": "2026-03-01",
+                "product": text.split()[1],
+            }
+            for place, text in enumerate(asked[:150])
+        ],
+    )
+    ratings = [
+        {"input": text, "output": output, "rating": rating, "person": STAFF[place % 4], "intent": "complaint"}
+        for place, text in enumerate(asked[150:])
+        for output, rating in (("We look into it.", 5), ("No.", 0 if place % 2 else 1))
+    ]
+    worst = [
+        {"input": "Fix it now.", "output": f"No {i}.", "rating": 0, "intent": "order", "person": STAFF[i]}
+        for i in range(3)
+    ]
+    write_rows(folder / "ratings.jsonl", [*ratings, *worst])
+    return folder
+
+
+@pytest.fixture
+def project(feedback: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of docs/data.md, up to the lock."""
+    home = feedback.parent
+    monkeypatch.chdir(home)
+    made = harness("data", "signals", "feedback", "signals", "--keep", "product", "--scale", 5)
+    assert made.code == 0, made.err
+    assert "method: dpo: SFT on 210 examples, then DPO on 210 pairs" in made.out
+    dealt = harness("data", "split", "signals/sft.jsonl", "signals/preferences.jsonl", "suites/replies", "--golden", "signals/golden.jsonl")  # fmt: skip
+    assert dealt.code == 0, dealt.err
+    (home / "suites/replies/suite.toml").write_text(SUITE)
+    (home / "experiment.toml").write_text(EXPERIMENT)
+    (home / "baselines").mkdir()
+    (home / "baselines/golden.toml").write_text(
+        'technique = "golden"\nshots = 2\nretrieve = { retriever = "bm25", k = 2 }\n'
+    )
+    return home
+
+
+def test_to_a_locked_suite(project: Path, harness: Harness) -> None:
+    task = load_task(Path("suites/replies"))
+    assert sum(task.counts.values()) > 30
+    leaks = harness("data", "leaks", "suites/replies")
+    assert leaks.code == 0, leaks.out
+    locked = harness("lock")
+    assert locked.code == 0, locked.err
+    assert "replies (embedded:tiny): locked" in locked.out
+    again = harness("data", "split", "signals/sft.jsonl", "suites/replies", "--replace", "--seed", 2)
+    assert again.code == 4
+    assert "suite 'replies' is locked" in again.err
+    elsewhere = harness("data", "split", "signals/sft.jsonl", "suites/anew", "--seed", 2)
+    assert elsewhere.code == 4
+    assert "is a locked test case of suite 'replies'" in elsewhere.err
+
+
+def test_the_golden_baseline_honours_the_skip_list(project: Path) -> None:
+    suite = Path("suites/replies")
+    shown = load_examples(load_suite(suite))
+    asked = shown[0][0]["content"]
+    (contender,) = [cell.contender for cell in expand(load_experiment(Path("experiment.toml"))).cells if cell.contender.technique == "golden"][:1]  # fmt: skip
+    before = Prompter(load_task(suite), contender)
+    task, content, case = before.task, before.content, next(iter(before.task.cases))._replace(input=asked)
+    assert asked in {message["content"] for message in before.ask_all([case])[0].messages[:-1]}
+
+    skip = Path("signals/skip.jsonl")
+    skip.write_text(skip.read_text() + json.dumps({"input": asked.upper(), "intent": "complaint"}) + "\n")
+    after = Prompter(load_task(suite), contender)
+    assert asked not in {message["content"] for message in after.ask_all([case])[0].messages[:-1]}
+    assert after.content != content
+    assert after.task.content == task.content, "what other contenders were asked stays what it was"
+
+    skip.write_text(json.dumps({"input": asked, "intent": "praise"}) + "\n")
+    assert load_examples(load_suite(suite)) == shown, "another intent is another combination"
+
+
+def test_a_person_withdraws_and_what_holds_them_is_found(project: Path, harness: Harness) -> None:
+    jobs = expand(load_experiment(Path("experiment.toml"))).jobs
+    for job in jobs[:1]:
+        job.out.mkdir(parents=True)
+        (job.out / RECORD).write_text("{}")
+    ran = harness("data", "signals", "feedback", "signals", "--scale", 5, "--forget", STAFF[0], "--json")
+    assert ran.code == 0, ran.err
+    said = json.loads(ran.out)
+    trace = said["forgotten"]
+    held = [line for line in trace["lines"] if "train.jsonl:" in line]
+    train = Path("suites/replies/train.jsonl").read_text().splitlines()
+    assert len(held) == sum(trace["who"] in line for line in train) > 20
+    assert trace["adapters"] == [str(jobs[0].out)]
+    assert trace["unknown"] == ""
+    assert said["withdrawn"] > 50
+    assert trace["who"] not in Path("signals/sft.jsonl").read_text()
