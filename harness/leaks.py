@@ -3,8 +3,8 @@
     (found,) = find([Path("suites/reply")])
     found.share, found.matches[0].where          # 0.004, 'suites/reply/preferences.jsonl:170'
 
-A folder is a suite: its cases against its own training rows and preferences. A JSONL file with ``input`` in its first row
-holds cases, another one training rows, which are compared with everything else that is given.
+A folder is a suite: its cases against its own training rows and preferences. A file with ``input`` in its first row
+holds cases, another one training rows in any format, which are compared with everything else that is given.
 """
 
 from __future__ import annotations

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.experiment import load_experiment
+from harness.files import target, write
 from harness.matrix import expand
 from harness.prompt import Prompter, load_examples
 from harness.suite import load_suite, load_task
@@ -19,29 +22,11 @@ from tests.conftest import Ran, write_rows
 Harness = Callable[..., Ran]
 STAFF = [f"reviewer-{number}@example.org" for number in range(4)]
 WORDS = ("oven", "drill", "pump", "radio", "mixer", "kettle", "lamp", "fan", "press", "saw")
-SUITE = """
-metric = "rouge_l"
-train = "train.jsonl"
-preferences = "preferences.jsonl"
-golden = "golden.jsonl"
-skip = "../../signals/skip.jsonl"
-
-[prompts]
-default = "Write a reply."
-"""
-EXPERIMENT = """
-name = "replies"
-models = ["embedded:tiny"]
-suites = ["suites/replies"]
-baselines = ["baselines"]
-
-[candidates.sft]
-method = "sft"
-
-[candidates.dpo]
-method = "dpo"
-start_from = "sft"
-"""
+DOCS = Path(__file__).parent.parent / "docs" / "data.md"
+STORY = DOCS.read_text(encoding="utf-8").partition("## From a folder of feedback")[2].partition("\n## ")[0]
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", STORY, flags=re.DOTALL | re.MULTILINE)
+COMMANDS = [line.split() for _, block in BLOCKS for line in block.splitlines() if line.startswith(("harness ", "cp "))]
+SUITE, EXPERIMENT = (block for kind, block in BLOCKS if kind == "toml")
 
 
 @pytest.fixture
@@ -65,30 +50,46 @@ def feedback(tmp_path: Path) -> Path:
         ],
     )
     ratings = [
-        {"input": text, "output": output, "rating": rating, "person": STAFF[place % 4], "intent": "complaint"}
+        {
+            "input": text,
+            "output": output,
+            "rating": rating,
+            "person": STAFF[place % 4],
+            "intent": "complaint",
+            "product": text.split()[1],
+        }
         for place, text in enumerate(asked[150:])
         for output, rating in (("We look into it.", 5), ("No.", 0 if place % 2 else 1))
     ]
     worst = [
-        {"input": "Fix it now.", "output": f"No {i}.", "rating": 0, "intent": "order", "person": STAFF[i]}
+        {
+            "input": "Fix it now.",
+            "output": f"No {i}.",
+            "rating": 0,
+            "intent": "order",
+            "person": STAFF[i],
+            "product": "any",
+        }
         for i in range(3)
     ]
-    write_rows(folder / "ratings.jsonl", [*ratings, *worst])
+    write([("made", row) for row in [*ratings, *worst]], target(folder / "stars.csv"))
     return folder
 
 
 @pytest.fixture
 def project(feedback: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of docs/data.md, up to the lock."""
+    """The folder of docs/data.md, up to the lock; the embedded model instead of one that must be downloaded."""
     home = feedback.parent
     monkeypatch.chdir(home)
-    made = harness("data", "signals", "feedback", "signals", "--keep", "product", "--scale", 5)
+    signals, split, copy, *_ = COMMANDS
+    made = harness(*signals[1:])
     assert made.code == 0, made.err
-    assert "method: dpo: SFT on 210 examples, then DPO on 210 pairs" in made.out
-    dealt = harness("data", "split", "signals/sft.jsonl", "signals/preferences.jsonl", "suites/replies", "--golden", "signals/golden.jsonl")  # fmt: skip
+    assert made.out in [block for _, block in BLOCKS]
+    dealt = harness(*split[1:])
     assert dealt.code == 0, dealt.err
+    shutil.copy(copy[1], copy[2])
     (home / "suites/replies/suite.toml").write_text(SUITE)
-    (home / "experiment.toml").write_text(EXPERIMENT)
+    (home / "experiment.toml").write_text(EXPERIMENT.replace("Qwen/Qwen2.5-1.5B-Instruct", "embedded:tiny"))
     (home / "baselines").mkdir()
     (home / "baselines/golden.toml").write_text(
         'technique = "golden"\nshots = 2\nretrieve = { retriever = "bm25", k = 2 }\n'
@@ -99,11 +100,10 @@ def project(feedback: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch) -
 def test_to_a_locked_suite(project: Path, harness: Harness) -> None:
     task = load_task(Path("suites/replies"))
     assert sum(task.counts.values()) > 30
-    leaks = harness("data", "leaks", "suites/replies")
-    assert leaks.code == 0, leaks.out
-    locked = harness("lock")
-    assert locked.code == 0, locked.err
-    assert "replies (embedded:tiny): locked" in locked.out
+    said = [harness(*command[1:]) for command in COMMANDS[3:]]
+    assert [command[1] for command in COMMANDS[3:]] == ["data", "plan", "lock"]
+    assert [ran.code for ran in said] == [0, 0, 0], said
+    assert "replies (embedded:tiny): locked" in said[-1].out
     again = harness("data", "split", "signals/sft.jsonl", "suites/replies", "--replace", "--seed", 2)
     assert again.code == 4
     assert "suite 'replies' is locked" in again.err
@@ -121,7 +121,7 @@ def test_the_golden_baseline_honours_the_skip_list(project: Path) -> None:
     task, content, case = before.task, before.content, next(iter(before.task.cases))._replace(input=asked)
     assert asked in {message["content"] for message in before.ask_all([case])[0].messages[:-1]}
 
-    skip = Path("signals/skip.jsonl")
+    skip = Path("suites/replies/skip.jsonl")
     skip.write_text(skip.read_text() + json.dumps({"input": asked.upper(), "intent": "complaint"}) + "\n")
     after = Prompter(load_task(suite), contender)
     assert asked not in {message["content"] for message in after.ask_all([case])[0].messages[:-1]}

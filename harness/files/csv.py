@@ -63,7 +63,7 @@ def write(placed: Iterable[Placed], path: Path, pack: Any) -> None:
         if "" in spool.columns:
             raise BadInput("a key without a name: CSV needs one for each column")
         text = TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-        writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+        writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; what stands in it is quoted in cells
         try:
             writer.writerow(map(_quoted, spool.columns))
             for place, row in spool:
