@@ -27,8 +27,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from harness.declaration import Declaration, load_toml, parse_jsonl, read_jsonl
+from harness.declaration import Declaration, Parse, load_toml, parse_jsonl, read_jsonl
 from harness.errors import BadInput, HarnessError, suggest
+from harness.files.parse import strict
 from harness.fingerprint import fingerprint, fingerprint_each
 from harness.formats.portable import case_rows
 
@@ -159,20 +160,22 @@ class Cases(Collection[Case]):
         for _, values in self._rows():
             yield _case(values)
 
-    def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        if (told := case_rows(self._path, self._read)) is not None:
+    def _rows(self, parse: Parse | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+        if self._read is None:
+            self._refuse_change()
+        told = case_rows(self._path, self._read)
+        if told is not None:
             yield from told
-            return
-        if self._read is not None:
-            yield from parse_jsonl(TextIOWrapper(BytesIO(self._read), encoding="utf-8"), self._path)
-            return
-        self._refuse_change()
-        yield from read_jsonl(self._path)
-        self._refuse_change()
+        elif self._read is not None:
+            yield from parse_jsonl(TextIOWrapper(BytesIO(self._read), encoding="utf-8"), self._path, parse=parse)
+        else:
+            yield from read_jsonl(self._path, parse=parse)
+        if self._read is None:
+            self._refuse_change()
 
     def _checked(self, choice: bool) -> Iterator[Case]:
         seen: dict[str, int] = {}
-        for number, values in self._rows():
+        for number, values in self._rows(strict):  # once: a key that stands twice, NaN
             try:
                 _check(values, choice)
                 if seen.setdefault(values["id"], number) != number:

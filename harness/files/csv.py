@@ -142,7 +142,7 @@ def _cell(column: str, row: Row, place: str) -> str:
     for text in texts:
         if same(value(column, text), given) or (given is None and column in TEXT):
             return text
-    raise BadInput(f"{place}: {column}: CSV would read {texts[0][:60]!r} as something else: take JSON lines")
+    raise BadInput(f"{place}: {column!r}: CSV would read {texts[0][:60]!r} as something else: take JSON lines")
 
 
 def _quoted(column: str) -> str:

@@ -117,11 +117,11 @@ def _schema(spool: Spool) -> Any:
                 )
             except pa.ArrowException as error:
                 raise BadInput(
-                    f"{batch[0][0]}: {column}: from here on {found.type}, before {types[column].type}: Parquet gives a "
+                    f"{batch[0][0]}: {column!r}: from here on {found.type}, before {types[column].type}: Parquet gives a "
                     "column one type"
                 ) from error
             if _childless(types[column].type):
-                raise BadInput(f"{batch[0][0]}: {column}: an empty object: Parquet has no type for it")
+                raise BadInput(f"{batch[0][0]}: {column!r}: an empty object: Parquet has no type for it")
     return pa.schema(list(types.values()))
 
 
@@ -147,12 +147,12 @@ def _array(batch: list[Placed], column: str, kind: Any = None) -> Any:
     except (pa.ArrowException, OverflowError, UnicodeEncodeError, TypeError) as error:
         if len(batch) > 1:
             raise _blame(batch, column, kind) from error
-        raise BadInput(f"{batch[0][0]}: {column}: Parquet cannot hold {str(given[0])[:60]!r}: {error}") from error
+        raise BadInput(f"{batch[0][0]}: {column!r}: Parquet cannot hold {str(given[0])[:60]!r}: {error}") from error
     if kind is not None:
         for (place, _), before, after in zip(batch, given, made.to_pylist(), strict=True):
             if not same(plain(before, place), plain(after, place)):
                 raise BadInput(
-                    f"{place}: {column}: Parquet would keep {str(before)[:60]!r} as {str(after)[:60]!r}: write the same "
+                    f"{place}: {column!r}: Parquet would keep {str(before)[:60]!r} as {str(after)[:60]!r}: write the same "
                     "type in every row"
                 )
     return made
@@ -172,6 +172,6 @@ def _blame(batch: list[Placed], column: str, kind: Any) -> BadInput:
             high = middle
     place, row = batch[high - 1]
     return BadInput(
-        f"{place}: {column}: {str(row.get(column))[:60]!r} is of another type than in the rows before: Parquet gives a "
+        f"{place}: {column!r}: {str(row.get(column))[:60]!r} is of another type than in the rows before: Parquet gives a "
         "column one type"
     )

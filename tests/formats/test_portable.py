@@ -101,6 +101,19 @@ def test_what_is_wrong_in_a_table_of_cases_names_its_line(tmp_path: Path) -> Non
         load_task(suite(tmp_path, 'cases = "cases.csv"\n'))
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": "a", "input": "x", "input": "y", "reference": "z"}', "the key 'input' stands twice"),
+        ('{"id": "a", "input": "x", "reference": "y", "tags": {"p": NaN}}', "NaN is no JSON number"),
+    ],
+)
+def test_cases_say_each_thing_once(line: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "cases.jsonl").write_text(f"\n{line}\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"cases\.jsonl:2: not valid JSON: {said}"):
+        load_task(suite(tmp_path))
+
+
 def test_golden_examples_in_any_format(tmp_path: Path) -> None:
     write_rows(tmp_path / "golden.jsonl", [ROWS["sharegpt"]])
     assert load_examples(load_suite(suite(tmp_path, 'golden = "golden.jsonl"\n'))) == [(ASKED, ANSWER)]
