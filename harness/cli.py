@@ -308,6 +308,22 @@ def data_convert(
     typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
 
 
+@data.command("check")
+def data_check(
+    paths: Annotated[list[Path], typer.Argument(help="Suite folders, or files of rows in any format.")],
+    *,
+    from_: Annotated[str | None, typer.Option("--from", help="The format, where it cannot be told.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether data is good enough to train on; exit 1 when it is not."""
+    from harness.check import check
+
+    reports = check(paths, format_=from_)
+    told = json.dumps({"files": [report.as_dict() for report in reports]}, indent=2)
+    typer.echo(told if as_json else "\n".join(said for report in reports for said in report.lines()))
+    raise typer.Exit(0 if all(report.good for report in reports) else TOUCHED)
+
+
 @data.command("split")
 def data_split(
     paths: Annotated[

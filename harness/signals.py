@@ -170,8 +170,9 @@ def forget(person: str, out: Path, experiment: Path) -> Trace:
 
 
 def _files(suite: Suite) -> list[Path]:
-    named = [getattr(suite, key, None) for key in HELD]
-    return [suite.path(name) for name in dict.fromkeys(named) if name]
+    """The files that a suite names, and the lines beside them, such as the pairs that a split held out."""
+    named = [suite.path(name) for name in (getattr(suite, key, None) for key in HELD) if name]
+    return list(dict.fromkeys([*named, *sorted(suite.folder.glob("*.jsonl"))]))
 
 
 def _lines(file: Path, who: str) -> Iterator[str]:

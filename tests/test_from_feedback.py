@@ -101,8 +101,8 @@ def test_to_a_locked_suite(project: Path, harness: Harness) -> None:
     task = load_task(Path("suites/replies"))
     assert sum(task.counts.values()) > 30
     said = [harness(*command[1:]) for command in COMMANDS[3:]]
-    assert [command[1] for command in COMMANDS[3:]] == ["data", "plan", "lock"]
-    assert [ran.code for ran in said] == [0, 0, 0], said
+    assert [command[1] for command in COMMANDS[3:]] == ["data", "data", "plan", "lock"]
+    assert [ran.code for ran in said] == [1, 0, 0, 0], "168 pairs are left to train on, and DPO needs 200"
     assert "replies (embedded:tiny): locked" in said[-1].out
     again = harness("data", "split", "signals/sft.jsonl", "suites/replies", "--replace", "--seed", 2)
     assert again.code == 4
@@ -144,6 +144,7 @@ def test_a_person_withdraws_and_what_holds_them_is_found(project: Path, harness:
     held = [line for line in trace["lines"] if "train.jsonl:" in line]
     train = Path("suites/replies/train.jsonl").read_text().splitlines()
     assert len(held) == sum(trace["who"] in line for line in train) > 20
+    assert any("preferences.test.jsonl:" in line for line in trace["lines"]), "what was held out is theirs too"
     assert trace["adapters"] == [str(jobs[0].out)]
     assert trace["unknown"] == ""
     assert said["withdrawn"] > 50

@@ -124,6 +124,19 @@ def test_a_dataset_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         write([("row 1", ROWS[0])], target(Path("hf:made")), replace=True)
 
 
+def test_a_dataset_that_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasets import Dataset, DatasetDict
+
+    monkeypatch.chdir(tmp_path)
+    parts = {name: Dataset.from_list([{"prompt": name, "none": None}]) for name in ("train", "test")}
+    DatasetDict(parts).save_to_disk("saved")
+    assert list(rows(look(Path("hf:saved#test")))) == [("hf:saved#test: row 1", {"prompt": "test"})]
+    with pytest.raises(BadInput, match=r"hf:saved: choose a split, of test, train \(hf:NAME#SPLIT\)"):
+        list(rows(look(Path("hf:saved"))))
+    with pytest.raises(BadInput, match=r"hf:a:b:c: write hf:NAME"):
+        list(rows(look(Path("hf:a:b:c"))))
+
+
 def test_a_dataset_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
