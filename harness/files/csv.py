@@ -23,6 +23,8 @@ from harness.files.spool import Spool
 TEXT = frozenset(
     {"prompt", "completion", "chosen", "rejected", "instruction", "input", "output", "reference", "correction", "text"}
 )
+PANDAS = {"True": True, "False": False}
+"""As pandas writes the labels of KTO."""
 DELIMITERS = ",;\t"
 
 # the one limit that the csv module has, for all that read CSV in this process; 128 KiB are too few for a long document
@@ -108,6 +110,8 @@ def value(column: str, cell: str) -> Any:
         return _messages(cell) or cell
     if not cell or column == "system":
         return cell or None
+    if column == "label" and cell in PANDAS:
+        return PANDAS[cell]
     found = _json(cell)
     if isinstance(found, dict | list):
         return found

@@ -15,23 +15,18 @@ from harness.formats.format import Format
 from harness.formats.record import Record, Row, joined, rest
 
 KEYS = frozenset({"prompt", "completion", "label"})
-LABELS = {"True": True, "False": False}
-"""As pandas writes them into CSV."""
 
 
 def fits(row: Mapping[str, Any]) -> bool:
-    """A label that is a word is a class, not a rating."""
-    return isinstance(row["label"], bool) or row["label"] in tuple(LABELS)
+    """A label that is a word or a number is a class, not a rating."""
+    return isinstance(row["label"], bool)
 
 
 def parse(row: Row) -> Record:
-    label = row["label"]
     if not fits(row):
-        raise BadInput(f"label: given {str(label)[:60]!r}: write true for a good answer, false for a bad one")
+        raise BadInput(f"label: given {str(row['label'])[:60]!r}: write true for a good answer, false for a bad one")
     record = parse_sides(row)
-    return Record(
-        record.asked, record.answer, label=LABELS[label] if isinstance(label, str) else label, more=rest(row, KEYS)
-    )
+    return Record(record.asked, record.answer, label=row["label"], more=rest(row, KEYS))
 
 
 def render(record: Record) -> Row:

@@ -81,7 +81,7 @@ NATIVE: dict[str, Callable[[dict[str, Any]], bool]] = {
     "messages": lambda row: True,
     "prompt-completion": lambda row: True,
     "preference": _explicit,
-    "kto": lambda row: isinstance(row["label"], bool),
+    "kto": lambda row: True,
     "cases": lambda row: True,
 }
 """What training reads itself. Cases are none of it, and are told so there."""

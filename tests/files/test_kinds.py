@@ -83,6 +83,13 @@ def test_csv_of_other_programs(tmp_path: Path) -> None:
     ]
 
 
+def test_labels_as_pandas_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("prompt,completion,label\nq,a,False\n")
+    assert [row["label"] for _, row in rows(look(tmp_path / "rows.csv"))] == [False]
+    made: list[Row] = [{"label": "True"}, {"label": True}, {"label": "true"}]
+    assert again(tmp_path / "again.csv", made) == made
+
+
 def test_an_array_is_read_an_element_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.files.array.CHUNK", 7)
     path = tmp_path / "rows.json"

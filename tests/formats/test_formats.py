@@ -87,10 +87,6 @@ def test_openai_keeps_tools() -> None:
     assert told["input"]["tools"] == [{"n": 1}]
 
 
-def test_labels_as_pandas_writes_them() -> None:
-    assert read("kto", {"prompt": "q", "completion": "a", "label": "False"}).label is False
-
-
 PARTS = {"role": "user", "content": [{"type": "text", "text": "x"}]}
 
 

@@ -23,10 +23,23 @@ MADE = [
     {"messages": [ASKED, ANSWER], "more": [1.0, None]},
     {"completion": "\ud83d", "prompt": [ASKED]},
 ]
+OLD = [
+    [{"prompt": "q", "completion": "a", "label": "True"}],
+    [{"prompt": "q", "completion": "a", "label": True}],
+    [{"prompt": "q", "chosen": "a", "rejected": "b", "note": None}],
+    [{"messages": [ASKED, ANSWER], "prompt": "q", "chosen": "a", "rejected": "b"}],
+    [{"text": "of no format"}],
+]
 
 
 def said(path: Path) -> str:
     return adapter_fingerprint(model="m", recipe=Recipe(method="sft"), rows=path, seed=1)
+
+
+@pytest.mark.parametrize("made", OLD)
+def test_rows_are_what_they_were(made: list[dict[str, Any]], tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "train.jsonl", made)
+    assert read_rows(path) == [(f"{path}:1", made[0])]
 
 
 def test_rows_that_training_reads_go_through_untouched(tmp_path: Path) -> None:
