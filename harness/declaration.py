@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ class Declaration(BaseModel):
 
 
 D = TypeVar("D", bound=Declaration)
+Parse = Callable[[str], Any]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -87,27 +88,30 @@ def _owner(kind: type[Declaration], loc: tuple[Any, ...]) -> type[Declaration] |
     return current if isinstance(current, type) and issubclass(current, Declaration) else None
 
 
-def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of every line that is not blank.
+def read_jsonl(path: Path, *, parse: Parse | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of every line that is not blank; ``parse`` reads one, ``parse_json`` otherwise.
 
     Raises:
         BadInput: when the file is missing, or a line is not a JSON object (file and line are named).
     """
     try:
         with path.open(encoding="utf-8") as file:
-            yield from parse_jsonl(file, path)
+            yield from parse_jsonl(file, path, parse=parse)
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such file") from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def parse_jsonl(lines: Iterable[str], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def parse_jsonl(
+    lines: Iterable[str], path: Path, *, parse: Parse | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """The same of a file that is open, or was read; ``path`` is for messages."""
+    parse = parse or parse_json
     try:
         for number, line in enumerate(lines, 1):
             try:
-                value = parse_json(line)
+                value = parse(line)
             except (ValueError, RecursionError) as error:
                 if line.isspace():
                     continue

@@ -3,8 +3,8 @@
     (found,) = find([Path("suites/reply")])
     found.share, found.matches[0].where          # 0.004, 'suites/reply/preferences.jsonl:170'
 
-A folder is a suite: its cases against its own training rows and preferences. A JSONL file with ``input`` in its first row
-holds cases, another one training rows, which are compared with everything else that is given.
+A folder is a suite: its cases against its own training rows and preferences. A file with ``input`` in its first row
+holds cases, another one training rows in any format, which are compared with everything else that is given.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 from harness.data import Match, Row
 from harness.data.words import words
-from harness.declaration import read_jsonl
 from harness.errors import BadInput
 from harness.exposure import Source, overlapping
+from harness.formats.portable import training_rows
 from harness.suite import Case, Cases, load_task
 
 FEW = 3
@@ -158,7 +158,7 @@ def _file(path: Path) -> _Asked:
 
 
 def _first(path: Path) -> dict[str, Any]:
-    for _, row in read_jsonl(path):
+    for _, row in training_rows(path):
         return row
     raise BadInput(f"{path}: is empty: give a suite folder, a JSONL file of cases or one of training rows")
 

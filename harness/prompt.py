@@ -16,9 +16,10 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from harness.contender import Contender
-from harness.declaration import read_jsonl
+from harness.data.skip import Skips, load_skips
 from harness.errors import BadInput, suggest
 from harness.fingerprint import fingerprint, fingerprint_files
+from harness.formats.portable import training_rows
 from harness.retrieval import Document, load_documents, load_retriever
 from harness.suite import Case, Suite, Task
 from harness.trial import Message
@@ -51,7 +52,7 @@ class Prompter:
         suite, contender = self.task.suite, self.contender
         files = []
         if contender.shots:
-            files.append(suite.path(_examples_file(suite)))
+            files += [suite.path(name) for name in (_examples_file(suite), suite.skip) if name]
         if (contender.gold or (contender.retrieve and contender.technique != "golden")) and suite.documents:
             documents = suite.path(suite.documents)
             files += [p for p in documents.rglob("*") if p.is_file()] if documents.is_dir() else [documents]
@@ -146,9 +147,19 @@ def _examples_file(suite: Suite) -> str:
 
 
 def load_examples(suite: Suite) -> list[tuple[Message, Message]]:
-    """(question, answer) of every golden example, or of every training row where no golden set is named."""
+    """(question, answer) of every golden example, or of every training row where no golden set is named; without those on
+    the suite's skip list.
+
+    Raises:
+        BadInput: for a row that is no example, or when all are skipped.
+    """
     path = suite.path(_examples_file(suite))
-    return [_pair(values, f"{path}:{number}") for number, values in read_jsonl(path)]
+    skip = load_skips(suite.path(suite.skip)) if suite.skip else Skips()
+    found = [(_pair(values, where), values.get("intent")) for where, values in training_rows(path)]
+    kept = [pair for pair, intent in found if not skip.has(pair[0]["content"], intent)]
+    if found and not kept:
+        raise BadInput(f"{path}: every example is on the skip list {suite.skip}: there is none to show")
+    return kept
 
 
 def _pair(values: dict[str, Any], where: str) -> tuple[Message, Message]:

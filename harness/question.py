@@ -12,12 +12,13 @@ route is another question; which one was meant is what a lock tells.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Incomplete
 from harness.fingerprint import fingerprint
 from harness.matrix import Matrix
 from harness.metrics import Metric
@@ -25,7 +26,7 @@ from harness.plural import plural
 from harness.scoring import metrics_of
 from harness.store import Store, open_store
 from harness.store.ledger import Entry
-from harness.suite import Task
+from harness.suite import Case, Task
 from harness.verdict import Verdict
 from harness.verdict.economics import load_prices
 from harness.verdict.lock import Change, History, Lock, Look, Term, changes, frozen_or_not, said, state, terms
@@ -168,6 +169,25 @@ def note(
     return True
 
 
+def content(case: Case) -> str:
+    """Fingerprint of what a case asks and expects."""
+    return fingerprint(case.input, case.reference, case.choices)
+
+
+def locked(home: Path) -> dict[str, frozenset[str]]:
+    """Every suite that was ever locked, with the contents of its test cases; none where there is no store.
+
+    Raises:
+        StoreBusy: while another process writes to the store.
+    """
+    found: dict[str, set[str]] = {}
+    with suppress(Incomplete), open_store(home, write=False) as store:
+        for entry in store.ledger():
+            if entry.kind == "lock":
+                found.setdefault(entry.suite, set()).update(entry.cases)
+    return {suite: frozenset(cases) for suite, cases in found.items()}
+
+
 def as_dict(done: Sequence[Locked]) -> dict[str, Any]:
     """Plain values, ready for JSON."""
     return {
@@ -213,7 +233,7 @@ class _Exam:
         test = task.split("test")
         self.task = task
         self.ids = frozenset(case.id for case in test)
-        self._cases = sorted((fingerprint(case.input, case.reference, case.choices), case.cluster) for case in test)
+        self._cases = sorted((content(case), case.cluster) for case in test)
 
     @property
     def contents(self) -> frozenset[str]:

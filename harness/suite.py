@@ -5,9 +5,13 @@ suites/triage/
     cases.jsonl        {"id": "t1", "input": "My parcel …", "reference": "{…}", "split": "dev", "cluster": "t1"}
                        and, where it is known which documents hold the answer, "documents": ["page-008"]
     train.jsonl        {"messages": [{"role": "user", …}, {"role": "assistant", …}]}
+    golden.jsonl       rows as in train.jsonl: examples to show instead of training rows
+    skip.jsonl         {"input": "…", "intent": "…"}: what is never shown as an example (see ``harness.data.skip``)
     labels.jsonl       what people say of stored answers, beside a judge (see ``harness.people``)
     preferences.jsonl  {"prompt": "…", "chosen": "…", "rejected": "…"}
     documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
+
+Cases and rows may be in any format and kind of file that ``harness.formats`` knows.
 """
 
 from __future__ import annotations
@@ -23,9 +27,11 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from harness.declaration import Declaration, load_toml, parse_jsonl, read_jsonl
+from harness.declaration import Declaration, Parse, load_toml, parse_jsonl, read_jsonl
 from harness.errors import BadInput, HarnessError, suggest
+from harness.files.parse import strict
 from harness.fingerprint import fingerprint, fingerprint_each
+from harness.formats.portable import case_rows
 
 Split = Literal["dev", "test"]
 Role = Literal["decide", "guard", "watch"]
@@ -71,6 +77,7 @@ class Suite(Declaration):
     train: str | None = None
     preferences: str | None = None
     golden: str | None = None
+    skip: str | None = None
     documents: str | None = None
     rubric: str | None = None
     labels: str | None = None
@@ -153,17 +160,22 @@ class Cases(Collection[Case]):
         for _, values in self._rows():
             yield _case(values)
 
-    def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        if self._read is not None:
-            yield from parse_jsonl(TextIOWrapper(BytesIO(self._read), encoding="utf-8"), self._path)
-            return
-        self._refuse_change()
-        yield from read_jsonl(self._path)
-        self._refuse_change()
+    def _rows(self, parse: Parse | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+        if self._read is None:
+            self._refuse_change()
+        told = case_rows(self._path, self._read)
+        if told is not None:
+            yield from told
+        elif self._read is not None:
+            yield from parse_jsonl(TextIOWrapper(BytesIO(self._read), encoding="utf-8"), self._path, parse=parse)
+        else:
+            yield from read_jsonl(self._path, parse=parse)
+        if self._read is None:
+            self._refuse_change()
 
     def _checked(self, choice: bool) -> Iterator[Case]:
         seen: dict[str, int] = {}
-        for number, values in self._rows():
+        for number, values in self._rows(strict):  # once: a key that stands twice, NaN
             try:
                 _check(values, choice)
                 if seen.setdefault(values["id"], number) != number:
@@ -197,7 +209,9 @@ class Task:
     @cached_property
     def content(self) -> str:
         """Fingerprint of declaration and cases."""
-        declared = self.suite.model_dump(mode="json", exclude={"folder", "gates", "description", "lenient", "labels"})
+        declared = self.suite.model_dump(
+            mode="json", exclude={"folder", "gates", "description", "lenient", "labels", "skip"}
+        )
         cases = self.cases.content if isinstance(self.cases, Cases) else fingerprint_each(map(_content, self.cases))
         return fingerprint(declared, cases)
 
@@ -223,6 +237,7 @@ def load_suite(folder: Path) -> Suite:
         suite.train,
         suite.preferences,
         suite.golden,
+        suite.skip,
         suite.documents,
         suite.rubric,
         suite.labels,

@@ -14,7 +14,7 @@ HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
     {"errors", "fingerprint", "machine", "plural", "stats", "embedded"},
-    {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
+    {"declaration", "suite", "contender", "recipe", "experiment", "trial", "files", "formats"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {
         "prompt",
@@ -31,7 +31,19 @@ LAYERS = [
         "kept",
         "evidence",
     },
-    {"gate", "report", "progress", "project", "outlook", "leaks", "sample", "calibration"},
+    {
+        "gate",
+        "report",
+        "progress",
+        "project",
+        "outlook",
+        "leaks",
+        "sample",
+        "calibration",
+        "check",
+        "splits",
+        "signals",
+    },
     {"cli", "pytest_plugin", "__init__"},
 ]
 """Each layer imports from itself and from those above it."""

@@ -105,3 +105,11 @@ def test_bad_input(suite: Path, harness: Harness, given: list[str], said: str) -
     assert (ran.code, ran.out) == (4, "")
     assert said in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_cases_and_rows_in_other_formats(tmp_path: Path, harness: Harness) -> None:
+    (tmp_path / "cases.csv").write_text(f"input,reference\n{ASKED},x\nis the dog in the garden,y\n", encoding="utf-8")
+    train = write_rows(tmp_path / "train.jsonl", [{"instruction": ASKED, "input": "", "output": "x"}])
+    ran = harness("data", "leaks", tmp_path / "cases.csv", train, "--json")
+    (suite,) = json.loads(ran.out)["suites"].values()
+    assert (suite["test_cases"], [match["case"] for match in suite["matches"]]) == (2, ["2"])

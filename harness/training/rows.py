@@ -3,7 +3,7 @@
     SFT   {"messages": [{"role": "user", …}, {"role": "assistant", …}]}   or   {"prompt": "…", "completion": "…"}
     DPO   {"prompt": "…", "chosen": "…", "rejected": "…"}
 
-Prompts, completions, chosen and rejected are strings or lists of messages. The loss is on the last answer: what came
+Other formats (`harness.formats`) are read into these. Prompts, completions, chosen and rejected are strings or lists of messages. The loss is on the last answer: what came
 before it, earlier answers too, is context.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.declaration import read_jsonl
 from harness.errors import BadInput
+from harness.formats.portable import training_rows
 from harness.trial import Message
 
 Row = dict[str, Any]
@@ -33,13 +33,13 @@ class Example:
 
 
 def read_rows(rows: Rows) -> list[tuple[str, Row]]:
-    """(where it stands, row) of a JSONL file or of rows in memory.
+    """(where it stands, row) of a file in any of the formats, or of rows in memory.
 
     Raises:
-        BadInput: for a missing file or a line that is not a JSON object.
+        BadInput: for a missing file or a broken line.
     """
     if isinstance(rows, Path):
-        return [(f"{rows}:{number}", row) for number, row in read_jsonl(rows)]
+        return list(training_rows(rows))
     return [(f"row {number}", row) for number, row in enumerate(rows, 1)]
 
 

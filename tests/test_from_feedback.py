@@ -1,0 +1,151 @@
+"""From a folder of feedback to a locked suite, as docs/data.md tells it; and a person's way out of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.experiment import load_experiment
+from harness.files import target, write
+from harness.matrix import expand
+from harness.prompt import Prompter, load_examples
+from harness.suite import load_suite, load_task
+from harness.training.job import RECORD
+from tests.conftest import Ran, write_rows
+
+Harness = Callable[..., Ran]
+STAFF = [f"reviewer-{number}@example.org" for number in range(4)]
+WORDS = ("oven", "drill", "pump", "radio", "mixer", "kettle", "lamp", "fan", "press", "saw")
+DOCS = Path(__file__).parent.parent / "docs" / "data.md"
+STORY = DOCS.read_text(encoding="utf-8").partition("## From a folder of feedback")[2].partition("\n## ")[0]
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", STORY, flags=re.DOTALL | re.MULTILINE)
+COMMANDS = [line.split() for _, block in BLOCKS for line in block.splitlines() if line.startswith(("harness ", "cp "))]
+SUITE, EXPERIMENT = (block for kind, block in BLOCKS if kind == "toml")
+
+
+@pytest.fixture
+def feedback(tmp_path: Path) -> Path:
+    """150 edits and 60 ratings of 210 questions, made by four people."""
+    draw = random.Random(1)
+    asked = [f"The {draw.choice(WORDS)} number {number} {draw.choice(WORDS)}s." for number in range(210)]
+    folder = tmp_path / "feedback"
+    write_rows(
+        folder / "edits.jsonl",
+        [
+            {
+                "input": text,
+                "output": "It is late.",
+                "correction": f"We will mend it: {place}.",
+                "person": STAFF[place % 4],
+                "when": "2026-03-01",
+                "product": text.split()[1],
+            }
+            for place, text in enumerate(asked[:150])
+        ],
+    )
+    ratings = [
+        {
+            "input": text,
+            "output": output,
+            "rating": rating,
+            "person": STAFF[place % 4],
+            "intent": "complaint",
+            "product": text.split()[1],
+        }
+        for place, text in enumerate(asked[150:])
+        for output, rating in (("We look into it.", 5), ("No.", 0 if place % 2 else 1))
+    ]
+    worst = [
+        {
+            "input": "Fix it now.",
+            "output": f"No {i}.",
+            "rating": 0,
+            "intent": "order",
+            "person": STAFF[i],
+            "product": "any",
+        }
+        for i in range(3)
+    ]
+    write([("made", row) for row in [*ratings, *worst]], target(folder / "stars.csv"))
+    return folder
+
+
+@pytest.fixture
+def project(feedback: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of docs/data.md, up to the lock; the embedded model instead of one that must be downloaded."""
+    home = feedback.parent
+    monkeypatch.chdir(home)
+    signals, split, copy, *_ = COMMANDS
+    made = harness(*signals[1:])
+    assert made.code == 0, made.err
+    assert made.out in [block for _, block in BLOCKS]
+    dealt = harness(*split[1:])
+    assert dealt.code == 0, dealt.err
+    shutil.copy(copy[1], copy[2])
+    (home / "suites/replies/suite.toml").write_text(SUITE)
+    (home / "experiment.toml").write_text(EXPERIMENT.replace("Qwen/Qwen2.5-1.5B-Instruct", "embedded:tiny"))
+    (home / "baselines").mkdir()
+    (home / "baselines/golden.toml").write_text(
+        'technique = "golden"\nshots = 2\nretrieve = { retriever = "bm25", k = 2 }\n'
+    )
+    return home
+
+
+def test_to_a_locked_suite(project: Path, harness: Harness) -> None:
+    task = load_task(Path("suites/replies"))
+    assert sum(task.counts.values()) > 30
+    said = [harness(*command[1:]) for command in COMMANDS[3:]]
+    assert [command[1] for command in COMMANDS[3:]] == ["data", "data", "plan", "lock"]
+    assert [ran.code for ran in said] == [1, 0, 0, 0], "168 pairs are left to train on, and DPO needs 200"
+    assert "replies (embedded:tiny): locked" in said[-1].out
+    again = harness("data", "split", "signals/sft.jsonl", "suites/replies", "--replace", "--seed", 2)
+    assert again.code == 4
+    assert "suite 'replies' is locked" in again.err
+    elsewhere = harness("data", "split", "signals/sft.jsonl", "suites/anew", "--seed", 2)
+    assert elsewhere.code == 4
+    assert "is a locked test case of suite 'replies'" in elsewhere.err
+
+
+def test_the_golden_baseline_honours_the_skip_list(project: Path) -> None:
+    suite = Path("suites/replies")
+    shown = load_examples(load_suite(suite))
+    asked = shown[0][0]["content"]
+    (contender,) = [cell.contender for cell in expand(load_experiment(Path("experiment.toml"))).cells if cell.contender.technique == "golden"][:1]  # fmt: skip
+    before = Prompter(load_task(suite), contender)
+    task, content, case = before.task, before.content, next(iter(before.task.cases))._replace(input=asked)
+    assert asked in {message["content"] for message in before.ask_all([case])[0].messages[:-1]}
+
+    skip = Path("suites/replies/skip.jsonl")
+    skip.write_text(skip.read_text() + json.dumps({"input": asked.upper(), "intent": "complaint"}) + "\n")
+    after = Prompter(load_task(suite), contender)
+    assert asked not in {message["content"] for message in after.ask_all([case])[0].messages[:-1]}
+    assert after.content != content
+    assert after.task.content == task.content, "what other contenders were asked stays what it was"
+
+    skip.write_text(json.dumps({"input": asked, "intent": "praise"}) + "\n")
+    assert load_examples(load_suite(suite)) == shown, "another intent is another combination"
+
+
+def test_a_person_withdraws_and_what_holds_them_is_found(project: Path, harness: Harness) -> None:
+    jobs = expand(load_experiment(Path("experiment.toml"))).jobs
+    for job in jobs[:1]:
+        job.out.mkdir(parents=True)
+        (job.out / RECORD).write_text("{}")
+    ran = harness("data", "signals", "feedback", "signals", "--scale", 5, "--forget", STAFF[0], "--json")
+    assert ran.code == 0, ran.err
+    said = json.loads(ran.out)
+    trace = said["forgotten"]
+    held = [line for line in trace["lines"] if "train.jsonl:" in line]
+    train = Path("suites/replies/train.jsonl").read_text().splitlines()
+    assert len(held) == sum(trace["who"] in line for line in train) > 20
+    assert any("preferences.test.jsonl:" in line for line in trace["lines"]), "what was held out is theirs too"
+    assert trace["adapters"] == [str(jobs[0].out)]
+    assert trace["unknown"] == ""
+    assert said["withdrawn"] > 50
+    assert trace["who"] not in Path("signals/sft.jsonl").read_text()
