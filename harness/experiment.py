@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.contender import Contender, Retrieve, expand, load_baselines
 from harness.declaration import Declaration, load_toml
 from harness.errors import BadInput, suggest
-from harness.recipe import Recipe
+from harness.recipe import NEEDS, Recipe
 from harness.suite import Suite, Task, load_task
 
 
@@ -142,6 +142,11 @@ def load_experiment(path: Path) -> Experiment:
             raise BadInput(
                 f"{path}: candidates.{name}.start_from: no candidate {start!r}: {suggest(start, experiment.candidates)}"
             )
+        if start is not None and experiment.candidates[start].adapter.kind == "full":
+            raise BadInput(
+                f"{path}: candidates.{name}.start_from: {start!r} trains the whole model and leaves no adapter to go on "
+                "with: start from a recipe with an adapter"
+            )
         _refuse_circle(experiment, name, path)
     return experiment
 
@@ -185,8 +190,12 @@ def trains_on(candidate: Candidate, suite: Suite) -> bool:
     """Whether a suite has the data that a candidate needs, and is meant for it."""
     if candidate.suites is not None and suite.name not in candidate.suites:
         return False
-    needed = suite.preferences if candidate.method == "dpo" else suite.train
-    return suite.role == "decide" and needed is not None
+    return suite.role == "decide" and data_of(candidate, suite) is not None
+
+
+def data_of(candidate: Candidate, suite: Suite) -> str | None:
+    """Which of the suite's files a candidate is trained on: ``train``, ``preferences`` or ``ratings``."""
+    return next((name for name in NEEDS[candidate.method] if getattr(suite, name) is not None), None)
 
 
 def _fielded(experiment: Experiment, name: str, suite: Suite) -> list[Contender]:

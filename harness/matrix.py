@@ -21,15 +21,16 @@ from typing import Any
 from harness.contender import Contender
 from harness.declaration import declare
 from harness.errors import BadInput
-from harness.experiment import Candidate, Experiment, Model, contenders, load_tasks, trains_on
+from harness.experiment import Candidate, Experiment, Model, contenders, data_of, load_tasks, trains_on
 from harness.fingerprint import fingerprint
-from harness.metrics import LENIENT
+from harness.metrics import LENIENT, load_metric
 from harness.metrics.json import read_schema
 from harness.models import identity, is_local
 from harness.prompt import Prompter
+from harness.recipe import FLOAT_ONLY, ONLINE
 from harness.store import CellRow, batches
 from harness.suite import Case, Split, Suite, Task
-from harness.training.job import Job, adapter_fingerprint
+from harness.training.job import Job, Reward, adapter_fingerprint
 from harness.training.rows import Row, read_rows
 from harness.trial import Trial, ask_ids
 from harness.verdict.economics import located
@@ -236,9 +237,12 @@ class _Expansion:
 
     def _job(self, task: Task, name: str, seed: int, made: dict[tuple[str, str, int], Job]) -> Job:
         candidate, suite = self.experiment.candidates[name], task.suite
+        _refuse_quantised(self.model, name, candidate)
         start = made[suite.name, candidate.start_from, seed] if candidate.start_from else None
         replay = self.experiment.folder / candidate.replay_file if candidate.replay_file else None
-        rows = suite.path((suite.preferences if candidate.method == "dpo" else suite.train) or "")
+        data: Any = data_of(candidate, suite)
+        rows = suite.path(getattr(suite, data))
+        reward = _reward(candidate, suite)
         system = suite.prompt(candidate.prompt)
         adapter = adapter_fingerprint(
             model=self.identity,
@@ -248,6 +252,7 @@ class _Expansion:
             system=system,
             replay=self._read(replay) if replay and candidate.replay else None,
             start_from=start.adapter if start else None,
+            reward=reward,
         )
         return Job(
             adapter=adapter,
@@ -261,6 +266,8 @@ class _Expansion:
             system=system,
             replay=replay,
             start_from=start.out if start else None,
+            data=data,
+            reward=reward,
         )
 
     def _read(self, path: Path) -> list[Row]:
@@ -309,6 +316,26 @@ class _Expansion:
                     prompter = Prompter(guard, fielded, seed=self.experiment.seed)
                     out.append(Cell(self.model, self.identity, guard, fielded, prompter, seed, adapter))
         return out
+
+
+def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:
+    """Raises:
+    BadInput: for an adapter that quantised weights cannot carry.
+    """
+    kind = candidate.adapter.kind
+    if kind in FLOAT_ONLY and model.quantization != "none":
+        raise BadInput(
+            f"candidates.{name}.adapter.kind: {kind!r} needs the weights as they are, and model {model.id!r} is quantised "
+            f"({model.quantization}): write {{ id = \"{model.id}\", quantization = \"none\" }} into models, or take 'lora' or 'dora'"
+        )
+
+
+def _reward(candidate: Candidate, suite: Suite) -> Reward | None:
+    """What answers are rewarded by that are written while a candidate trains: the suite's own metric."""
+    if candidate.method not in ONLINE:
+        return None
+    metric = load_metric(suite.metric, suite)
+    return Reward(suite.folder, suite.metric, metric.hash, candidate.max_new_tokens or suite.max_new_tokens)
 
 
 def _in_order(candidates: dict[str, Candidate]) -> list[str]:

@@ -182,6 +182,7 @@ def part(job: Job, share: float, *, identity: str, start: Job | None) -> Job:
         system=job.system,
         replay=[row for _, row in replay] if replay is not None else None,
         start_from=start.adapter if start else None,
+        reward=job.reward,
     )
     name = f"{job.recipe_name} on {share:g}"
     return replace(

@@ -7,6 +7,7 @@ suites/triage/
     train.jsonl        {"messages": [{"role": "user", …}, {"role": "assistant", …}]}
     labels.jsonl       what people say of stored answers, beside a judge (see ``harness.people``)
     preferences.jsonl  {"prompt": "…", "chosen": "…", "rejected": "…"}
+    ratings.jsonl      {"prompt": "…", "completion": "…", "label": true}
     documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
 """
 
@@ -70,6 +71,7 @@ class Suite(Declaration):
     cases: str = "cases.jsonl"
     train: str | None = None
     preferences: str | None = None
+    ratings: str | None = None
     golden: str | None = None
     documents: str | None = None
     rubric: str | None = None
@@ -222,6 +224,7 @@ def load_suite(folder: Path) -> Suite:
     named = (
         suite.train,
         suite.preferences,
+        suite.ratings,
         suite.golden,
         suite.documents,
         suite.rubric,
