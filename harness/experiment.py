@@ -119,6 +119,11 @@ class Experiment(Declaration):
         """Training seeds: no two experiments with different seeds share one."""
         return tuple(self.seed * 1000 + i for i in range(self.training_seeds))
 
+    def seeds_of(self, candidate: str) -> tuple[int, ...]:
+        """Training seeds of a candidate: weights that are given have as many as there are of them."""
+        given = self.candidates[candidate].given
+        return tuple(self.seed * 1000 + i for i in range(len(given))) if given else self.seeds
+
     @property
     def bases(self) -> tuple[Model, ...]:
         return tuple(m if isinstance(m, Model) else Model(id=m) for m in self.models)
@@ -190,7 +195,9 @@ def trains_on(candidate: Candidate, suite: Suite) -> bool:
     """Whether a suite has the data that a candidate needs, and is meant for it."""
     if candidate.suites is not None and suite.name not in candidate.suites:
         return False
-    return suite.role == "decide" and data_of(candidate, suite) is not None
+    if suite.role != "decide":
+        return False
+    return candidate.method == "given" or data_of(candidate, suite) is not None
 
 
 def data_of(candidate: Candidate, suite: Suite) -> str | None:

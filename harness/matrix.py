@@ -11,7 +11,7 @@ can change its answers, so a cell that the store calls complete is never expande
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -30,6 +30,7 @@ from harness.prompt import Prompter
 from harness.recipe import FLOAT_ONLY, ONLINE
 from harness.store import CellRow, batches
 from harness.suite import Case, Split, Suite, Task
+from harness.training.adopt import content
 from harness.training.job import Job, Reward, adapter_fingerprint
 from harness.training.rows import Row, read_rows
 from harness.trial import Trial, ask_ids
@@ -231,7 +232,7 @@ class _Expansion:
         for task in self.tasks if is_local(self.model) else ():
             for name in _in_order(self.experiment.candidates):
                 if trains_on(self.experiment.candidates[name], task.suite):
-                    for seed in self.experiment.seeds:
+                    for seed in self.experiment.seeds_of(name):
                         made[task.suite.name, name, seed] = self._job(task, name, seed, made)
         return made
 
@@ -241,7 +242,8 @@ class _Expansion:
         start = made[suite.name, candidate.start_from, seed] if candidate.start_from else None
         replay = self.experiment.folder / candidate.replay_file if candidate.replay_file else None
         data: Any = data_of(candidate, suite)
-        rows = suite.path(getattr(suite, data))
+        rows = suite.path(getattr(suite, data)) if data else ()
+        source = self._source(candidate, name, seed)
         reward = _reward(candidate, suite)
         system = suite.prompt(candidate.prompt)
         adapter = adapter_fingerprint(
@@ -253,6 +255,7 @@ class _Expansion:
             replay=self._read(replay) if replay and candidate.replay else None,
             start_from=start.adapter if start else None,
             reward=reward,
+            source=_content(source, candidate, name),
         )
         return Job(
             adapter=adapter,
@@ -266,12 +269,23 @@ class _Expansion:
             system=system,
             replay=replay,
             start_from=start.out if start else None,
-            data=data,
+            data=data or "train",
             reward=reward,
+            source=source,
         )
 
-    def _read(self, path: Path) -> list[Row]:
+    def _source(self, candidate: Candidate, name: str, seed: int) -> Path | None:
+        """What a candidate of elsewhere is made from: the weights of a seed, or the config of its command."""
+        if candidate.given:
+            given = candidate.given[self.experiment.seeds_of(name).index(seed)]
+            here = self.experiment.folder / Path(given).expanduser()
+            return here if here.is_dir() else Path(given)
+        return self.experiment.folder / candidate.config if candidate.config else None
+
+    def _read(self, path: Path | tuple[Row, ...]) -> Sequence[Row]:
         """Training rows, read once for all seeds."""
+        if isinstance(path, tuple):
+            return path
         if path not in self._rows:
             self._rows[path] = [row for _, row in read_rows(path)]
         return self._rows[path]
@@ -293,7 +307,7 @@ class _Expansion:
         return [
             self._cell(task, contender, seed)
             for contender in contenders(self.experiment, task.suite)
-            for seed in (self.experiment.seeds if contender.recipe else (None,))
+            for seed in (self.experiment.seeds_of(contender.recipe) if contender.recipe else (None,))
         ]
 
     def _cell(self, task: Task, contender: Contender, seed: int | None) -> Cell:
@@ -308,7 +322,7 @@ class _Expansion:
         out = []
         for task in self.tasks:
             for contender in contenders(self.experiment, task.suite):
-                for seed in self.experiment.seeds if contender.recipe else ():
+                for seed in self.experiment.seeds_of(contender.recipe) if contender.recipe else ():
                     fielded = Contender(
                         name=f"{contender.name}@{task.suite.name}", technique="tune", recipe=contender.recipe
                     )
@@ -328,6 +342,22 @@ def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:
             f"candidates.{name}.adapter.kind: {kind!r} needs the weights as they are, and model {model.id!r} is quantised "
             f"({model.quantization}): write {{ id = \"{model.id}\", quantization = \"none\" }} into models, or take 'lora' or 'dora'"
         )
+
+
+def _content(source: Path | None, candidate: Candidate, name: str) -> list[list[str]] | str | None:
+    """What stands in the weights that are given, or in a command's config.
+
+    Raises:
+        BadInput: when they are not there.
+    """
+    if source is None:
+        return None
+    if candidate.given:
+        return content(str(source), f"candidates.{name}.given")
+    try:
+        return source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"candidates.{name}.config: {source} cannot be read: {error}") from error
 
 
 def _reward(candidate: Candidate, suite: Suite) -> Reward | None:

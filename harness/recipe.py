@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 
 from harness.declaration import Declaration
 
-Method = Literal["sft", "dpo", "kto", "grpo", "rloo", "rlhf", "orpo", "simpo"]
+Method = Literal["sft", "dpo", "kto", "grpo", "rloo", "rlhf", "orpo", "simpo", "external", "given"]
 Kind = Literal["lora", "rslora", "dora", "pissa", "ia3", "full"]
 
 NEEDS: dict[Method, tuple[str, ...]] = {
@@ -36,8 +36,11 @@ NEEDS: dict[Method, tuple[str, ...]] = {
     "rlhf": ("preferences",),
     "orpo": ("preferences",),
     "simpo": ("preferences",),
+    "external": ("train", "preferences", "ratings"),
+    "given": ("train", "preferences", "ratings"),
 }
-"""Which of a suite's files a method trains on: the first of them that the suite names."""
+"""Which of a suite's files a method trains on: the first of them that the suite names. Weights that are given may have seen
+them, and need none."""
 
 RATES: dict[Method, float] = {
     "sft": 2e-4,
@@ -48,6 +51,8 @@ RATES: dict[Method, float] = {
     "rlhf": 1e-5,
     "orpo": 8e-6,
     "simpo": 5e-6,
+    "external": 2e-4,
+    "given": 2e-4,
 }
 """Learning rates of LoRA adapters, ten times those of full fine-tuning (TRL's notes on "LoRA Without Regret")."""
 FULL = 0.1
@@ -65,6 +70,8 @@ BETAS: dict[Method, float] = {
 """How much nearness to the reference counts, each method's own default in TRL; ORPO's is the weight of its odds ratio,
 SimPO's the scale of its rewards (arXiv 2405.14734)."""
 
+ELSEWHERE: tuple[Method, ...] = ("external", "given")
+"""What is trained by another program, or was trained already."""
 ONLINE: tuple[Method, ...] = ("grpo", "rloo", "rlhf")
 """Methods that write answers while they train, and are rewarded for them."""
 FROM_CHAT: tuple[Method, ...] = ("dpo", "kto", "grpo", "rloo", "rlhf")
@@ -93,6 +100,7 @@ class Recipe(Declaration):
 
     ``learning_rate`` and ``beta`` are the method's own when left out. ``generations`` answers of at most
     ``max_new_tokens`` (the suite's, when left out) are written to each prompt by the methods that are rewarded for them.
+    ``command`` and ``config`` are of method ``external``, and ``given`` names the weights of method ``given``, one a seed.
     """
 
     method: Method
@@ -114,6 +122,9 @@ class Recipe(Declaration):
     generations: int = Field(default=8, gt=1, le=256)
     temperature: float = Field(default=1.0, gt=0, le=2)
     max_new_tokens: int | None = Field(default=None, gt=0, le=32768)
+    command: tuple[str, ...] = ()
+    config: str | None = None
+    given: tuple[str, ...] = ()
     replay: float = Field(default=0.0, ge=0, le=10)
     replay_file: str | None = None
     save_steps: int = Field(default=50, gt=0)
@@ -148,6 +159,13 @@ class Recipe(Declaration):
                 f"batch_size × accumulate is {updated}, and generations {self.generations}: "
                 "every update takes whole groups of answers, so make it a multiple"
             )
+        if (self.method == "external") != bool(self.command) or (self.method == "given") != bool(self.given):
+            raise ValueError(
+                "method 'external' needs command, and method 'given' needs given, a list of folders or Hub ids; no other "
+                "method has them"
+            )
+        if self.method in ELSEWHERE and self.start_from is not None:
+            raise ValueError(f"start_from: method {self.method!r} does not train here: leave it out")
         if self.start_from is not None and self.adapter.kind in FLOAT_ONLY:
             raise ValueError(
                 f"adapter.kind {self.adapter.kind!r} starts from the base: leave start_from out, or take another kind"

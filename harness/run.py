@@ -27,7 +27,7 @@ from harness.matrix import Cell, Matrix, expand
 from harness.metrics.judge import Judge
 from harness.models import is_local, load_backend
 from harness.probe import probed
-from harness.recipe import ONLINE
+from harness.recipe import ELSEWHERE, ONLINE
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.training.job import Job, examples, read_training
@@ -121,8 +121,11 @@ def _with_starts(matrix: Matrix, needed: set[str]) -> set[str]:
 
 
 def steps_of(job: Job) -> int:
-    """Optimiser steps of a training."""
-    recipe, rows = job.recipe, len(examples(job))
+    """Optimiser steps of a training; none where another program takes them."""
+    recipe = job.recipe
+    if recipe.method in ELSEWHERE:
+        return 0
+    rows = len(examples(job))
     written = rows * recipe.generations if recipe.method in ONLINE else rows
     batch = recipe.batch_size * recipe.accumulate
     rewarding = ceil(ceil(rows / batch) * recipe.epochs) if recipe.method == "rlhf" else 0

@@ -115,7 +115,9 @@ WRONG: dict[str, tuple[Bend, tuple[str, ...]]] = {
     "a whole model on quantised weights": (
         lambda p: (
             p.write("suites/sums/train.jsonl", '{"prompt": "1+1", "completion": "2"}\n'),
-            p.write("suites/sums/suite.toml", (p.folder / "suites/sums/suite.toml").read_text() + 'train="train.jsonl"\n'),
+            p.write(
+                "suites/sums/suite.toml", (p.folder / "suites/sums/suite.toml").read_text() + 'train="train.jsonl"\n'
+            ),
             p.write(
                 "experiment.toml",
                 'name="a"\nmodels=["embedded:tiny"]\nsuites=["suites/sums"]\n'

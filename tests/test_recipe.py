@@ -7,14 +7,14 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from harness.recipe import BETAS, NEEDS, RATES, Adapter, Method, Recipe
+from harness.recipe import BETAS, ELSEWHERE, NEEDS, RATES, Adapter, Method, Recipe
 from harness.suite import Suite
 from harness.training import METHODS
 
 
 def test_every_method_says_what_it_needs_and_how_fast_it_learns() -> None:
     methods = set(get_args(Method))
-    assert methods == METHODS.keys() == NEEDS.keys() == RATES.keys() == BETAS.keys() | {"sft"}
+    assert methods == METHODS.keys() == NEEDS.keys() == RATES.keys() == BETAS.keys() | {"sft", *ELSEWHERE}
     assert {name for names in NEEDS.values() for name in names} <= Suite.model_fields.keys()
 
 

@@ -18,6 +18,8 @@ METHODS: dict[str, str] = {
     "rlhf": "harness.training.rlhf:train",
     "orpo": "harness.training.experimental:orpo",
     "simpo": "harness.training.experimental:simpo",
+    "external": "harness.training.adopt:external",
+    "given": "harness.training.adopt:given",
 }
 """Recipe.method → ``module:function`` that trains a ``Prepared`` job."""
 

@@ -52,7 +52,8 @@ def _trainer(session: Session, module: str, name: str, options: dict[str, Any]) 
     datasets.disable_progress_bars()  # they map rows one by one, to nothing new
     try:
         found = import_module(f"trl.experimental.{module}")
-        config, base = getattr(found, f"{name}Config"), getattr(found, f"{name}Trainer")
+        config: Any = getattr(found, f"{name}Config")
+        base: Any = getattr(found, f"{name}Trainer")
     except (ImportError, AttributeError) as error:
         raise BadInput(
             f"{session.job.named}: the TRL that is installed has no experimental {name} trainer any more ({error}): take dpo"

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class Job:
         start_from: Folder of the adapter that is trained on.
         reward: What a method is rewarded by that writes answers while it trains.
         out: Where the adapter will lie: ``home/adapters/<adapter>``.
+        source: The weights that are given, or the config of a command.
         threads: Threads of arithmetic; None leaves them as they are.
     """
 
@@ -67,6 +69,7 @@ class Job:
     start_from: Path | None = None
     data: Data = "train"
     reward: Reward | None = None
+    source: Path | None = None
     threads: int | None = None
 
     @property
@@ -94,6 +97,7 @@ def adapter_fingerprint(
     replay: Rows | None = None,
     start_from: str | None = None,
     reward: Reward | None = None,
+    source: Sequence[Sequence[str]] | str | None = None,
 ) -> str:
     """The fingerprint of everything that decides an adapter's weights, but for the versions of the packages (those are
     recorded in ``Training.versions``).
@@ -107,17 +111,20 @@ def adapter_fingerprint(
         replay: General rows, hashed by content where the recipe uses them.
         start_from: Fingerprint of the adapter started from.
         reward: What its answers are rewarded by, for a method that writes some.
+        source: The content of weights that are given, or of a command's config.
 
     Raises:
         BadInput: for rows that are missing or broken.
     """
+    if source is not None and recipe.given:
+        return fingerprint(model, source)
     online = recipe.method in ONLINE
     unsaid = NOT_IN_WEIGHTS if online else NOT_IN_WEIGHTS | OF_ONLINE
     said = recipe.model_dump(mode="json", include=set(Recipe.model_fields) - unsaid)
     said |= {"learning_rate": recipe.rate, "beta": recipe.strength}
     mixed = _content(replay) if replay is not None and recipe.replay else None
     rewarded = (reward.hash, reward.max_new_tokens) if reward is not None and online else None
-    return fingerprint(model, said, _content(rows), seed, system, mixed, start_from, rewarded)
+    return fingerprint(model, said, _content(rows), seed, system, mixed, start_from, rewarded, source)
 
 
 def train(job: Job, say: Say = lambda step, total, loss: None) -> Training:
@@ -133,6 +140,19 @@ def train(job: Job, say: Say = lambda step, total, loss: None) -> Training:
         return read_training(job.out)
     module, _, function = METHODS[job.recipe.method].partition(":")
     training: Training = getattr(import_module(module), function)(job, say)
+    return training
+
+
+def publish(made: Path, job: Job, training: Training) -> Training:
+    """A finished folder to where it belongs, in one step, with its record in it; another process may have been there first."""
+    (made / RECORD).write_text(json.dumps(asdict(training), indent=1) + "\n", encoding="utf-8")
+    try:
+        made.replace(job.out)
+    except OSError:
+        if not job.finished:
+            raise
+        training = read_training(job.out)
+    shutil.rmtree(job.work, ignore_errors=True)
     return training
 
 

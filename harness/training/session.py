@@ -15,7 +15,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +24,7 @@ from harness.errors import HarnessError, need
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
-from harness.training.job import RECORD, Job, Say, examples, read_training
+from harness.training.job import Job, Say, examples, publish
 from harness.training.lessons import Lesson, kept, lessons
 from harness.trial import Training
 
@@ -226,8 +225,7 @@ class Session:
         made = job.work / "finished"
         self._save(trainer.model, made)
         _drop(made)
-        (made / RECORD).write_text(json.dumps(asdict(training), indent=1) + "\n", encoding="utf-8")
-        return _publish(made, job, training)
+        return publish(made, job, training)
 
     def _save(self, model: Any, folder: Path) -> None:
         """The adapter, as one that fits the base as it was; a model that was trained whole, with its tokenizer."""
@@ -314,15 +312,3 @@ def _drop(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def _publish(made: Path, job: Job, training: Training) -> Training:
-    """Rename to where it belongs, in one step; another process may have been there first."""
-    try:
-        made.replace(job.out)
-    except OSError:
-        if not job.finished:
-            raise
-        training = read_training(job.out)
-    shutil.rmtree(job.work, ignore_errors=True)
-    return training

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.experiment import Model
-from harness.recipe import FLOAT_ONLY, Adapter, Kind, Recipe
+from harness.recipe import ELSEWHERE, FLOAT_ONLY, Adapter, Kind, Recipe
 from harness.training import METHODS, Job, train
 from harness.training.job import Reward
 from harness.training.rows import Row
@@ -34,6 +34,7 @@ DATA: dict[str, dict[str, Any]] = {
     "orpo": {"rows": preferences(), "data": "preferences"},
     "simpo": {"rows": preferences(), "data": "preferences"},
 }
+assert DATA.keys() | {*ELSEWHERE} == METHODS.keys()
 VOWELS = """
 def score(case, text):
     letters = [letter for letter in text.lower() if letter.isalpha()]
@@ -128,7 +129,7 @@ def trains_and_resumes(folder: Path, one: Job) -> None:
     assert [g.text for g in answers(folder, one)] == [g.text for g in answers(folder, again)]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", DATA)
 def test_every_method(method: str, folder: Path) -> None:
     trains_and_resumes(folder, asked(folder, method))
 
@@ -164,7 +165,7 @@ def test_every_adapter(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", DATA)
 def test_every_pair(method: str, kind: str, folder: Path) -> None:
     trains_and_resumes(folder, asked(folder, method, kind, name=f"pair-{method}-{kind}"))
 
@@ -192,5 +193,5 @@ def test_an_adapter_fits_its_own_base_alone(folder: Path, tmp_path: Path) -> Non
     one = asked(folder, "sft", name="locked")
     train(one)
     other = replace(one, model=Model(id=str(build_tiny("qwen3", tmp_path / "other"))))
-    with pytest.raises(BadInput, match="was trained on other weights than model .* has now"):
+    with pytest.raises(BadInput, match=r"was trained on other weights than model .* has now"):
         answers(folder, other)

@@ -213,7 +213,7 @@ def test_killed_when_all_steps_are_done(sft: Any, base: Path, home: Path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(session, "_publish", killed)
+        patched.setattr(session, "publish", killed)
         with pytest.raises(KeyboardInterrupt):
             train(asked)
     assert train(asked).losses == training.losses
@@ -351,7 +351,9 @@ def test_a_memory_too_small_halves_the_batch(base: Path, home: Path, monkeypatch
     assert training.notes == [
         "out of memory: trained in batches of 2 with 2 accumulated, the same rows an update",
     ]
-    monkeypatch.setattr(SFTTrainer, "training_step", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError("x")))
+    monkeypatch.setattr(
+        SFTTrainer, "training_step", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError("x"))
+    )
     with pytest.raises(HarnessError, match="out of memory with batches of 1: lower max_length"):
         train(job(base, home, adapter="smaller"))
 
