@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.contender import Contender, Retrieve, expand, load_baselines
 from harness.declaration import Declaration, load_toml
 from harness.errors import BadInput, suggest
-from harness.recipe import NEEDS, Recipe
+from harness.recipe import NEEDS, UNTRAINED, Recipe
 from harness.suite import Suite, Task, load_task
 
 
@@ -197,7 +197,7 @@ def trains_on(candidate: Candidate, suite: Suite) -> bool:
         return False
     if suite.role != "decide":
         return False
-    return candidate.method == "given" or data_of(candidate, suite) is not None
+    return candidate.method in UNTRAINED or data_of(candidate, suite) is not None
 
 
 def data_of(candidate: Candidate, suite: Suite) -> str | None:

@@ -104,8 +104,8 @@ def _sources(job: Job, started: Mapping[Path, Job]) -> Iterator[Source]:
     yield Source(job.rows, job.data)
     if job.replay is not None and job.recipe.replay:
         yield Source(job.replay)
-    if job.start_from is not None:
-        yield from _sources(started[job.start_from], started)
+    for folder in job.behind:
+        yield from _sources(started[folder], started)
 
 
 def _texts(example: Example) -> Row:

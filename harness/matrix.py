@@ -11,28 +11,25 @@ can change its answers, so a cell that the store calls complete is never expande
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from harness.contender import Contender
 from harness.declaration import declare
 from harness.errors import BadInput
-from harness.experiment import Candidate, Experiment, Model, contenders, data_of, load_tasks, trains_on
+from harness.experiment import Experiment, Model, contenders, load_tasks
 from harness.fingerprint import fingerprint
-from harness.metrics import LENIENT, load_metric
+from harness.jobs import Place, jobs
+from harness.metrics import LENIENT
 from harness.metrics.json import read_schema
 from harness.models import identity, is_local
 from harness.prompt import Prompter
-from harness.recipe import FLOAT_ONLY, ONLINE
 from harness.store import CellRow, batches
 from harness.suite import Case, Split, Suite, Task
-from harness.training.adopt import content
-from harness.training.job import Job, Reward, adapter_fingerprint
-from harness.training.rows import Row, read_rows
+from harness.training.job import Job
 from harness.trial import Trial, ask_ids
 from harness.verdict.economics import located
 from harness.verdict.policy import Policy
@@ -191,7 +188,7 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
     if experiment.probes:
         tasks = [_read_leniently(task) for task in tasks]
     cells: list[Cell] = []
-    jobs: list[Job] = []
+    trainings: list[Job] = []
     if experiment.candidates and not any(is_local(model) for model in experiment.bases):
         raise BadInput(
             f"{experiment.folder}: candidates are declared, but no model of {[m.id for m in experiment.bases]} runs here: "
@@ -199,9 +196,9 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
         )
     for model in experiment.bases:
         one = _Expansion(experiment, tasks, model, identity(model))
-        jobs += one.jobs.values()
+        trainings += one.jobs.values()
         cells += one.cells()
-    matrix = Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(jobs))
+    matrix = Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(trainings))
     _ = matrix.policy  # wrong keys are said now, not after an hour
     return matrix
 
@@ -223,72 +220,11 @@ class _Expansion:
     tasks: list[Task]
     model: Model
     identity: str
-    _rows: dict[Path, list[Row]] = field(default_factory=dict)
 
     @cached_property
-    def jobs(self) -> dict[tuple[str, str, int], Job]:
-        """(suite, candidate, seed) to the training that makes its adapter."""
-        made: dict[tuple[str, str, int], Job] = {}
-        for task in self.tasks if is_local(self.model) else ():
-            for name in _in_order(self.experiment.candidates):
-                if trains_on(self.experiment.candidates[name], task.suite):
-                    for seed in self.experiment.seeds_of(name):
-                        made[task.suite.name, name, seed] = self._job(task, name, seed, made)
-        return made
-
-    def _job(self, task: Task, name: str, seed: int, made: dict[tuple[str, str, int], Job]) -> Job:
-        candidate, suite = self.experiment.candidates[name], task.suite
-        _refuse_quantised(self.model, name, candidate)
-        start = made[suite.name, candidate.start_from, seed] if candidate.start_from else None
-        replay = self.experiment.folder / candidate.replay_file if candidate.replay_file else None
-        data: Any = data_of(candidate, suite)
-        rows = suite.path(getattr(suite, data)) if data else ()
-        source = self._source(candidate, name, seed)
-        reward = _reward(candidate, suite)
-        system = suite.prompt(candidate.prompt)
-        adapter = adapter_fingerprint(
-            model=self.identity,
-            recipe=candidate,
-            rows=self._read(rows),
-            seed=seed,
-            system=system,
-            replay=self._read(replay) if replay and candidate.replay else None,
-            start_from=start.adapter if start else None,
-            reward=reward,
-            source=_content(source, candidate, name),
-        )
-        return Job(
-            adapter=adapter,
-            model=self.model,
-            recipe=candidate,
-            recipe_name=name,
-            suite=suite.name,
-            seed=seed,
-            rows=rows,
-            out=self.experiment.home / "adapters" / adapter,
-            system=system,
-            replay=replay,
-            start_from=start.out if start else None,
-            data=data or "train",
-            reward=reward,
-            source=source,
-        )
-
-    def _source(self, candidate: Candidate, name: str, seed: int) -> Path | None:
-        """What a candidate of elsewhere is made from: the weights of a seed, or the config of its command."""
-        if candidate.given:
-            given = candidate.given[self.experiment.seeds_of(name).index(seed)]
-            here = self.experiment.folder / Path(given).expanduser()
-            return here if here.is_dir() else Path(given)
-        return self.experiment.folder / candidate.config if candidate.config else None
-
-    def _read(self, path: Path | tuple[Row, ...]) -> Sequence[Row]:
-        """Training rows, read once for all seeds."""
-        if isinstance(path, tuple):
-            return path
-        if path not in self._rows:
-            self._rows[path] = [row for _, row in read_rows(path)]
-        return self._rows[path]
+    def jobs(self) -> Mapping[Place, Job]:
+        """What makes the adapters."""
+        return jobs(self.experiment, self.tasks, self.model, self.identity) if is_local(self.model) else {}
 
     def cells(self) -> list[Cell]:
         """Every cell of the model. One that is not here is neither trained nor asked for likelihoods."""
@@ -330,55 +266,3 @@ class _Expansion:
                     prompter = Prompter(guard, fielded, seed=self.experiment.seed)
                     out.append(Cell(self.model, self.identity, guard, fielded, prompter, seed, adapter))
         return out
-
-
-def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:
-    """Raises:
-    BadInput: for an adapter that quantised weights cannot carry.
-    """
-    kind = candidate.adapter.kind
-    if kind in FLOAT_ONLY and model.quantization != "none":
-        raise BadInput(
-            f"candidates.{name}.adapter.kind: {kind!r} needs the weights as they are, and model {model.id!r} is quantised "
-            f"({model.quantization}): write {{ id = \"{model.id}\", quantization = \"none\" }} into models, or take 'lora' or 'dora'"
-        )
-
-
-def _content(source: Path | None, candidate: Candidate, name: str) -> list[list[str]] | str | None:
-    """What stands in the weights that are given, or in a command's config.
-
-    Raises:
-        BadInput: when they are not there.
-    """
-    if source is None:
-        return None
-    if candidate.given:
-        return content(str(source), f"candidates.{name}.given")
-    try:
-        return source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"candidates.{name}.config: {source} cannot be read: {error}") from error
-
-
-def _reward(candidate: Candidate, suite: Suite) -> Reward | None:
-    """What answers are rewarded by that are written while a candidate trains: the suite's own metric."""
-    if candidate.method not in ONLINE:
-        return None
-    metric = load_metric(suite.metric, suite)
-    return Reward(suite.folder, suite.metric, metric.hash, candidate.max_new_tokens or suite.max_new_tokens)
-
-
-def _in_order(candidates: dict[str, Candidate]) -> list[str]:
-    """Candidates after those that they start from."""
-    ordered: list[str] = []
-
-    def visit(name: str) -> None:
-        start = candidates[name].start_from
-        if start is not None and start not in ordered and start != name:
-            visit(start)
-        if name not in ordered:
-            ordered.append(name)
-
-    for name in candidates:
-        visit(name)
-    return ordered

@@ -23,6 +23,7 @@ from harness.contender import Contender
 from harness.experiment import Probes
 from harness.matrix import Cell, Matrix
 from harness.prompt import Prompter
+from harness.recipe import UNTRAINED
 from harness.store import Store
 from harness.training.job import Job, adapter_fingerprint
 from harness.training.rows import Row, read_rows
@@ -129,9 +130,11 @@ class _Probing:
 
     @property
     def _trained_here(self) -> list[Cell]:
-        """The tuned finalists but for weights that were given, which cannot be had of less data."""
+        """The tuned finalists but for those that cannot be had of less data."""
         return [
-            cell for cell in self.finalists.tuned if self.finalists.jobs[cell.adapter or ""].recipe.method != "given"
+            cell
+            for cell in self.finalists.tuned
+            if self.finalists.jobs[cell.adapter or ""].recipe.method not in UNTRAINED
         ]
 
     def _parts(self) -> Iterator[Cell]:

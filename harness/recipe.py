@@ -24,7 +24,8 @@ from pydantic import Field, model_validator
 
 from harness.declaration import Declaration
 
-Method = Literal["sft", "dpo", "kto", "grpo", "rloo", "rlhf", "orpo", "simpo", "external", "given"]
+Method = Literal["sft", "dpo", "kto", "grpo", "rloo", "rlhf", "orpo", "simpo", "external", "given", "merge"]
+Combination = Literal["cat", "svd", "linear", "ties", "dare_ties", "ties_svd", "dare_ties_svd"]
 Kind = Literal["lora", "rslora", "dora", "pissa", "ia3", "full"]
 
 NEEDS: dict[Method, tuple[str, ...]] = {
@@ -38,6 +39,7 @@ NEEDS: dict[Method, tuple[str, ...]] = {
     "simpo": ("preferences",),
     "external": ("train", "preferences", "ratings"),
     "given": ("train", "preferences", "ratings"),
+    "merge": (),
 }
 """Which of a suite's files a method trains on: the first of them that the suite names. Weights that are given may have seen
 them, and need none."""
@@ -53,6 +55,7 @@ RATES: dict[Method, float] = {
     "simpo": 5e-6,
     "external": 2e-4,
     "given": 2e-4,
+    "merge": 2e-4,
 }
 """Learning rates of LoRA adapters, ten times those of full fine-tuning (TRL's notes on "LoRA Without Regret")."""
 FULL = 0.1
@@ -70,8 +73,12 @@ BETAS: dict[Method, float] = {
 """How much nearness to the reference counts, each method's own default in TRL; ORPO's is the weight of its odds ratio,
 SimPO's the scale of its rewards (arXiv 2405.14734)."""
 
-ELSEWHERE: tuple[Method, ...] = ("external", "given")
+ELSEWHERE: tuple[Method, ...] = ("external", "given", "merge")
 """What is trained by another program, or was trained already."""
+UNTRAINED: tuple[Method, ...] = ("given", "merge")
+"""What needs no rows of its own."""
+EQUAL_RANKS: tuple[Combination, ...] = ("linear", "ties", "dare_ties")
+"""Combinations that add the low-rank matrices one by one."""
 ONLINE: tuple[Method, ...] = ("grpo", "rloo", "rlhf")
 """Methods that write answers while they train, and are rewarded for them."""
 FROM_CHAT: tuple[Method, ...] = ("dpo", "kto", "grpo", "rloo", "rlhf")
@@ -101,6 +108,7 @@ class Recipe(Declaration):
     ``learning_rate`` and ``beta`` are the method's own when left out. ``generations`` answers of at most
     ``max_new_tokens`` (the suite's, when left out) are written to each prompt by the methods that are rewarded for them.
     ``command`` and ``config`` are of method ``external``, and ``given`` names the weights of method ``given``, one a seed.
+    ``merge`` makes one adapter of ``parts``, ``CANDIDATE@SUITE`` each, by PEFT's ``combination``.
     """
 
     method: Method
@@ -125,6 +133,10 @@ class Recipe(Declaration):
     command: tuple[str, ...] = ()
     config: str | None = None
     given: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    combination: Combination = "cat"
+    weights: tuple[float, ...] = ()
+    density: float = Field(default=0.5, gt=0, le=1)
     replay: float = Field(default=0.0, ge=0, le=10)
     replay_file: str | None = None
     save_steps: int = Field(default=50, gt=0)
@@ -164,6 +176,10 @@ class Recipe(Declaration):
                 "method 'external' needs command, and method 'given' needs given, a list of folders or Hub ids; no other "
                 "method has them"
             )
+        if (self.method == "merge") != bool(self.parts) or len(self.parts) == 1:
+            raise ValueError("method 'merge' needs parts, two or more of CANDIDATE@SUITE; no other method has them")
+        if self.weights and len(self.weights) != len(self.parts):
+            raise ValueError(f"weights: given {len(self.weights)} for {len(self.parts)} parts: write one for each")
         if self.method in ELSEWHERE and self.start_from is not None:
             raise ValueError(f"start_from: method {self.method!r} does not train here: leave it out")
         if self.start_from is not None and self.adapter.kind in FLOAT_ONLY:

@@ -20,6 +20,7 @@ METHODS: dict[str, str] = {
     "simpo": "harness.training.experimental:simpo",
     "external": "harness.training.adopt:external",
     "given": "harness.training.adopt:given",
+    "merge": "harness.training.merge:train",
 }
 """Recipe.method → ``module:function`` that trains a ``Prepared`` job."""
 

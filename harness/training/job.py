@@ -53,6 +53,7 @@ class Job:
         reward: What a method is rewarded by that writes answers while it trains.
         out: Where the adapter will lie: ``home/adapters/<adapter>``.
         source: The weights that are given, or the config of a command.
+        parts: Folders of the adapters that are merged.
         threads: Threads of arithmetic; None leaves them as they are.
     """
 
@@ -70,11 +71,17 @@ class Job:
     data: Data = "train"
     reward: Reward | None = None
     source: Path | None = None
+    parts: tuple[Path, ...] = ()
     threads: int | None = None
 
     @property
     def named(self) -> str:
         return f"suite {self.suite!r}, candidate {self.recipe_name!r}, seed {self.seed}"
+
+    @property
+    def behind(self) -> tuple[Path, ...]:
+        """Folders of the adapters that must be there first."""
+        return (*filter(None, (self.start_from,)), *self.parts)
 
     @property
     def finished(self) -> bool:
@@ -98,6 +105,7 @@ def adapter_fingerprint(
     start_from: str | None = None,
     reward: Reward | None = None,
     source: Sequence[Sequence[str]] | str | None = None,
+    parts: Sequence[str] = (),
 ) -> str:
     """The fingerprint of everything that decides an adapter's weights, but for the versions of the packages (those are
     recorded in ``Training.versions``).
@@ -112,12 +120,15 @@ def adapter_fingerprint(
         start_from: Fingerprint of the adapter started from.
         reward: What its answers are rewarded by, for a method that writes some.
         source: The content of weights that are given, or of a command's config.
+        parts: Fingerprints of the adapters that are merged.
 
     Raises:
         BadInput: for rows that are missing or broken.
     """
-    if source is not None and recipe.given:
+    if recipe.given:
         return fingerprint(model, source)
+    if parts:
+        return fingerprint(model, parts, recipe.combination, recipe.weights, recipe.density, seed)
     online = recipe.method in ONLINE
     unsaid = NOT_IN_WEIGHTS if online else NOT_IN_WEIGHTS | OF_ONLINE
     said = recipe.model_dump(mode="json", include=set(Recipe.model_fields) - unsaid)
