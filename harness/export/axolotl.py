@@ -15,7 +15,7 @@ from harness.errors import BadInput
 from harness.export.trained import Trained
 from harness.recipe import Recipe
 
-ADAPTERS = {
+ADAPTERS: dict[str, dict[str, Any]] = {
     "lora": {},
     "rslora": {"peft_use_rslora": True},
     "dora": {"peft_use_dora": True},
