@@ -24,6 +24,7 @@ from harness.plural import plural
 # typer brings its own copy of click from 0.20 on: its exceptions are found through one that typer exports
 USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 REQUIRE_UNMET = 1
+DTYPES = ("bfloat16", "float16", "float32")
 TOUCHED = 1
 INTERRUPTED = 130
 
@@ -229,6 +230,30 @@ def import_(
         typer.echo(
             f"wrote {out}: {plural(done.rows, 'row')}; next: harness verdict --scores {out} --policy policy.toml"
         )
+
+
+@app.command()
+def export(
+    form: Annotated[str, typer.Argument(help="adapter, merged, vllm, ollama, gguf or axolotl.")],
+    candidates: Annotated[list[str], typer.Argument(help="CANDIDATE@SUITE, such as sft@triage.")],
+    *,
+    out: Annotated[Path, typer.Option(help="The new folder to write.")],
+    experiment: Annotated[Path, typer.Option(help="The experiment.")] = DEFAULT,
+    seed: Annotated[int | None, typer.Option(help="Which training; the first otherwise.")] = None,
+    model: Annotated[str | None, typer.Option(help="The base model, where there are several.")] = None,
+    dtype: Annotated[str, typer.Option(help="Of merged weights: bfloat16, float16 or float32.")] = "bfloat16",
+    llama_cpp: Annotated[Path | None, typer.Option(help="A copy of llama.cpp, for gguf.")] = None,
+) -> None:
+    """Write a trained candidate as what is deployed, and say whether it still answers as it was evaluated."""
+    from harness.experiment import load_experiment
+    from harness.export import export as write
+    from harness.export.trained import find
+    from harness.matrix import expand
+
+    if dtype not in DTYPES:
+        raise BadInput(f"--dtype {dtype!r}: {suggest(dtype, DTYPES)}")
+    found = find(expand(load_experiment(experiment)), candidates, seed=seed, model=model, trained=form != "axolotl")
+    typer.echo("\n".join(write(form, found, out, dtype=dtype, llama_cpp=llama_cpp)))
 
 
 @embedded.command("train")

@@ -144,13 +144,13 @@ def kinship(matrix: Matrix, base: Model) -> Kinship:
     )
 
 
-def _taught(experiment: Experiment, recipe: str | None) -> Iterator[Kin]:
-    """Who wrote what a candidate was trained on, and what those were that it starts from."""
-    while recipe is not None:
-        candidate = experiment.candidates[recipe]
-        if candidate.teacher is not None:
-            yield _kin(candidate.teacher)
-        recipe = candidate.start_from
+def _taught(experiment: Experiment, recipe: str) -> Iterator[Kin]:
+    """Who wrote what a candidate was trained on, and what those were that it is made from."""
+    candidate = experiment.candidates[recipe]
+    if candidate.teacher is not None:
+        yield _kin(candidate.teacher)
+    for name in candidate.begins:
+        yield from _taught(experiment, name)
 
 
 def _kin(model: str | Model) -> Kin:

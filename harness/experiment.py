@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.contender import Contender, Retrieve, expand, load_baselines
 from harness.declaration import Declaration, load_toml
 from harness.errors import BadInput, suggest
-from harness.recipe import Recipe
+from harness.recipe import NEEDS, UNTRAINED, Recipe
 from harness.suite import Suite, Task, load_task
 
 
@@ -122,6 +122,11 @@ class Experiment(Declaration):
         """Training seeds: no two experiments with different seeds share one."""
         return tuple(self.seed * 1000 + i for i in range(self.training_seeds))
 
+    def seeds_of(self, candidate: str) -> tuple[int, ...]:
+        """Training seeds of a candidate: weights that are given have as many as there are of them."""
+        given = self.candidates[candidate].given
+        return tuple(self.seed * 1000 + i for i in range(len(given))) if given else self.seeds
+
     @property
     def bases(self) -> tuple[Model, ...]:
         return tuple(m if isinstance(m, Model) else Model(id=m) for m in self.models)
@@ -144,6 +149,11 @@ def load_experiment(path: Path) -> Experiment:
         if start is not None and start not in experiment.candidates:
             raise BadInput(
                 f"{path}: candidates.{name}.start_from: no candidate {start!r}: {suggest(start, experiment.candidates)}"
+            )
+        if start is not None and experiment.candidates[start].adapter.kind == "full":
+            raise BadInput(
+                f"{path}: candidates.{name}.start_from: {start!r} trains the whole model and leaves no adapter to go on "
+                "with: start from a recipe with an adapter"
             )
         _refuse_circle(experiment, name, path)
     return experiment
@@ -188,8 +198,14 @@ def trains_on(candidate: Candidate, suite: Suite) -> bool:
     """Whether a suite has the data that a candidate needs, and is meant for it."""
     if candidate.suites is not None and suite.name not in candidate.suites:
         return False
-    needed = suite.preferences if candidate.method == "dpo" else suite.train
-    return suite.role == "decide" and needed is not None
+    if suite.role != "decide":
+        return False
+    return candidate.method in UNTRAINED or data_of(candidate, suite) is not None
+
+
+def data_of(candidate: Candidate, suite: Suite) -> str | None:
+    """Which of the suite's files a candidate is trained on: ``train``, ``preferences`` or ``ratings``."""
+    return next((name for name in NEEDS[candidate.method] if getattr(suite, name) is not None), None)
 
 
 def _fielded(experiment: Experiment, name: str, suite: Suite) -> list[Contender]:

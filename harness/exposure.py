@@ -21,7 +21,7 @@ from harness.fingerprint import fingerprint
 from harness.matrix import Cell, Matrix
 from harness.suite import Case
 from harness.training import Job
-from harness.training.rows import Example, Rows, demonstrations, preferences, read_rows
+from harness.training.rows import READERS, Data, Example, Rows, read_rows
 
 Exposure = Mapping[tuple[str, str], Mapping[str, Match]]
 """(suite, contender) → test case → its worst match; no entry where nothing overlaps."""
@@ -29,10 +29,10 @@ Exposure = Mapping[tuple[str, str], Mapping[str, Match]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Training rows: demonstrations (SFT, replay) or preferences (DPO)."""
+    """Training rows of a kind."""
 
     rows: Rows
-    preferences: bool = False
+    data: Data = "train"
 
     def texts(self) -> Iterator[Row]:
         """What its rows ask and answer; system prompts are left out, all rows share them.
@@ -40,8 +40,7 @@ class Source:
         Raises:
             BadInput: naming file and line of what is none.
         """
-        read = preferences if self.preferences else demonstrations
-        return map(_texts, read(read_rows(self.rows)))
+        return map(_texts, READERS[self.data](read_rows(self.rows)))
 
 
 def exposure(matrix: Matrix) -> Exposure:
@@ -98,11 +97,11 @@ def _kept(path: Path) -> dict[str, Match] | None:
 
 def _sources(job: Job, started: Mapping[Path, Job]) -> Iterator[Source]:
     """Everything that an adapter was trained on, whichever rows of the replay its seed drew."""
-    yield Source(job.rows, preferences=job.recipe.method == "dpo")
+    yield Source(job.rows, job.data)
     if job.replay is not None and job.recipe.replay:
         yield Source(job.replay)
-    if job.start_from is not None:
-        yield from _sources(started[job.start_from], started)
+    for folder in job.behind:
+        yield from _sources(started[folder], started)
 
 
 def _texts(example: Example) -> Row:

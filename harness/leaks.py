@@ -9,7 +9,7 @@ holds cases, another one training rows in any format, which are compared with ev
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from harness.errors import BadInput
 from harness.exposure import Source, overlapping
 from harness.formats.portable import training_rows
 from harness.suite import Case, Cases, load_task
+from harness.training.rows import Data
 
 FEW = 3
 """Matches shown of each suite without ``--all``."""
@@ -76,7 +77,7 @@ def find(paths: Sequence[Path]) -> list[Leaks]:
         elif "input" in (first := _first(path)):
             asked.append(_file(path))
         else:
-            extra.append(Source(path, preferences="chosen" in first))
+            extra.append(Source(path, _data(first)))
     if not asked:
         raise BadInput(
             f"{', '.join(map(str, paths))}: holds training rows alone: name a suite folder or a file of cases too"
@@ -141,12 +142,19 @@ def _said(leaks: Leaks, limit: float) -> str:
     )
 
 
+def _data(row: Mapping[str, Any]) -> Data:
+    """What rows are, as their first one shows."""
+    return "preferences" if "chosen" in row else "ratings" if "label" in row else "train"
+
+
 def _suite(folder: Path) -> _Asked:
     task = load_task(folder)
     suite = task.suite
     sources = [Source(suite.path(suite.train))] if suite.train else []
     if suite.preferences:
-        sources.append(Source(suite.path(suite.preferences), preferences=True))
+        sources.append(Source(suite.path(suite.preferences), "preferences"))
+    if suite.ratings:
+        sources.append(Source(suite.path(suite.ratings), "ratings"))
     return _Asked(str(folder), task.cases, tuple(sources))
 
 

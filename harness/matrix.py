@@ -11,26 +11,25 @@ can change its answers, so a cell that the store calls complete is never expande
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from harness.contender import Contender
 from harness.declaration import declare
 from harness.errors import BadInput
-from harness.experiment import Candidate, Experiment, Model, contenders, load_tasks, trains_on
+from harness.experiment import Experiment, Model, contenders, load_tasks
 from harness.fingerprint import fingerprint
+from harness.jobs import Place, jobs
 from harness.metrics import LENIENT
 from harness.metrics.json import read_schema
 from harness.models import identity, is_local
 from harness.prompt import Prompter
 from harness.store import CellRow, batches
 from harness.suite import Case, Split, Suite, Task
-from harness.training.job import Job, adapter_fingerprint
-from harness.training.rows import Row, read_rows
+from harness.training.job import Job
 from harness.trial import Trial, ask_ids
 from harness.verdict.economics import located
 from harness.verdict.policy import Policy
@@ -189,7 +188,7 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
     if experiment.probes:
         tasks = [_read_leniently(task) for task in tasks]
     cells: list[Cell] = []
-    jobs: list[Job] = []
+    trainings: list[Job] = []
     if experiment.candidates and not any(is_local(model) for model in experiment.bases):
         raise BadInput(
             f"{experiment.folder}: candidates are declared, but no model of {[m.id for m in experiment.bases]} runs here: "
@@ -197,9 +196,9 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
         )
     for model in experiment.bases:
         one = _Expansion(experiment, tasks, model, identity(model))
-        jobs += one.jobs.values()
+        trainings += one.jobs.values()
         cells += one.cells()
-    matrix = Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(jobs))
+    matrix = Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(trainings))
     _ = matrix.policy  # wrong keys are said now, not after an hour
     return matrix
 
@@ -221,53 +220,11 @@ class _Expansion:
     tasks: list[Task]
     model: Model
     identity: str
-    _rows: dict[Path, list[Row]] = field(default_factory=dict)
 
     @cached_property
-    def jobs(self) -> dict[tuple[str, str, int], Job]:
-        """(suite, candidate, seed) to the training that makes its adapter."""
-        made: dict[tuple[str, str, int], Job] = {}
-        for task in self.tasks if is_local(self.model) else ():
-            for name in _in_order(self.experiment.candidates):
-                if trains_on(self.experiment.candidates[name], task.suite):
-                    for seed in self.experiment.seeds:
-                        made[task.suite.name, name, seed] = self._job(task, name, seed, made)
-        return made
-
-    def _job(self, task: Task, name: str, seed: int, made: dict[tuple[str, str, int], Job]) -> Job:
-        candidate, suite = self.experiment.candidates[name], task.suite
-        start = made[suite.name, candidate.start_from, seed] if candidate.start_from else None
-        replay = self.experiment.folder / candidate.replay_file if candidate.replay_file else None
-        rows = suite.path((suite.preferences if candidate.method == "dpo" else suite.train) or "")
-        system = suite.prompt(candidate.prompt)
-        adapter = adapter_fingerprint(
-            model=self.identity,
-            recipe=candidate,
-            rows=self._read(rows),
-            seed=seed,
-            system=system,
-            replay=self._read(replay) if replay and candidate.replay else None,
-            start_from=start.adapter if start else None,
-        )
-        return Job(
-            adapter=adapter,
-            model=self.model,
-            recipe=candidate,
-            recipe_name=name,
-            suite=suite.name,
-            seed=seed,
-            rows=rows,
-            out=self.experiment.home / "adapters" / adapter,
-            system=system,
-            replay=replay,
-            start_from=start.out if start else None,
-        )
-
-    def _read(self, path: Path) -> list[Row]:
-        """Training rows, read once for all seeds."""
-        if path not in self._rows:
-            self._rows[path] = [row for _, row in read_rows(path)]
-        return self._rows[path]
+    def jobs(self) -> Mapping[Place, Job]:
+        """What makes the adapters."""
+        return jobs(self.experiment, self.tasks, self.model, self.identity) if is_local(self.model) else {}
 
     def cells(self) -> list[Cell]:
         """Every cell of the model. One that is not here is neither trained nor asked for likelihoods."""
@@ -286,7 +243,7 @@ class _Expansion:
         return [
             self._cell(task, contender, seed)
             for contender in contenders(self.experiment, task.suite)
-            for seed in (self.experiment.seeds if contender.recipe else (None,))
+            for seed in (self.experiment.seeds_of(contender.recipe) if contender.recipe else (None,))
         ]
 
     def _cell(self, task: Task, contender: Contender, seed: int | None) -> Cell:
@@ -301,7 +258,7 @@ class _Expansion:
         out = []
         for task in self.tasks:
             for contender in contenders(self.experiment, task.suite):
-                for seed in self.experiment.seeds if contender.recipe else ():
+                for seed in self.experiment.seeds_of(contender.recipe) if contender.recipe else ():
                     fielded = Contender(
                         name=f"{contender.name}@{task.suite.name}", technique="tune", recipe=contender.recipe
                     )
@@ -309,19 +266,3 @@ class _Expansion:
                     prompter = Prompter(guard, fielded, seed=self.experiment.seed)
                     out.append(Cell(self.model, self.identity, guard, fielded, prompter, seed, adapter))
         return out
-
-
-def _in_order(candidates: dict[str, Candidate]) -> list[str]:
-    """Candidates after those that they start from."""
-    ordered: list[str] = []
-
-    def visit(name: str) -> None:
-        start = candidates[name].start_from
-        if start is not None and start not in ordered and start != name:
-            visit(start)
-        if name not in ordered:
-            ordered.append(name)
-
-    for name in candidates:
-        visit(name)
-    return ordered

@@ -23,6 +23,7 @@ from harness.contender import Contender
 from harness.experiment import Probes
 from harness.matrix import Cell, Matrix
 from harness.prompt import Prompter
+from harness.recipe import UNTRAINED
 from harness.store import Store
 from harness.training.job import Job, adapter_fingerprint
 from harness.training.rows import Row, read_rows
@@ -127,8 +128,17 @@ class _Probing:
             asked = {"samples": count, "temperature": self.declared.temperature}
             yield _as(cell, name=f"pass@{k}", technique=f"probe:pass@{k}", **asked)
 
+    @property
+    def _trained_here(self) -> list[Cell]:
+        """The tuned finalists but for those that cannot be had of less data."""
+        return [
+            cell
+            for cell in self.finalists.tuned
+            if self.finalists.jobs[cell.adapter or ""].recipe.method not in UNTRAINED
+        ]
+
     def _parts(self) -> Iterator[Cell]:
-        for cell in self.finalists.tuned:
+        for cell in self._trained_here:
             for share in self.declared.fractions:
                 yield replace(_as(cell, share=share), adapter=self._jobs[cell.adapter or "", share].adapter)
 
@@ -136,7 +146,7 @@ class _Probing:
     def _jobs(self) -> dict[tuple[str, float], Job]:
         """(adapter of the whole, share of the data) → the training on that share, after those that it starts from."""
         made: dict[tuple[str, float], Job] = {}
-        for cell in self.finalists.tuned:
+        for cell in self._trained_here:
             for share in self.declared.fractions:
                 self._make(cell.adapter or "", share, cell.identity, made)
         return made
@@ -182,6 +192,8 @@ def part(job: Job, share: float, *, identity: str, start: Job | None) -> Job:
         system=job.system,
         replay=[row for _, row in replay] if replay is not None else None,
         start_from=start.adapter if start else None,
+        reward=job.reward,
+        source=job.source.read_text(encoding="utf-8") if job.source is not None else None,
     )
     name = f"{job.recipe_name} on {share:g}"
     return replace(

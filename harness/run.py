@@ -27,6 +27,7 @@ from harness.matrix import Cell, Matrix, expand
 from harness.metrics.judge import Judge
 from harness.models import is_local, load_backend
 from harness.probe import probed
+from harness.recipe import ELSEWHERE, ONLINE
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.training.job import Job, examples, read_training
@@ -104,7 +105,9 @@ def missing(matrix: Matrix, store: Store) -> Todo:
             seen.add(cell.id)
             cells.append(cell)
     needed = _with_starts(matrix, {cell.adapter for cell in cells if cell.adapter})
-    jobs = [job for job in matrix.jobs if job.adapter in needed and not job.finished]
+    # weights that are given or merged may serve several suites: they are made once
+    named = {job.adapter: job for job in matrix.jobs if job.adapter in needed and not job.finished}
+    jobs = list(named.values())
     rates = store.rates()
     count = workers(matrix.experiment) if cells or jobs else 1
     return Todo(matrix, tuple(cells), tuple(jobs), rates.trial, rates.step, count)
@@ -114,16 +117,21 @@ def _with_starts(matrix: Matrix, needed: set[str]) -> set[str]:
     """The adapters needed, and those that they start from."""
     out = set(needed)
     for job in reversed(matrix.jobs):
-        if job.adapter in out and job.start_from is not None:
-            out.add(job.start_from.name)
+        if job.adapter in out:
+            out.update(folder.name for folder in job.behind)
     return out
 
 
 def steps_of(job: Job) -> int:
-    """Optimiser steps of a training."""
+    """Optimiser steps of a training; none where another program takes them."""
     recipe = job.recipe
-    batches = ceil(len(examples(job)) / (recipe.batch_size * recipe.accumulate))
-    return max(1, ceil(batches * recipe.epochs))
+    if recipe.method in ELSEWHERE:
+        return 0
+    rows = len(examples(job))
+    written = rows * recipe.generations if recipe.method in ONLINE else rows
+    batch = recipe.batch_size * recipe.accumulate
+    rewarding = ceil(ceil(rows / batch) * recipe.epochs) if recipe.method == "rlhf" else 0
+    return max(1, ceil(ceil(written / batch) * recipe.epochs)) + rewarding
 
 
 def workers(experiment: Experiment) -> int:
@@ -279,9 +287,7 @@ class _Doing:
     def _trainings(self, todo: Todo) -> list[Work]:
         for job in todo.jobs:
             self.labels[job.adapter] = f"{job.recipe_name}@{job.suite} seed {job.seed}"
-        return [
-            Train(job.adapter, job, frozenset({job.start_from.name} if job.start_from else ())) for job in todo.jobs
-        ]
+        return [Train(job.adapter, job, frozenset(folder.name for folder in job.behind)) for job in todo.jobs]
 
     def _generations(self, todo: Todo) -> list[Work]:
         return [

@@ -186,7 +186,7 @@ def _trained(jobs: Sequence[Job], touched: set[Path]) -> Iterator[Path]:
     """Finished adapters that were trained on these files, or started from such a one."""
     tainted: set[Path] = set()
     for _ in jobs:
-        tainted |= {job.out for job in jobs if job.rows in touched or job.start_from in tainted}
+        tainted |= {job.out for job in jobs if job.rows in touched or tainted.intersection(job.behind)}
     yield from sorted(job.out for job in jobs if job.out in tainted and job.finished)
 
 

@@ -9,6 +9,7 @@ suites/triage/
     skip.jsonl         {"input": "…", "intent": "…"}: what is never shown as an example (see ``harness.data.skip``)
     labels.jsonl       what people say of stored answers, beside a judge (see ``harness.people``)
     preferences.jsonl  {"prompt": "…", "chosen": "…", "rejected": "…"}
+    ratings.jsonl      {"prompt": "…", "completion": "…", "label": true}
     documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
 
 Cases and rows may be in any format and kind of file that ``harness.formats`` knows.
@@ -76,6 +77,7 @@ class Suite(Declaration):
     cases: str = "cases.jsonl"
     train: str | None = None
     preferences: str | None = None
+    ratings: str | None = None
     golden: str | None = None
     skip: str | None = None
     documents: str | None = None
@@ -236,6 +238,7 @@ def load_suite(folder: Path) -> Suite:
     named = (
         suite.train,
         suite.preferences,
+        suite.ratings,
         suite.golden,
         suite.skip,
         suite.documents,

@@ -107,7 +107,8 @@ class Training:
     """One finished training: which adapter it made, from what, at what cost.
 
     ``losses`` are (step, loss, learning rate, gradient norm); ``rows_in`` and ``rows_kept`` count training rows before and
-    after truncation.
+    after truncation. ``base`` is the hash of the model that it was trained on, and answers with; ``notes`` say what went
+    otherwise than declared.
     """
 
     adapter: str
@@ -123,3 +124,5 @@ class Training:
     tokens: int
     losses: list[tuple[int, float, float, float]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    base: str = ""
+    notes: list[str] = field(default_factory=list)

@@ -112,12 +112,27 @@ WRONG: dict[str, tuple[Bend, tuple[str, ...]]] = {
         lambda p: p.write("experiment.toml", p.experiment.read_text() + '[candidates.sft]\nmethod = "sft"\n'),
         ("cannot be trained",),
     ),
-    "DPO from nothing": (
+    "a whole model on quantised weights": (
+        lambda p: (
+            p.write("suites/sums/train.jsonl", '{"prompt": "1+1", "completion": "2"}\n'),
+            p.write(
+                "suites/sums/suite.toml", (p.folder / "suites/sums/suite.toml").read_text() + 'train="train.jsonl"\n'
+            ),
+            p.write(
+                "experiment.toml",
+                'name="a"\nmodels=["embedded:tiny"]\nsuites=["suites/sums"]\n'
+                '[candidates.big]\nmethod="sft"\nadapter={kind="full"}\n',
+            ),
+        ),
+        ("candidates.big.adapter.kind: 'full' needs the weights as they are", 'quantization = "none"'),
+    ),
+    "an adapter of a whole model": (
         lambda p: p.write(
             "experiment.toml",
-            'name="a"\nmodels=["embedded:tiny"]\nsuites=["suites/sums"]\n[candidates.dpo]\nmethod="dpo"\n',
+            'name="a"\nmodels=["embedded:tiny"]\nsuites=["suites/sums"]\n'
+            '[candidates.big]\nmethod="sft"\nadapter={kind="full"}\n[candidates.dpo]\nmethod="dpo"\nstart_from="big"\n',
         ),
-        ("candidates.dpo: method 'dpo' needs start_from",),
+        ("candidates.dpo.start_from: 'big' trains the whole model and leaves no adapter",),
     ),
     "a circle of recipes": (
         lambda p: p.write(

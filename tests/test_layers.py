@@ -30,6 +30,7 @@ LAYERS = [
         "taught",
         "kept",
         "evidence",
+        "jobs",
     },
     {
         "gate",
@@ -43,6 +44,7 @@ LAYERS = [
         "check",
         "splits",
         "signals",
+        "export",
     },
     {"cli", "pytest_plugin", "__init__"},
 ]

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from harness.errors import BadInput, need
 from harness.experiment import Model
 from harness.models.weights import locate, revision
+
+HEADS = {"words": "AutoModelForCausalLM", "score": "AutoModelForSequenceClassification"}
 
 
 def on_gpu() -> bool:
@@ -27,11 +29,13 @@ def on_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def load_base(model: Model, *, unpack: bool | None = None) -> Any:
-    """The causal model, frozen and in eval mode.
+def load_base(model: Model, *, unpack: bool | None = None, head: Literal["words", "score"] = "words") -> Any:
+    """The model, frozen and in eval mode.
 
     Args:
         model: What is declared.
+        head: What it gives: the next word (a causal model), or one number for a whole text, by a layer that is new and to be
+            trained.
         unpack: Whether NF4 weights are unpacked to floats of the same values; None does so on a CPU only.
 
     Raises:
@@ -42,13 +46,15 @@ def load_base(model: Model, *, unpack: bool | None = None) -> Any:
     transformers = need("transformers", extra="train")
     source, commit = locate(model), revision(model)
     options: dict[str, Any] = {"revision": commit or "main", "dtype": _dtype(model), "use_safetensors": True}
+    if head == "score":
+        options["num_labels"] = 1
     if on_gpu():
         options["device_map"] = {"": 0}
     with quiet():
         if model.quantization == "nf4":
             options["quantization_config"] = _nf4(options["dtype"])
         try:
-            base = transformers.AutoModelForCausalLM.from_pretrained(
+            base = getattr(transformers, HEADS[head]).from_pretrained(
                 source, trust_remote_code=model.trust_remote_code, **options
             )
         except (OSError, ValueError, ImportError, KeyError) as error:

@@ -10,6 +10,7 @@ answered by the likeliest one (``harness.regression``), all others greedily, or 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -63,6 +64,7 @@ class Local:
         self.name, self.hash = model.id, identity(model)
         self._batch_tokens = batch_tokens
         self._host: Any = None
+        self._whole: tuple[str, Any] | None = None
         self._adapter: str | None = None
 
     def count(self, messages: Sequence[Message]) -> int:
@@ -99,7 +101,7 @@ class Local:
 
     def close(self) -> None:
         """Give the memory back."""
-        self._host = self._adapter = None
+        self._host = self._adapter = self._whole = None
         self.__dict__.pop("batch_tokens", None)
         self.__dict__.pop("_guides", None)
         if self.__dict__.pop("_base", None) is not None:
@@ -116,6 +118,9 @@ class Local:
             else:
                 with self._host.disable_adapter():
                     yield self._host
+            return
+        if not (self._folder(adapter) / "adapter_config.json").is_file():
+            yield self._trained_whole(adapter)
             return
         if adapter != self._adapter:
             self._put_on(adapter)
@@ -174,15 +179,37 @@ class Local:
 
         return on_gpu()
 
+    def _folder(self, adapter: str) -> Path:
+        folder = self.home / "adapters" / adapter
+        if not ((folder / "adapter_config.json").is_file() or (folder / "config.json").is_file()):
+            raise Incomplete(f"adapter {adapter} is not in {folder.parent}: run again, it will be trained")
+        base = base_of(folder)
+        if base and base != self.hash:
+            raise BadInput(
+                f"adapter {adapter} in {folder.parent} was trained on other weights than model {self.name!r} has now "
+                f"({base}, not {self.hash}): an adapter fits its own base alone; train it again, its data is portable"
+            )
+        return folder
+
+    def _trained_whole(self, adapter: str) -> Any:
+        """A model that full fine-tuning has made, in the place of the base; one at a time."""
+        from harness.models.base import load_base, release
+
+        if self._whole is None or self._whole[0] != adapter:
+            self._whole = None
+            release()
+            path = str(self._folder(adapter))
+            trained = self.declared.model_copy(update={"id": path, "revision": None, "quantization": "none"})
+            self._whole = adapter, load_base(trained)
+        return self._whole[1]
+
     def _put_on(self, adapter: str) -> None:
         """Load an adapter and forget the one before, so that memory stays flat however many there are."""
         from peft import PeftModel
 
         from harness.models.base import quiet
 
-        folder = self.home / "adapters" / adapter
-        if not (folder / "adapter_config.json").is_file():
-            raise Incomplete(f"adapter {adapter} is not in {folder.parent}: run again, it will be trained")
+        folder = self._folder(adapter)
         with quiet():
             if self._host is None:
                 self._host = PeftModel.from_pretrained(self._base, folder, adapter_name=adapter)
@@ -256,6 +283,14 @@ class Local:
             seconds=seconds,
             finish="stop" if ids[-1] in self.chat.stops else "length",
         )
+
+
+def base_of(folder: Path) -> str:
+    """The hash of the model that an adapter was trained on; empty where its folder does not say."""
+    try:
+        return str(json.loads((folder / "training.json").read_text(encoding="utf-8")).get("base", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def pack(encoded: Sequence[Encoded], budget: int) -> Iterator[list[Encoded]]:

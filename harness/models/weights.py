@@ -104,6 +104,12 @@ def _folder(folder: Path, model: Model) -> list[list[str]]:
     return [[path.name, _digest(path)] for path in read if path.is_file()] + [[p.name, _sampled(p)] for p in weights]
 
 
+def content_of(folder: Path) -> list[list[str]]:
+    """[[name, digest], …] of a folder of weights, adapters included."""
+    files = sorted([*folder.glob("adapter_config.json"), *folder.glob("config.json"), *folder.glob("*.safetensors")])
+    return [[path.name, _sampled(path) if path.suffix == ".safetensors" else _digest(path)] for path in files]
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:LENGTH]

@@ -104,7 +104,8 @@ def training_of(values: tuple[Any, ...]) -> Training:
     """A row of ``trainings``."""
     named: dict[str, Any] = dict(zip((field.name for field in fields(Training)), values, strict=True))
     losses = [tuple(step) for step in from_json(named["losses"])]
-    return Training(**{**named, "losses": losses, "versions": from_json(named["versions"])})
+    told = {"base": named["base"] or "", "notes": from_json(named["notes"] or "[]")}
+    return Training(**{**named, "losses": losses, "versions": from_json(named["versions"]), **told})
 
 
 def answer_of(values: tuple[Any, ...]) -> Answer:

@@ -116,7 +116,7 @@ class Store:
     def rates(self) -> Rates:
         """What answers and training steps took so far on this store, in seconds; None where there were none."""
         sql = """
-            SELECT (SELECT avg(seconds) FROM generations), (SELECT sum(seconds) / sum(steps) FROM trainings)"""
+            SELECT (SELECT avg(seconds) FROM generations), (SELECT sum(seconds) / nullif(sum(steps), 0) FROM trainings)"""
         return Rates(*self._database.run(sql)[0])
 
     def experiments(self) -> list[str]:

@@ -12,6 +12,15 @@ from harness.training.job import Job, Say, adapter_fingerprint, train
 METHODS: dict[str, str] = {
     "sft": "harness.training.sft:train",
     "dpo": "harness.training.dpo:train",
+    "kto": "harness.training.kto:train",
+    "grpo": "harness.training.online:train",
+    "rloo": "harness.training.online:train",
+    "rlhf": "harness.training.rlhf:train",
+    "orpo": "harness.training.experimental:orpo",
+    "simpo": "harness.training.experimental:simpo",
+    "external": "harness.training.adopt:external",
+    "given": "harness.training.adopt:given",
+    "merge": "harness.training.merge:train",
 }
 """Recipe.method → ``module:function`` that trains a ``Prepared`` job."""
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,27 @@ from typing import Any
 from harness.errors import BadInput, HarnessError
 from harness.experiment import Model
 from harness.fingerprint import fingerprint
-from harness.recipe import Recipe
-from harness.training.rows import Example, Row, Rows, demonstrations, preferences, read_rows
+from harness.recipe import ONLINE, Recipe
+from harness.training.rows import READERS, Data, Example, Row, Rows, apart, demonstrations, read_rows
 from harness.trial import Training
 
 Say = Callable[[int, int, float | None], None]
 """Told after every step: the step, how many there are, and the loss."""
 RECORD = "training.json"
-NOT_IN_WEIGHTS = {"start_from", "prompt", "replay_file", "save_steps", "max_dropped"}
-"""What a recipe says that leaves the weights alone, or that is hashed by content: start, prompt and replay."""
+NOT_IN_WEIGHTS = {"start_from", "from_base", "prompt", "replay_file", "save_steps", "max_dropped", "max_new_tokens"}
+"""What a recipe says that leaves the weights alone, or that is hashed by content: start, prompt, replay and rewards."""
+OF_ONLINE = {"generations", "temperature"}
+"""What counts for the methods alone that write answers while they train."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What answers are rewarded by while a model trains: the metric of the suite in ``folder``."""
+
+    folder: Path
+    metric: str
+    hash: str
+    max_new_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +46,14 @@ class Job:
 
     Attributes:
         adapter: Its fingerprint (``adapter_fingerprint``).
-        rows: The suite's training rows or preferences.
+        rows: The suite's training rows, preferences or ratings, as ``data`` says.
         system: Put before every row without a system prompt, when not empty.
         replay: General examples, of which ``recipe.replay`` times as many as there are rows are mixed in (SFT).
-        start_from: Folder of the adapter that DPO improves.
+        start_from: Folder of the adapter that is trained on.
+        reward: What a method is rewarded by that writes answers while it trains.
         out: Where the adapter will lie: ``home/adapters/<adapter>``.
+        source: The weights that are given, or the config of a command.
+        parts: Folders of the adapters that are merged.
         threads: Threads of arithmetic; None leaves them as they are.
     """
 
@@ -52,11 +68,20 @@ class Job:
     system: str = ""
     replay: Path | tuple[Row, ...] | None = None
     start_from: Path | None = None
+    data: Data = "train"
+    reward: Reward | None = None
+    source: Path | None = None
+    parts: tuple[Path, ...] = ()
     threads: int | None = None
 
     @property
     def named(self) -> str:
         return f"suite {self.suite!r}, candidate {self.recipe_name!r}, seed {self.seed}"
+
+    @property
+    def behind(self) -> tuple[Path, ...]:
+        """Folders of the adapters that must be there first."""
+        return (*filter(None, (self.start_from,)), *self.parts)
 
     @property
     def finished(self) -> bool:
@@ -78,6 +103,9 @@ def adapter_fingerprint(
     system: str = "",
     replay: Rows | None = None,
     start_from: str | None = None,
+    reward: Reward | None = None,
+    source: Sequence[Sequence[str]] | str | None = None,
+    parts: Sequence[str] = (),
 ) -> str:
     """The fingerprint of everything that decides an adapter's weights, but for the versions of the packages (those are
     recorded in ``Training.versions``).
@@ -90,13 +118,24 @@ def adapter_fingerprint(
         system: The system prompt trained with.
         replay: General rows, hashed by content where the recipe uses them.
         start_from: Fingerprint of the adapter started from.
+        reward: What its answers are rewarded by, for a method that writes some.
+        source: The content of weights that are given, or of a command's config.
+        parts: Fingerprints of the adapters that are merged.
 
     Raises:
         BadInput: for rows that are missing or broken.
     """
-    said = recipe.model_dump(mode="json", include=set(Recipe.model_fields) - NOT_IN_WEIGHTS)
+    if recipe.given:
+        return fingerprint(model, source)
+    if parts:
+        return fingerprint(model, parts, recipe.combination, recipe.weights, recipe.density, seed)
+    online = recipe.method in ONLINE
+    unsaid = NOT_IN_WEIGHTS if online else NOT_IN_WEIGHTS | OF_ONLINE
+    said = recipe.model_dump(mode="json", include=set(Recipe.model_fields) - unsaid)
+    said |= {"learning_rate": recipe.rate, "beta": recipe.strength}
     mixed = _content(replay) if replay is not None and recipe.replay else None
-    return fingerprint(model, said, _content(rows), seed, system, mixed, start_from)
+    rewarded = (reward.hash, reward.max_new_tokens) if reward is not None and online else None
+    return fingerprint(model, said, _content(rows), seed, system, mixed, start_from, rewarded, source)
 
 
 def train(job: Job, say: Say = lambda step, total, loss: None) -> Training:
@@ -115,6 +154,19 @@ def train(job: Job, say: Say = lambda step, total, loss: None) -> Training:
     return training
 
 
+def publish(made: Path, job: Job, training: Training) -> Training:
+    """A finished folder to where it belongs, in one step, with its record in it; another process may have been there first."""
+    (made / RECORD).write_text(json.dumps(asdict(training), indent=1) + "\n", encoding="utf-8")
+    try:
+        made.replace(job.out)
+    except OSError:
+        if not job.finished:
+            raise
+        training = read_training(job.out)
+    shutil.rmtree(job.work, ignore_errors=True)
+    return training
+
+
 def read_training(folder: Path) -> Training:
     """The record of a finished adapter.
 
@@ -124,7 +176,8 @@ def read_training(folder: Path) -> Training:
     try:
         values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         values["losses"] = [tuple(loss) for loss in values["losses"]]
-        return Training(**{**{f.name: values[f.name] for f in fields(Training)}, "path": str(folder)})
+        known = {field.name: values[field.name] for field in fields(Training) if field.name in values}
+        return Training(**{**known, "path": str(folder)})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HarnessError(
             f"{folder / RECORD}: not a training's record ({error}): remove {folder} and run again"
@@ -137,8 +190,9 @@ def examples(job: Job) -> list[Example]:
     Raises:
         BadInput: for broken rows, or none.
     """
-    read = preferences if job.recipe.method == "dpo" else demonstrations
-    own = list(read(read_rows(job.rows), system=job.system))
+    own = list(READERS[job.data](read_rows(job.rows), system=job.system))
+    if job.recipe.method == "kto" and job.data == "preferences":
+        own = list(apart(own))
     if not own:
         raise BadInput(
             f"{job.named}: there are no training rows{f' in {job.rows}' if isinstance(job.rows, Path) else ''}"
@@ -150,8 +204,8 @@ def _replayed(job: Job, rows: int) -> list[Example]:
     """A seeded sample of the general examples; the suite's system prompt is not theirs."""
     if not job.recipe.replay:
         return []
-    if job.recipe.method != "sft" or job.replay is None:
-        raise BadInput(f"{job.named}: replay needs method 'sft' and a replay_file of general examples")
+    if job.replay is None:
+        raise BadInput(f"{job.named}: replay needs a replay_file of general examples")
     general = read_rows(job.replay)
     count = min(len(general), round(job.recipe.replay * rows))
     return list(demonstrations(random.Random(job.seed).sample(general, count)))

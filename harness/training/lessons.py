@@ -26,7 +26,11 @@ class Lesson:
 
     prompt: list[int]
     answers: list[list[int]]
-    where: str
+    example: Example
+
+    @property
+    def where(self) -> str:
+        return self.example.where
 
     @property
     def tokens(self) -> int:
@@ -72,4 +76,4 @@ def _refusal(found: Sequence[Lesson], dropped: Sequence[Lesson], job: Job, limit
 
 def _lesson(example: Example, chat: Chat) -> Lesson:
     pairs = [chat.example(example.messages, answer) for answer in example.answers]
-    return Lesson(prompt=pairs[0][0], answers=[completion for _, completion in pairs], where=example.where)
+    return Lesson(pairs[0][0], [completion for _, completion in pairs], example)

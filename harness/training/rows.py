@@ -2,17 +2,18 @@
 
     SFT   {"messages": [{"role": "user", …}, {"role": "assistant", …}]}   or   {"prompt": "…", "completion": "…"}
     DPO   {"prompt": "…", "chosen": "…", "rejected": "…"}
+    KTO   {"prompt": "…", "completion": "…", "label": true}
 
-Other formats (`harness.formats`) are read into these. Prompts, completions, chosen and rejected are strings or lists of messages. The loss is on the last answer: what came
-before it, earlier answers too, is context.
+Other formats (`harness.formats`) are read into these. Prompts, completions, chosen and rejected are strings or lists of
+messages. The loss is on the last answer: what came before it, earlier answers too, is context.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.errors import BadInput
 from harness.formats.portable import training_rows
@@ -21,15 +22,20 @@ from harness.trial import Message
 Row = dict[str, Any]
 Rows = Path | Sequence[Row]
 ROLES = ("system", "user", "assistant")
+Data = Literal["train", "preferences", "ratings"]
+"""What rows are, named as in suite.toml."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What is asked, and the answers: one to learn (SFT), or a better and a worse one (DPO). ``where`` is file:line."""
+    """What is asked, and the answers: one to learn (SFT), a better and a worse one (DPO), or one that is ``good`` or not (KTO).
+    ``where`` is file:line.
+    """
 
     messages: tuple[Message, ...]
     answers: tuple[str, ...]
     where: str
+    good: bool = True
 
 
 def read_rows(rows: Rows) -> list[tuple[str, Row]]:
@@ -77,6 +83,38 @@ def preferences(rows: Iterable[tuple[str, Row]], *, system: str = "") -> Iterato
         if chosen == rejected:
             raise BadInput(f"{where}: chosen and rejected are the same: nothing can be learnt from it")
         yield Example(_asked(asked, system, where), (chosen, rejected), where)
+
+
+def ratings(rows: Iterable[tuple[str, Row]], *, system: str = "") -> Iterator[Example]:
+    """KTO examples: one answer, good or not.
+
+    Raises:
+        BadInput: naming file and line of a row that is not one.
+    """
+    for where, row in rows:
+        missing = [key for key in ("prompt", "completion", "label") if key not in row]
+        if missing:
+            raise BadInput(f"{where}: given {sorted(row)}: a rating needs 'prompt', 'completion' and 'label'")
+        if not isinstance(row["label"], bool):
+            raise BadInput(f"{where}: label: given {row['label']!r}: write true for a good answer, false for a bad one")
+        asked = _prompt(row["prompt"], "prompt", where)
+        answer = _answer(row["completion"], "completion", where)[-1]["content"]
+        yield Example(_asked(asked, system, where), (answer,), where, good=row["label"])
+
+
+def apart(pairs: Iterable[Example]) -> Iterator[Example]:
+    """Preferences as ratings: the chosen answer is good, the rejected one is not."""
+    for pair in pairs:
+        for answer, good in zip(pair.answers, (True, False), strict=True):
+            yield Example(pair.messages, (answer,), pair.where, good=good)
+
+
+READERS: dict[Data, Callable[..., Iterator[Example]]] = {
+    "train": demonstrations,
+    "preferences": preferences,
+    "ratings": ratings,
+}
+"""What reads rows of a kind."""
 
 
 def _asked(messages: list[Message], system: str, where: str) -> tuple[Message, ...]:

@@ -15,7 +15,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -24,27 +23,41 @@ from typing import Any
 from harness.errors import HarnessError, need
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
-from harness.models.weights import locate, revision
-from harness.training.job import RECORD, Job, Say, examples, read_training
+from harness.models.weights import identity, locate, revision
+from harness.training.job import Job, Say, examples, publish
 from harness.training.lessons import Lesson, kept, lessons
 from harness.trial import Training
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
 LARGE = 500_000_000
 """Parameters from which activations are computed twice (checkpointing) to save a GPU's memory."""
+SMALLEST = {"kto": 2}
+"""Rows that a batch of a method needs."""
 NOT_AN_ADAPTER = ("ref", "README.md", "training_args.bin", "chat_template.jinja")
 FirstLoss = Callable[["Session", float], None]
 
 
 class Session:
-    """One job being trained. ``unpack`` as in ``load_base``: on a CPU the NF4 weights are trained on unpacked."""
+    """One job being trained. ``unpack`` as in ``load_base``: on a CPU the NF4 weights are trained on unpacked. ``before`` are
+    the seconds that went into it already.
+    """
 
-    def __init__(self, job: Job, say: Say, *, first_loss: FirstLoss | None = None, unpack: bool | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        say: Say,
+        *,
+        first_loss: FirstLoss | None = None,
+        unpack: bool | None = None,
+        before: float = 0.0,
+    ) -> None:
         need("torch", extra="train")
-        self.job, self.say, self.first_loss, self.unpack = job, say, first_loss, unpack
+        self.job, self.say, self.first_loss, self.unpack, self.before = job, say, first_loss, unpack, before
         self.on_gpu = on_gpu()
         self.spent = 0.0
         self.found: list[Lesson] = []
+        self.batch, self.accumulate = job.recipe.batch_size, job.recipe.accumulate
+        self.notes: list[str] = []
 
     def run(self, make: Callable[[], Any]) -> Training:
         """Train with the trainer that ``make`` gives, from a checkpoint when there is one; returns the record."""
@@ -55,11 +68,41 @@ class Session:
         started = time.perf_counter()
         with quiet(), closing_memory():
             self.found = lessons(examples(self.job), self.chat)
-            checkpoint = last_checkpoint(self.job.work)
-            self.spent = _spent(checkpoint)
-            trainer = make()
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            trainer = self._trained(make)
             return self._finish(trainer, seconds=self.spent + time.perf_counter() - started)
+
+    def _trained(self, make: Callable[[], Any]) -> Any:
+        """The trainer when it has come to its end; with smaller batches where the memory is too small for the recipe's."""
+        import torch
+
+        while True:
+            checkpoint = last_checkpoint(self.job.work)
+            self.spent = self.before + _spent(checkpoint)
+            trainer = make()
+            try:
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            except torch.OutOfMemoryError as error:
+                del trainer
+                self._halve(error)
+                release()
+            else:
+                return trainer
+
+    def _halve(self, error: Exception) -> None:
+        """Half the batch and twice the accumulation: the same rows go into an update.
+
+        Raises:
+            HarnessError: when the batch cannot be halved.
+        """
+        if self.batch % 2 or self.batch // 2 < SMALLEST.get(self.job.recipe.method, 1):
+            raise HarnessError(
+                f"{self.job.named}: out of memory with batches of {self.batch}: lower max_length, take a smaller model or "
+                f"adapter, or a GPU with more memory ({str(error).splitlines()[0][:120]})"
+            ) from error
+        self.batch, self.accumulate = self.batch // 2, self.accumulate * 2
+        self.notes.append(
+            f"out of memory: trained in batches of {self.batch} with {self.accumulate} accumulated, the same rows an update"
+        )
 
     @cached_property
     def chat(self) -> Chat:
@@ -99,10 +142,10 @@ class Session:
             "output_dir": str(self.job.work),
             "seed": self.job.seed,
             "data_seed": self.job.seed,
-            "learning_rate": recipe.learning_rate,
+            "learning_rate": recipe.rate,
             "num_train_epochs": recipe.epochs,
-            "per_device_train_batch_size": recipe.batch_size,
-            "gradient_accumulation_steps": recipe.accumulate,
+            "per_device_train_batch_size": self.batch,
+            "gradient_accumulation_steps": self.accumulate,
             "lr_scheduler_type": "cosine",
             "warmup_steps": recipe.warmup,
             "weight_decay": recipe.weight_decay,
@@ -120,16 +163,20 @@ class Session:
             "disable_tqdm": True,
         }
 
-    def trainer(self, name: str) -> Callable[..., Any]:
-        """TRL's trainer of that name for a PEFT model, with our progress, without cards, prints and telemetry."""
+    def trainer(self, wanted: Any) -> Callable[..., Any]:
+        """TRL's trainer of that name (or a class of one's own), with our progress, without cards, prints and telemetry."""
         import trl
         from transformers import PrinterCallback
 
-        base: Any = getattr(trl, name)
+        base: Any = getattr(trl, wanted) if isinstance(wanted, str) else wanted
+        session = self
 
         class Quiet(base):  # type: ignore[misc]
             def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
                 return dataset  # it is tokenised and measured already
+
+            def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+                return session.chat.encode(prompts), None, {}  # they are rendered already
 
             def create_model_card(self, *_: Any, **__: Any) -> None: ...
 
@@ -172,12 +219,29 @@ class Session:
             tokens=round(sum(lesson.all_tokens for lesson in self.lessons) * job.recipe.epochs),
             losses=_losses(state.log_history),
             versions={package: version(package) for package in PACKAGES},
+            base=identity(job.model),
+            notes=self.notes,
         )
         made = job.work / "finished"
-        trainer.model.save_pretrained(str(made), selected_adapters=["default"])
+        self._save(trainer.model, made)
         _drop(made)
-        (made / RECORD).write_text(json.dumps(asdict(training), indent=1) + "\n", encoding="utf-8")
-        return _publish(made, job, training)
+        return publish(made, job, training)
+
+    def _save(self, model: Any, folder: Path) -> None:
+        """The adapter, as one that fits the base as it was; a model that was trained whole, with its tokenizer."""
+        if self.job.recipe.adapter.kind == "full" and not hasattr(model, "peft_config"):
+            model.save_pretrained(str(folder))
+            self.chat.tokenizer.save_pretrained(str(folder))
+            return
+        options: dict[str, Any] = {}
+        if self.initial.exists():
+            options["path_initial_model_for_weight_conversion"] = str(self.initial)
+        model.save_pretrained(str(folder), selected_adapters=["default"], **options)
+
+    @property
+    def initial(self) -> Path:
+        """Where an adapter lies as it began, when it has taken something out of the base (PiSSA)."""
+        return self.job.work / "initial"
 
 
 @contextmanager
@@ -221,7 +285,7 @@ def _progress(session: Session) -> Any:
             session.say(state.global_step, state.max_steps, loss)
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            spent = session.spent + time.perf_counter() - self.started
+            spent = session.spent - session.before + time.perf_counter() - self.started
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / "seconds.json"
             path.write_text(json.dumps(spent), encoding="utf-8")
 
@@ -248,15 +312,3 @@ def _drop(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def _publish(made: Path, job: Job, training: Training) -> Training:
-    """Rename to where it belongs, in one step; another process may have been there first."""
-    try:
-        made.replace(job.out)
-    except OSError:
-        if not job.finished:
-            raise
-        training = read_training(job.out)
-    shutil.rmtree(job.work, ignore_errors=True)
-    return training

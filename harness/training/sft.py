@@ -1,4 +1,4 @@
-"""Supervised fine-tuning by TRL: a new LoRA adapter on all linear layers of the quantised base, loss on the answer."""
+"""Supervised fine-tuning by TRL: loss on the answer alone, rows of about one length together."""
 
 from __future__ import annotations
 
@@ -7,35 +7,23 @@ from typing import Any
 from harness.training.job import Job, Say
 from harness.training.lessons import Lesson
 from harness.training.session import Session
+from harness.training.start import policy
 from harness.trial import Training
 
 IGNORED = -100
 
 
 def train(job: Job, say: Say) -> Training:
-    """Train ``job`` from scratch; errors as ``harness.training.train``."""
+    """Train ``job``; errors as ``harness.training.train``."""
     session = Session(job, say)
     return session.run(lambda: _trainer(session))
 
 
 def _trainer(session: Session) -> Any:
-    from peft import LoraConfig, get_peft_model
-    from transformers import set_seed
     from trl.trainer.sft_config import SFTConfig
 
-    adapter = session.job.recipe.adapter
-    lora = LoraConfig(
-        r=adapter.rank,
-        lora_alpha=adapter.alpha,
-        lora_dropout=adapter.dropout,
-        target_modules=adapter.target,
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-    base = session.base()
-    set_seed(session.job.seed)
     return session.trainer("SFTTrainer")(
-        model=get_peft_model(base, lora),
+        model=policy(session),
         args=SFTConfig(
             **session.arguments(),
             max_length=None,

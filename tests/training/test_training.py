@@ -48,6 +48,9 @@ def preferences(count: int = 10) -> tuple[Row, ...]:
     )
 
 
+PAIRS: dict[str, Any] = {"rows": preferences(), "data": "preferences"}
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny("llama", tmp_path_factory.mktemp("base") / "llama")
@@ -210,7 +213,7 @@ def test_killed_when_all_steps_are_done(sft: Any, base: Path, home: Path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(session, "_publish", killed)
+        patched.setattr(session, "publish", killed)
         with pytest.raises(KeyboardInterrupt):
             train(asked)
     assert train(asked).losses == training.losses
@@ -290,7 +293,7 @@ def test_learns_to_answer_and_to_stop(base: Path, home: Path) -> None:
 
 def test_dpo_starts_from_the_sft_adapter(sft: Any, base: Path, home: Path) -> None:
     started, _ = sft
-    asked = job(base, home, adapter="dpo", recipe=DPO, rows=preferences(), start_from=started.out)
+    asked = job(base, home, adapter="dpo", recipe=DPO, **PAIRS, start_from=started.out)
     training = train(asked)
     assert training.losses[0][1] == pytest.approx(math.log(2), abs=1e-4)
     assert training.losses[-1][1] < math.log(2)
@@ -315,12 +318,44 @@ def test_dpo_starts_from_the_sft_adapter(sft: Any, base: Path, home: Path) -> No
     assert same(asked.out, interrupted.out)
 
 
-def test_dpo_refuses_without_a_start(base: Path, home: Path, tmp_path: Path) -> None:
-    asked = job(base, home, adapter="orphan", recipe=DPO, rows=preferences())
-    with pytest.raises(BadInput, match="start_from must name"):
-        train(asked)
+def test_dpo_refuses_a_start_that_is_not_there(base: Path, home: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="there is no adapter in"):
-        train(replace(asked, start_from=tmp_path))
+        train(job(base, home, adapter="orphan", recipe=DPO, **PAIRS, start_from=tmp_path))
+
+
+def test_dpo_refuses_a_base_that_was_never_tuned_to_chat(home: Path, tmp_path: Path) -> None:
+    bare = build_tiny("llama", tmp_path / "bare", chat_template=False)
+    asked = job(bare, home, adapter="bare-dpo", recipe=DPO.model_copy(update={"epochs": 1}), **PAIRS)
+    with pytest.raises(BadInput, match="has no chat template, so it was never instruction-tuned: name start_from"):
+        train(asked)
+    told = replace(asked, recipe=asked.recipe.model_copy(update={"from_base": True}))
+    assert train(told).losses[0][1] == pytest.approx(math.log(2), abs=1e-4)
+
+
+def test_a_memory_too_small_halves_the_batch(base: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from trl import SFTTrainer
+
+    step, sizes = SFTTrainer.training_step, list[int]()
+
+    def small(trainer: Any, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+        sizes.append(len(inputs["input_ids"]))
+        if len(inputs["input_ids"]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return step(trainer, model, inputs, *rest, **named)
+
+    monkeypatch.setattr(SFTTrainer, "training_step", small)
+    training = train(job(base, home, adapter="small", recipe=RECIPE.model_copy(update={"epochs": 1})))
+    assert sizes == [4, 2, 2, 2, 2, 2]
+    assert training.steps == 3
+    assert training.notes == [
+        "out of memory: trained in batches of 2 with 2 accumulated, the same rows an update",
+    ]
+    monkeypatch.setattr(
+        SFTTrainer, "training_step", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError("x"))
+    )
+    with pytest.raises(HarnessError, match="out of memory with batches of 1: lower max_length"):
+        train(job(base, home, adapter="smaller"))
 
 
 def test_dpo_with_a_wrong_reference_is_stopped(
@@ -340,7 +375,7 @@ def test_dpo_with_a_wrong_reference_is_stopped(
 
     monkeypatch.setattr(dpo, "_trainer", spoilt)
     with pytest.raises(HarnessError, match=r"instead of ln 2 = 0.6931: the reference is not"):
-        train(job(base, home, adapter="wrong", recipe=DPO, rows=preferences(), start_from=started.out))
+        train(job(base, home, adapter="wrong", recipe=DPO, **PAIRS, start_from=started.out))
 
 
 def test_loss_that_is_no_number(base: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

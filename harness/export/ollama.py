@@ -1,0 +1,180 @@
+"""The merged model for Ollama, with a Modelfile that says the same template and the same stop tokens.
+
+Exported models that write gibberish or never stop have lost one of the two. The template is a program in Jinja, and Ollama's
+is another language; so what it does to each role is found out by rendering, written in Ollama's words, and held against the
+model's own rendering of other conversations. A template that does more than that is refused.
+
+    TEMPLATE \"\"\"{{- range .Messages }}{{ if eq .Role "user" }}<|im_start|>user
+    {{ .Content }}<|im_end|>…
+    PARAMETER stop "<|im_end|>"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput
+from harness.export import merged
+from harness.export.trained import Trained
+from harness.trial import Message
+
+SYSTEM, USER, ANSWER, NEXT = "s3a8 system", "u1c7 user", "a9d2 answer", "n4b6 next"
+QUOTES = '"""'
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What a template writes around each role's words; ``unasked`` stands where there is no system prompt."""
+
+    first_token: str
+    unasked: str
+    before_system: str
+    after_system: str
+    before_user: str
+    after_user: str
+    after_answer: str
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """A conversation that ends with a user's words."""
+        around = {
+            "system": (self.before_system, self.after_system),
+            "user": (self.before_user, self.after_user),
+            "assistant": ("", self.after_answer),
+        }
+        said = "".join(
+            before + message["content"] + after for message in messages for before, after in [around[message["role"]]]
+        )
+        return self.first_token + ("" if messages[0]["role"] == "system" else self.unasked) + said
+
+    def template(self) -> str:
+        """The same in Ollama's language, which writes the first token of a text itself."""
+        return (
+            f"{{{{- if .System }}}}{self.before_system}{{{{ .System }}}}{self.after_system}{{{{ else }}}}{self.unasked}{{{{ end }}}}"
+            '{{- range .Messages }}{{ if eq .Role "user" }}'
+            f"{self.before_user}{{{{ .Content }}}}{self.after_user}"
+            '{{ else if eq .Role "assistant" }}'
+            f"{{{{ .Content }}}}{self.after_answer}"
+            "{{ end }}{{ end }}"
+        )
+
+
+def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> list[str]:
+    """``model/`` and ``Modelfile``.
+
+    Raises:
+        BadInput: when the template does what Ollama's cannot say.
+    """
+    from harness.models.chat import load_chat
+    from harness.models.weights import locate, revision
+
+    one = merged.only(trained)
+    model = one.job.model
+    chat = load_chat(locate(model), revision=revision(model), trust_remote_code=model.trust_remote_code)
+    turns = find_turns(chat, one.name)
+    (folder / "model").mkdir()
+    said = merged.write(trained, folder / "model", options)
+    stops = sorted(chat.tokenizer.decode([token]) for token in chat.stops)
+    (folder / "Modelfile").write_text(
+        modelfile(turns, stops, one.task.suite.prompt(one.job.recipe.prompt)), encoding="utf-8"
+    )
+    return [*said, f"next: ollama create {one.name.replace('@', '-')} -f Modelfile"]
+
+
+def modelfile(turns: Turns, stops: Sequence[str], system: str) -> str:
+    """Greedy, as it was evaluated, with the system prompt that it was trained with."""
+    lines = ["FROM ./model", f"TEMPLATE {QUOTES}{turns.template()}{QUOTES}", "PARAMETER temperature 0"]
+    lines += [f'PARAMETER stop "{_escaped(stop)}"' for stop in stops]
+    if system:
+        lines.append(f"SYSTEM {QUOTES}{system}{QUOTES}")
+    return "\n".join(lines) + "\n"
+
+
+def find_turns(chat: Any, named: str) -> Turns:
+    """What the model's own template writes around each role.
+
+    Raises:
+        BadInput: when it does more than that.
+    """
+    try:
+        turns = _read(chat)
+    except ValueError as error:
+        raise BadInput(
+            f"{named}: the chat template cannot be said in Ollama's language ({error}): export merged"
+        ) from error
+    for conversation in _CONVERSATIONS:
+        if turns.render(conversation) != chat.render(conversation):
+            raise BadInput(
+                f"{named}: the chat template treats a conversation of {len(conversation)} messages in a way that Ollama's "
+                "language cannot say: export it as merged, and serve it with vLLM"
+            )
+    return turns
+
+
+def _said(role: str, content: str) -> Message:
+    return {"role": role, "content": content}
+
+
+_CONVERSATIONS: tuple[tuple[Message, ...], ...] = (
+    (_said("user", "Where is Mira?"),),
+    (_said("system", "Be brief."), _said("user", "Where is Mira?")),
+    (_said("user", "Hello"), _said("assistant", "Good day"), _said("user", "Where is\n\nMira?")),
+    (
+        _said("system", "Be brief."),
+        *(_said("user", "One"), _said("assistant", "Two")) * 2,
+        _said("user", "Three"),
+    ),
+)
+
+
+def _read(chat: Any) -> Turns:
+    alone, with_system, twice = (
+        chat.render(messages)
+        for messages in (
+            [_said("user", USER)],
+            [_said("system", SYSTEM), _said("user", USER)],
+            [_said("user", USER), _said("assistant", ANSWER), _said("user", NEXT)],
+        )
+    )
+    first, after_user = _split(alone, USER)
+    _, rest = _split(twice, USER)
+    _, rest = _split(rest, ANSWER)
+    between, _ = _split(rest, NEXT)
+    before_user = _common_end(first, between)
+    start, rest = _split(with_system, SYSTEM)
+    middle, _ = _split(rest, USER)
+    if not middle.endswith(before_user):
+        raise ValueError("the system's words change what is written around the user's")
+    token = chat.tokenizer.bos_token or ""
+    first_token = token if alone.startswith(token) else ""
+    turns = Turns(
+        first_token=first_token,
+        unasked=first.removesuffix(before_user).removeprefix(first_token),
+        before_system=start.removeprefix(first_token),
+        after_system=middle.removesuffix(before_user),
+        before_user=before_user,
+        after_user=after_user,
+        after_answer=between.removesuffix(before_user),
+    )
+    if any("{{" in part or QUOTES in part for part in astuple(turns)):
+        raise ValueError("it writes what would be read as a command there")
+    return turns
+
+
+def _common_end(one: str, other: str) -> str:
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(reversed(one), reversed(other), strict=False))
+    return one[len(one) - sum(1 for _ in same) :]
+
+
+def _split(text: str, mark: str) -> tuple[str, str]:
+    before, found, after = text.partition(mark)
+    if not found:
+        raise ValueError("it does not write what it is given")
+    return before, after
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

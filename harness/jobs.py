@@ -1,0 +1,172 @@
+"""The trainings of a matrix, before any is done: which candidate, on which suite's rows, by which seed, from what.
+
+jobs(experiment, tasks, model, identity(model))["triage", "sft", 1000].adapter      # '5f0c…'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput, suggest
+from harness.experiment import Candidate, Experiment, Model, data_of, trains_on
+from harness.metrics import load_metric
+from harness.recipe import FLOAT_ONLY, ONLINE
+from harness.suite import Suite, Task
+from harness.training.adopt import content
+from harness.training.job import Job, Reward, adapter_fingerprint
+from harness.training.rows import Row, read_rows
+
+Place = tuple[str, str, int]
+"""(suite, candidate, seed)."""
+MERGED = ("lora", "rslora", "pissa")
+"""Adapters that are plain low-rank matrices; DoRA's magnitudes would be lost without a word."""
+
+
+def jobs(experiment: Experiment, tasks: Sequence[Task], model: Model, identity: str) -> Mapping[Place, Job]:
+    """Every training of one base model, each after those that it starts from.
+
+    Raises:
+        BadInput: for rows, weights or a config that are missing or broken, and for what the model cannot carry.
+    """
+    making = _Making(experiment, {task.suite.name: task for task in tasks}, model, identity)
+    for suite, task in making.tasks.items():
+        for name, candidate in experiment.candidates.items():
+            if trains_on(candidate, task.suite):
+                for seed in experiment.seeds_of(name):
+                    making.job(suite, name, seed)
+    return making.made
+
+
+@dataclass
+class _Making:
+    experiment: Experiment
+    tasks: Mapping[str, Task]
+    model: Model
+    identity: str
+    made: dict[Place, Job] = field(default_factory=dict)
+    _rows: dict[Path, Sequence[Row]] = field(default_factory=dict)
+
+    def job(self, suite: str, name: str, seed: int) -> Job:
+        """A training, made once."""
+        if (suite, name, seed) not in self.made:
+            self.made[suite, name, seed] = self._make(suite, name, seed)
+        return self.made[suite, name, seed]
+
+    def _make(self, suite: str, name: str, seed: int) -> Job:
+        candidate, declared = self.experiment.candidates[name], self.tasks[suite].suite
+        _refuse_quantised(self.model, name, candidate)
+        start = self.job(suite, candidate.start_from, seed) if candidate.start_from else None
+        parts = [self._part(part, name, seed) for part in candidate.parts]
+        replay = self.experiment.folder / candidate.replay_file if candidate.replay_file else None
+        data: Any = data_of(candidate, declared)
+        rows = declared.path(getattr(declared, data)) if data else ()
+        source, reward, system = (
+            self._source(candidate, name, seed),
+            _reward(candidate, declared),
+            declared.prompt(candidate.prompt),
+        )
+        adapter = adapter_fingerprint(
+            model=self.identity,
+            recipe=candidate,
+            rows=self._read(rows),
+            seed=seed,
+            system=system,
+            replay=self._read(replay) if replay and candidate.replay else None,
+            start_from=start.adapter if start else None,
+            reward=reward,
+            source=_content(source, candidate, name),
+            parts=[part.adapter for part in parts],
+        )
+        return Job(
+            adapter=adapter,
+            model=self.model,
+            recipe=candidate,
+            recipe_name=name,
+            suite=suite,
+            seed=seed,
+            rows=rows,
+            out=self.experiment.home / "adapters" / adapter,
+            system=system,
+            replay=replay,
+            start_from=start.out if start else None,
+            data=data or "train",
+            reward=reward,
+            source=source,
+            parts=tuple(part.out for part in parts),
+        )
+
+    def _part(self, part: str, name: str, seed: int) -> Job:
+        """The training with the same seed of a candidate that is merged.
+
+        Raises:
+            BadInput: when there is none, or it cannot be merged.
+        """
+        recipe, _, suite = part.partition("@")
+        where = f"candidates.{name}.parts"
+        known = [
+            f"{other}@{task}"
+            for task in self.tasks
+            for other, candidate in self.experiment.candidates.items()
+            if trains_on(candidate, self.tasks[task].suite) and not candidate.parts
+        ]
+        if part not in known:
+            raise BadInput(f"{where}: no candidate {part!r} to merge: {suggest(part, known)}")
+        kind = self.experiment.candidates[recipe].adapter.kind
+        if kind not in MERGED:
+            raise BadInput(f"{where}: {part!r} is of kind {kind!r}, and only {', '.join(MERGED)} can be merged")
+        return self.job(suite, recipe, seed)
+
+    def _source(self, candidate: Candidate, name: str, seed: int) -> Path | None:
+        """What a candidate of elsewhere is made from: the weights of a seed, or the config of its command."""
+        if candidate.given:
+            given = candidate.given[self.experiment.seeds_of(name).index(seed)]
+            here = self.experiment.folder / Path(given).expanduser()
+            return here if here.is_dir() else Path(given)
+        return self.experiment.folder / candidate.config if candidate.config else None
+
+    def _read(self, path: Path | tuple[Row, ...]) -> Sequence[Row]:
+        """Training rows, read once for all seeds."""
+        if isinstance(path, tuple):
+            return path
+        if path not in self._rows:
+            self._rows[path] = [row for _, row in read_rows(path)]
+        return self._rows[path]
+
+
+def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:
+    """Raises:
+    BadInput: for an adapter that quantised weights cannot carry.
+    """
+    kind = candidate.adapter.kind
+    if kind in FLOAT_ONLY and model.quantization != "none":
+        raise BadInput(
+            f"candidates.{name}.adapter.kind: {kind!r} needs the weights as they are, and model {model.id!r} is quantised "
+            f"({model.quantization}): write {{ id = \"{model.id}\", quantization = \"none\" }} into models, or take 'lora' or 'dora'"
+        )
+
+
+def _content(source: Path | None, candidate: Candidate, name: str) -> list[list[str]] | str | None:
+    """What stands in the weights that are given, or in a command's config.
+
+    Raises:
+        BadInput: when they are not there.
+    """
+    if source is None:
+        return None
+    if candidate.given:
+        return content(str(source), f"candidates.{name}.given")
+    try:
+        return source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"candidates.{name}.config: {source} cannot be read: {error}") from error
+
+
+def _reward(candidate: Candidate, suite: Suite) -> Reward | None:
+    """What answers are rewarded by that are written while a candidate trains: the suite's own metric."""
+    if candidate.method not in ONLINE:
+        return None
+    metric = load_metric(suite.metric, suite)
+    return Reward(suite.folder, suite.metric, metric.hash, candidate.max_new_tokens or suite.max_new_tokens)
