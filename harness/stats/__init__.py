@@ -5,7 +5,7 @@
 `look_alpha` (several looks) · `cases_needed`, `seeds_needed` (planning)
 """
 
-from harness.stats.agreement import accuracy, confusion, fleiss, kappa, krippendorff
+from harness.stats.agreement import accuracy, confusion, fleiss, kappa, krippendorff, lin
 from harness.stats.clusters import cluster_variance
 from harness.stats.crossed import Interval, Moments, crossed, seed_variance
 from harness.stats.holm import holm
@@ -30,6 +30,7 @@ __all__ = [
     "holm",
     "kappa",
     "krippendorff",
+    "lin",
     "look_alpha",
     "mean",
     "ppi",

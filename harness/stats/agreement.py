@@ -6,8 +6,8 @@
     (0.833, 0.87)
     >>> bounds = kappa(judge, people).bounds(alpha=0.05)                 # (estimate, lower, upper)
 
-Graders who all say one and the same thing of everything agree (1), as with `harness.stats.ppi.concordance`: chance cannot be
-told from agreement then, and the confusion matrix shows it.
+Graders who all say one and the same thing of everything agree (1): chance cannot be told from agreement then, and the confusion
+matrix shows it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from harness.stats.statistic import Statistic
 
 Weights = Literal["none", "linear", "quadratic"]
 Level = Literal["nominal", "ordinal", "interval"]
+
+ROUNDING = 1e-12
+"""Of a sum of squares: a difference of two such sums that is smaller is none."""
 
 
 def accuracy(first: NDArray[Any], second: NDArray[Any]) -> Statistic:
@@ -61,7 +64,7 @@ def kappa(
 
     o_ij is how often they said i and j, e_ij = o_i·o_j/n how often chance would have it. w_ij is 1 off the diagonal (Cohen 1960,
     doi:10.1177/001316446002000104), or for scores |i - j| or (i - j)² (Cohen 1968, doi:10.1037/h0026256), where i and j count the
-    categories in their order. With (i - j)² it is Lin's concordance of the numbers (`harness.stats.ppi.concordance`).
+    categories in their order. With (i - j)² it is `lin` of the categories' numbers.
 
     Args:
         first: shape (n,).
@@ -86,6 +89,26 @@ def kappa(
         said, other = totals[..., 1 : 1 + size], totals[..., 1 + size :]
         chance = ((said @ cost) * other).sum(axis=-1) / said.sum(axis=-1)
         return _above_chance(totals[..., 0], chance)
+
+    return Statistic(parts, of)
+
+
+def lin(first: Floats, second: Floats) -> Statistic:
+    """Lin's concordance of two graders' numbers, -1 to 1 (Lin 1989, doi:10.2307/2532051); both of shape (n,).
+
+    2·Cov(x, y)/(Var(x) + Var(y) + (x̄ - ȳ)²), which is 1 - mean (x - y)² over what it would be by chance; for labels it is the
+    quadratically weighted kappa.
+
+    Raises:
+        ValueError: no case, or two lengths.
+    """
+    one, other = _pair(first, second)
+    x, y = one - other.mean(), other - other.mean()
+    parts = np.stack([np.ones(x.size), x, y, x * x, y * y, (x - y) ** 2], axis=1)
+
+    def of(totals: Floats) -> Floats:
+        n, x, y, xx, yy, apart = np.moveaxis(totals, -1, 0)
+        return _above_chance(apart, xx + yy - 2 * x * y / n, rounding=ROUNDING * (xx + yy))
 
     return Statistic(parts, of)
 
@@ -159,7 +182,7 @@ def _interval(table: Floats, there: NDArray[np.bool_], pairs: Floats) -> Statist
 
     def of(totals: Floats) -> Floats:
         observed, n, total, square = np.moveaxis(totals, -1, 0)
-        return _above_chance(observed, 2 * (n * square - total**2) / (n - 1))
+        return _above_chance(observed, 2 * (n * square - total**2) / (n - 1), rounding=ROUNDING * square)
 
     return Statistic(np.stack([within, m, total, square], axis=1), of)
 
@@ -192,9 +215,9 @@ def _distance(often: Floats, level: Level) -> Floats:
     return np.asarray((place[..., :, None] - place[..., None, :]) ** 2)
 
 
-def _above_chance(observed: Floats, chance: Floats) -> Floats:
-    """1 - disagreement seen over disagreement by chance; 1 where chance could not have disagreed."""
-    possible = chance > 0
+def _above_chance(observed: Floats, chance: Floats, *, rounding: Floats | float = 0.0) -> Floats:
+    """1 - disagreement seen over disagreement by chance; 1 where chance could not have disagreed by more than ``rounding``."""
+    possible = chance > rounding
     return np.asarray(1 - np.divide(observed, chance, out=np.zeros_like(chance), where=possible))
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
 
 from harness.stats import Statistic, concordance
-from harness.stats.agreement import accuracy, confusion, fleiss, kappa, krippendorff
+from harness.stats.agreement import accuracy, confusion, fleiss, kappa, krippendorff, lin
 
 NA = np.nan
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section F: four observers, twelve units
@@ -135,6 +135,9 @@ def test_graders_who_say_one_thing_agree() -> None:
     assert krippendorff(np.stack([same, same]), level="interval").value == 1.0
     assert krippendorff(np.stack([same, same]), level="ordinal").value == 1.0
     assert fleiss(np.array([[3, 0], [3, 0]])).value == 1.0
+    # a third is no binary fraction, and a draw may hold nothing else
+    thirds = np.array([1 / 3, 1 / 3, 1 / 3, 0.7])
+    assert lin(thirds, thirds).bounds()[1:] == (1.0, 1.0)
 
 
 def statistics(first: np.ndarray, second: np.ndarray) -> dict[str, Statistic]:
@@ -144,6 +147,7 @@ def statistics(first: np.ndarray, second: np.ndarray) -> dict[str, Statistic]:
         "accuracy": accuracy(first, second),
         "kappa": kappa(first, second, categories=range(5)),
         "quadratic": kappa(first, second, weights="quadratic", categories=range(5)),
+        "lin": lin(first / 4, second / 4),
         "fleiss": fleiss(table),
         **{level: krippendorff(both, level=level) for level in ("nominal", "ordinal", "interval")},  # type: ignore[arg-type]
     }
