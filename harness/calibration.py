@@ -60,7 +60,7 @@ def calibrations(found: Evidence, model: str) -> list[Calibration]:
             if metric.judge and suite in rows.suites:
                 board = load_board(rows, suite, name)
                 if board.people:
-                    made.append(_calibration(board, metric.judge.grader.model.id, found))
+                    made.append(_calibration(board, metric.judge.name, found))
     if not made:
         raise BadInput(
             "no judge's scores have labels of people beside them: name a judge in the experiment, grade what "

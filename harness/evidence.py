@@ -67,7 +67,7 @@ class Evidence:
             (name, load_labels(task.suite, metric.judge.criteria))
             for task in self.matrix.tasks
             for name, metric in self.metrics[task.suite.name].items()
-            if task.suite.labels and metric.judge
+            if task.suite.labels and metric.judge and metric.opponent is None
         ]
 
     @cached_property
