@@ -1,10 +1,11 @@
 """Pure numbers: arrays in, values out. Knows nothing of suites, files or models.
 
-`crossed` (paired difference over seeds and cases) · `mean` (one contender) · `ppi` (a judge corrected by people) ·
-`accuracy`, `kappa`, `fleiss`, `krippendorff`, `confusion` (how far graders agree) · `holm` (several claims) ·
-`look_alpha` (several looks) · `cases_needed`, `seeds_needed` (planning)
+`crossed` (paired difference over seeds and cases) · `adjusted` (the same at equal length) · `mean` (one contender) ·
+`ppi` (a judge corrected by people) · `accuracy`, `kappa`, `lin`, `fleiss`, `krippendorff`, `confusion` (how far graders agree) ·
+`holm` (several claims) · `look_alpha` (several looks) · `cases_needed`, `seeds_needed` (planning)
 """
 
+from harness.stats.adjusted import Adjusted, adjusted
 from harness.stats.agreement import accuracy, confusion, fleiss, kappa, krippendorff, lin
 from harness.stats.clusters import cluster_variance
 from harness.stats.crossed import Interval, Moments, crossed, seed_variance
@@ -16,11 +17,13 @@ from harness.stats.ppi import concordance, ppi, share_seen
 from harness.stats.statistic import Bounds, Statistic
 
 __all__ = [
+    "Adjusted",
     "Bounds",
     "Interval",
     "Moments",
     "Statistic",
     "accuracy",
+    "adjusted",
     "cases_needed",
     "cluster_variance",
     "concordance",
