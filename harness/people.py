@@ -29,11 +29,12 @@ PLACES = ("suite", "contender", "technique", "case_id", "data_fraction", "traini
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One reviewer's score in [0, 1] of one answer."""
+    """One reviewer's score in [0, 1] of one answer, and the number for each criterion where it was graded so."""
 
     trial: str
     reviewer: str
     score: float
+    scores: Mapping[str, int] | None = None
 
 
 def load_labels(suite: Suite, criteria: Sequence[Criterion]) -> list[Label]:
@@ -89,7 +90,9 @@ def _label(values: Mapping[str, Any], criteria: Sequence[Criterion]) -> Label | 
         raise BadInput("trial: missing: it says which answer was graded; `harness judge sample` writes it")
     if not isinstance(reviewer, str) or not reviewer.strip():
         raise BadInput("reviewer: missing: write a name or a pseudonym, so that two reviewers can be told apart")
-    return Label(trial, reviewer, _whole(score) if score is not None else _by_criteria(scores, criteria))
+    if score is not None:
+        return Label(trial, reviewer, _whole(score))
+    return Label(trial, reviewer, _by_criteria(scores, criteria), scores)
 
 
 def _whole(score: Any) -> float:
