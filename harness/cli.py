@@ -326,6 +326,30 @@ def judge_calibrate(experiment: ExperimentFile = DEFAULT, as_json: Json = False)
     )
 
 
+@judge.command("probe")
+def judge_probe(
+    suite: Annotated[str, typer.Argument(help="The suite's name.")],
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    cases: Annotated[int, typer.Option(help="How many test cases, the same for every contender.", min=2)] = 60,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many gradings that takes.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait while another process holds the store.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Say what the judge likes besides quality: length, the place where an answer stands, its own family."""
+    from harness.bias import as_dict, lines, missing, probe
+    from harness.experiment import load_experiment
+
+    loaded = load_experiment(experiment)
+    count = missing(loaded, suite, cases=cases)
+    if dry_run:
+        said = f"{plural(count, 'grading')} to ask for"
+        typer.echo(json.dumps({"gradings": count}, indent=2) if as_json else said)
+        return
+    made = probe(loaded, suite, cases=cases, wait=wait)
+    typer.echo(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)))
+
+
 def _show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:
     from harness.evidence import evidence
     from harness.verdict import describe
