@@ -119,7 +119,7 @@ def lines(made: Sequence[Calibration]) -> Iterator[str]:
         for pair in one.lengths:
             at_equal = "cannot be told, one is longer by the same in every case"
             if pair.equal is not None:
-                at_equal = f"{signed(pair.equal)}, and {pair.slope:+.2f} for each doubling"
+                at_equal = f"{signed(pair.equal)}, and {pair.slope:+z.2f} for each doubling"
             yield f"  {pair.ours} minus {pair.theirs}: {signed(pair.raw)}; at equal length {at_equal}"
 
 
@@ -138,7 +138,7 @@ def plain(bounds: Bounds) -> str:
 
 def signed(bounds: Bounds) -> str:
     """As ``+0.04 (-0.01 to +0.07)``."""
-    return f"{bounds.estimate:+.2f} ({bounds.lower:+.2f} to {bounds.upper:+.2f})"
+    return f"{bounds.estimate:+z.2f} ({bounds.lower:+z.2f} to {bounds.upper:+z.2f})"
 
 
 def share(bounds: Bounds) -> str:
@@ -162,7 +162,7 @@ def _people_lines(people: Beside) -> Iterator[str]:
         f"  agreement {plain(whole.agreement)}, needed is {people.needed:.2f}{verdict}; "
         f"the same score on {share(whole.accuracy)} of them, kappa {plain(whole.kappa)}"
     )
-    each = ", ".join(f"{name} {bias:+.2f}" for name, bias in people.biases.items())
+    each = ", ".join(f"{name} {bias:+z.2f}" for name, bias in people.biases.items())
     yield f"  the judge minus people: {signed(people.bias)}; {each}"
     if not people.criteria and whole.confusion:
         yield from _confusion(whole)
@@ -253,9 +253,10 @@ def _criteria(heard: Sequence[Graded], labels: Sequence[Label], alpha: float) ->
 def _marks(one: Graded) -> dict[str, list[int]]:
     """Criterion → its number in every grading of an answer."""
     made: dict[str, list[int]] = {}
-    for juror, heard in zip(one.jurors, one.heard, strict=True):
-        for reply in heard.replies if isinstance(juror, Judge) else ():
-            for name, mark in juror.marks(reply).items():
-                if isinstance(mark, int):
-                    made.setdefault(name, []).append(mark)
+    by_juror = zip(one.jurors, one.heard, strict=True)
+    read = (juror.marks(reply) for juror, heard in by_juror if isinstance(juror, Judge) for reply in heard.replies)
+    for marks in read:
+        for name, mark in marks.items():
+            if isinstance(mark, int):
+                made.setdefault(name, []).append(mark)
     return made
