@@ -36,7 +36,7 @@ DIGITS = 9
 FEW = 12
 """Labels whose confusion a page has room for."""
 NOBODY = (
-    "  people graded none of these answers: fill in what `harness judge sample SUITE labels.jsonl` writes, and name the file in "
+    "people graded none of these answers: fill in what `harness judge sample SUITE labels.jsonl` writes, and name the file in "
     'suite.toml: labels = "labels.jsonl"'
 )
 
@@ -109,18 +109,28 @@ def calibrations(found: Evidence, model: str) -> list[Calibration]:
 def lines(made: Sequence[Calibration]) -> Iterator[str]:
     """For a terminal."""
     for one in made:
-        graded = (
-            one.people
-            and f", {plural(one.people.answers, 'answer')} of {plural(one.people.cases, 'case')} graded by people too"
-        )
-        yield f"{one.suite}: judge {one.judge} on {one.metric}{graded or ''}"
-        yield from _people_lines(one.people) if one.people else (NOBODY,)
-        yield from _steady_lines(one.steadiness)
-        for pair in one.lengths:
-            at_equal = "cannot be told, one is longer by the same in every case"
-            if pair.equal is not None:
-                at_equal = f"{signed(pair.equal)}, and {pair.slope:+z.2f} for each doubling"
-            yield f"  {pair.ours} minus {pair.theirs}: {signed(pair.raw)}; at equal length {at_equal}"
+        yield heading(one)
+        yield from (f"  {line}" for line in findings(one))
+
+
+def heading(one: Calibration) -> str:
+    """Who graded what."""
+    people = one.people
+    beside = (
+        f", {plural(people.answers, 'answer')} of {plural(people.cases, 'case')} graded by people too" if people else ""
+    )
+    return f"{one.suite}: judge {one.judge} on {one.metric}{beside}"
+
+
+def findings(one: Calibration, *, tables: bool = True) -> Iterator[str]:
+    """What was found, a line each; with ``tables`` the confusions too."""
+    yield from _people_lines(one.people, tables) if one.people else (NOBODY,)
+    yield from _steady_lines(one.steadiness)
+    for pair in one.lengths:
+        at_equal = "cannot be told, one is longer by the same in every case"
+        if pair.equal is not None:
+            at_equal = f"{signed(pair.equal)}, and {pair.slope:+z.2f} for each doubling"
+        yield f"{pair.ours} minus {pair.theirs}: {signed(pair.raw)}; at equal length {at_equal}"
 
 
 def as_dict(made: Sequence[Calibration]) -> dict[str, Any]:
@@ -133,7 +143,7 @@ def as_dict(made: Sequence[Calibration]) -> dict[str, Any]:
 
 def plain(bounds: Bounds) -> str:
     """As ``0.71 (0.60 to 0.80)``."""
-    return f"{bounds.estimate:.2f} ({bounds.lower:.2f} to {bounds.upper:.2f})"
+    return f"{bounds.estimate:z.2f} ({bounds.lower:z.2f} to {bounds.upper:z.2f})"
 
 
 def signed(bounds: Bounds) -> str:
@@ -155,38 +165,39 @@ def finite(value: Any) -> Any:
     return [finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _people_lines(people: Beside) -> Iterator[str]:
+def _people_lines(people: Beside, tables: bool) -> Iterator[str]:
     whole = people.whole
     verdict = "" if whole.agreement.estimate >= people.needed else ": TOO LITTLE, its scores decide nothing"
     yield (
-        f"  agreement {plain(whole.agreement)}, needed is {people.needed:.2f}{verdict}; "
+        f"agreement {plain(whole.agreement)}, needed is {people.needed:.2f}{verdict}; "
         f"the same score on {share(whole.accuracy)} of them, kappa {plain(whole.kappa)}"
     )
     each = ", ".join(f"{name} {bias:+z.2f}" for name, bias in people.biases.items())
-    yield f"  the judge minus people: {signed(people.bias)}; {each}"
-    if not people.criteria and whole.confusion:
+    yield f"the judge minus people: {signed(people.bias)}; {each}"
+    if tables and not people.criteria:
         yield from _confusion(whole)
     for name, labels in people.criteria.items():
         same = f"the same on {share(labels.accuracy)}"
-        yield f"  `{name}`: {same}, kappa {plain(labels.kappa)}, weighted {plain(labels.agreement)}"
-        yield from _confusion(labels)
+        yield f"`{name}`: {same}, kappa {plain(labels.kappa)}, weighted {plain(labels.agreement)}"
+        if tables:
+            yield from _confusion(labels)
 
 
 def _confusion(labels: Labels) -> Iterator[str]:
     """A table of counts: people's labels down, the judge's across."""
     if labels.confusion:
-        yield f"    {'people, judge':>14}" + "".join(f"{label:>7g}" for label in labels.scale)
+        yield f"  {'people, judge':>14}" + "".join(f"{label:>7g}" for label in labels.scale)
     for label, row in zip(labels.scale, labels.confusion, strict=False):
-        yield f"    {label:>14g}" + "".join(f"{count:>7}" for count in row)
+        yield f"  {label:>14g}" + "".join(f"{count:>7}" for count in row)
 
 
 def _steady_lines(steady: Steadiness) -> Iterator[str]:
     if steady.spread is not None:
-        yield f"  graded again, an answer's score varies by {plain(steady.spread)}, the standard deviation"
+        yield f"graded again, an answer's score varies by {plain(steady.spread)}, the standard deviation"
     if steady.alpha is not None:
-        yield f"  the jurors agree {plain(steady.alpha)}, Krippendorff's alpha of {plural(steady.answers, 'answer')}"
+        yield f"the jurors agree {plain(steady.alpha)}, Krippendorff's alpha of {plural(steady.answers, 'answer')}"
     if steady.flips is not None:
-        yield f"  the two orders disagree on {share(steady.flips)} of {plural(steady.pairs, 'pair')}"
+        yield f"the two orders disagree on {share(steady.flips)} of {plural(steady.pairs, 'pair')}"
 
 
 def _calibration(found: Evidence, rows: Rows, suite: str, name: str, model: str) -> Calibration:

@@ -117,6 +117,21 @@ def test_the_flip_rate_is_published_beside_the_metric(
     )
 
 
+def test_the_report_says_how_far_a_judge_can_be_believed(project: Project, harness: Harness) -> None:
+    fill(judged(project, "fair", "kind", "moody", metrics='"pairwise:lost"', more="repeats = 2\n"))
+    said = harness("judge", "calibrate", project.experiment).out.splitlines()[1:]
+    assert len(said) == 4, "nobody of people, the spread, the jurors' agreement, the flips"
+    ran = harness("report", project.experiment, "--markdown")
+    assert ran.code == 0, ran.err
+    assert "The judge on **pairwise:lost**, scripted:" in ran.out
+    harness("report", project.experiment)
+    page = (project.folder / "reports/sums/report.html").read_text(encoding="utf-8")
+    assert "The judge on pairwise:lost" in page
+    for word in ("the two orders disagree on", "Krippendorff’s alpha", "varies by"):
+        assert word.replace("’", "'") in ran.out.replace("\\", "").replace("’", "'")
+        assert word.replace("’", "'") in page.replace("&#39;", "'").replace("’", "'")
+
+
 def test_failed_gradings_are_left_out_and_nothing_is_asked(project: Project, harness: Harness) -> None:
     fill(judged(project, "broken"))
     steady = calibrated(project, harness)["rubric"]["steadiness"]
