@@ -17,7 +17,7 @@ LAYERS = [
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {"prompt", "matrix", "probe", "grade", "scoring", "people", "engine", "run", "question", "exposure", "evidence"},
-    {"gate", "report", "progress", "project", "outlook", "leaks", "sample", "calibration"},
+    {"gate", "report", "progress", "project", "outlook", "leaks", "sample", "calibration", "review"},
     {"cli", "pytest_plugin", "__init__"},
 ]
 """Each layer imports from itself and from those above it."""
@@ -36,6 +36,8 @@ HEAVY = {
     "ray",
     "bm25s",
     "sklearn",
+    "starlette",
+    "uvicorn",
 }
 
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import starmap
 from typing import TYPE_CHECKING, Literal
 
 from harness.store.schema import TABLES
@@ -82,10 +83,7 @@ def read(database: Database) -> list[Review]:
     if not database.run("SELECT 1 FROM information_schema.tables WHERE table_name = 'reviews'"):
         return []
     found = database.run(f"SELECT {COLUMNS} FROM reviews ORDER BY entered, rowid")
-    return [
-        Review(*values, None if grades is None else json.loads(grades), rubric, seconds, entered)
-        for *values, grades, rubric, seconds, entered in found
-    ]
+    return [replace(one, grades=json.loads(str(one.grades))) if one.grades else one for one in starmap(Review, found)]
 
 
 def _delete(database: Database, one: Review) -> None:
