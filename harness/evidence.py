@@ -92,7 +92,7 @@ class Evidence:
             )
             for task in self.matrix.tasks
             for name, metric in self.metrics[task.suite.name].items()
-            if metric.judge and not name.startswith(PAIRWISE)
+            if metric.judge and metric.opponent is None
         ]
 
     @cached_property

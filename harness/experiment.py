@@ -70,24 +70,38 @@ class Model(Declaration):
 
 
 class Judging(Declaration):
-    """Who grades by the suites' rubrics: see ``harness.metrics.judge``. ``repeats`` gradings are averaged; a reply that cannot
-    be read is asked for ``tries`` times.
+    """Who grades by the suites' rubrics: see ``harness.metrics.judge``. One ``model``, or ``models`` that are a jury: each
+    grades every answer, and the median counts. ``repeats`` gradings by each are averaged; a reply that cannot be read is asked
+    for ``tries`` times.
     """
 
-    model: str | Model
+    model: str | Model | None = None
+    models: tuple[str | Model, ...] = ()
     repeats: int = Field(default=1, gt=0, le=100)
     tries: int = Field(default=3, gt=0, le=10)
 
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Judging:
+        if (self.model is None) is not bool(self.models):
+            raise ValueError('name one judge as model = "…", or a jury as models = ["…", "…"], and not both')
+        ids = [model.id for model in self.bases]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"given {ids}: a juror twice is no second opinion: to grade again, take repeats = 2")
+        return self
+
     @property
-    def base(self) -> Model:
-        return self.model if isinstance(self.model, Model) else Model(id=self.model)
+    def bases(self) -> tuple[Model, ...]:
+        """The jurors' models; a judge alone is a jury of one."""
+        given = self.models if self.model is None else (self.model,)
+        return tuple(model if isinstance(model, Model) else Model(id=model) for model in given)
 
 
 class Experiment(Declaration):
     """The declaration in ``file``; paths are relative to its folder.
 
     ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
-    ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its.
+    ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its,
+    and ``pairwise:CONTENDER`` may be asked for.
     """
 
     name: str

@@ -55,11 +55,12 @@ Mark = tuple[str, Place, float]
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One reviewer's score in [0, 1] of one answer."""
+    """One reviewer's score in [0, 1] of one answer, and the number for each criterion where it was graded so."""
 
     trial: str
     reviewer: str
     score: float
+    scores: Mapping[str, int] | None = None
 
 
 def load_labels(suite: Suite, criteria: Sequence[Criterion]) -> list[Label]:
@@ -90,7 +91,7 @@ def labels_of(reviews: Iterable[Review], criteria: Sequence[Criterion]) -> list[
     """Answers that were rated on the page by these very criteria."""
     rubric = rubric_id(criteria)
     rated = [(one, one.grades) for one in reviews if one.grades is not None and one.rubric == rubric]
-    return [Label(one.trial, one.reviewer, graded(criteria, grades)) for one, grades in rated]
+    return [Label(one.trial, one.reviewer, graded(criteria, grades), grades) for one, grades in rated]
 
 
 def rubric_id(criteria: Sequence[Criterion]) -> str:
@@ -161,7 +162,9 @@ def _label(values: Mapping[str, Any], criteria: Sequence[Criterion]) -> Label | 
         raise BadInput("trial: missing: it says which answer was graded; `harness judge sample` writes it")
     if not isinstance(reviewer, str) or not reviewer.strip():
         raise BadInput("reviewer: missing: write a name or a pseudonym, so that two reviewers can be told apart")
-    return Label(trial, reviewer, _whole(score) if score is not None else _by_criteria(scores, criteria))
+    if score is not None:
+        return Label(trial, reviewer, _whole(score))
+    return Label(trial, reviewer, _by_criteria(scores, criteria), scores)
 
 
 def _whole(score: Any) -> float:

@@ -24,7 +24,7 @@ from harness.experiment import Experiment
 from harness.grade import checked
 from harness.machine import cores, gpus, hardware, versions
 from harness.matrix import Cell, Matrix, expand
-from harness.metrics.judge import Judge
+from harness.metrics.juror import Juror
 from harness.models import is_local, load_backend
 from harness.probe import probed
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
@@ -204,8 +204,9 @@ def _refuse_missing(todo: Todo) -> None:
     if any(cell.suite.form == "choice" for cell in local):
         present("lm_eval", extra="lm-eval")
     judge = todo.matrix.experiment.judge
-    if judge and not is_local(judge.base):
-        load_backend(judge.base, home=todo.matrix.experiment.home).close()
+    for model in judge.bases if judge else ():
+        if not is_local(model):
+            load_backend(model, home=todo.matrix.experiment.home).close()
 
 
 def _length(trial: Trial) -> int:
@@ -297,17 +298,17 @@ class _Doing:
         wanted = self.store.missing([trial.id for trial in trials])
         return list({trial.id: trial for trial in trials if trial.id in wanted}.values())
 
-    def ask(self, judge: Judge, trials: list[Trial]) -> None:
-        """The replies of a judge that are missing, stored as they come."""
-        model, missing = judge.grader.model, self._missing(trials)
+    def ask(self, juror: Juror, trials: list[Trial]) -> None:
+        """The replies of a juror that are missing, stored as they come."""
+        model, missing = juror.grader.model, self._missing(trials)
         if missing and is_local(model):
             work = Generate(f"judge {model.id}", model, self.experiment.home, lambda: missing)
             with Pool(workers=1, threads=cores()) as pool:
-                pool.run([work], _Replies(self, judge))
+                pool.run([work], _Replies(self, juror))
         elif missing:
             with closing(load_backend(model, home=self.experiment.home)) as backend:
                 for batch in backend.generate(missing):
-                    _Replies(self, judge).batch(batch)
+                    _Replies(self, juror).batch(batch)
 
     def scored(self, count: int) -> None:
         self.outcome.scored += count
@@ -339,10 +340,10 @@ class _Replies:
     """Where a judge's replies go: as all answers, but for those that cannot be read."""
 
     doing: _Doing
-    judge: Judge
+    juror: Juror
 
     def batch(self, generations: list[Generation]) -> None:
-        self.doing.batch([checked(self.judge, generation) for generation in generations])
+        self.doing.batch([checked(self.juror, generation) for generation in generations])
 
     def trained(self, training: Training) -> None: ...
 

@@ -13,7 +13,8 @@ from harness.errors import BadInput
 from harness.evidence import evidence
 from harness.experiment import Model, load_experiment
 from harness.metrics import load_metric
-from harness.metrics.judge import Grader, Judge, load_judge
+from harness.metrics.judge import load_judge
+from harness.metrics.juror import Grader, Juror, Subject
 from harness.progress import Console
 from harness.run import Outcome, run
 from harness.suite import Case, Suite
@@ -183,20 +184,21 @@ ATTACKS = [
 def test_the_answer_is_data(tmp_path: Path, attack: str) -> None:
     """It stands between two marks which it does not hold, in the user's message, and nothing of it is read as a reply."""
     judge = a_judge(tmp_path)
-    trial = judge.ask(Case("c1", "1 + 1", "2"), attack, repeat=0)
+    subject = Subject("t1", Case("c1", "1 + 1", "2"), attack)
+    trial = judge.ask(subject, 0)
     system, user = (message["content"] for message in trial.messages)
     mark = user.rpartition("ANSWER ")[2].split()[0]
     begin, end = user.index(f"ANSWER {mark} begins\n"), user.index(f"\nANSWER {mark} ends")
     assert user[begin + len(f"ANSWER {mark} begins\n") : end] == attack
     assert mark not in attack
     assert attack not in system
-    assert [trial.id != judge.ask(Case("c1", "1 + 1", "2"), attack, repeat=r).id for r in (0, 1)] == [False, True]
+    assert [trial.id != judge.ask(subject, repeat).id for repeat in (0, 1)] == [False, True]
 
 
-def a_judge(folder: Path, rubric: str = RUBRIC) -> Judge:
+def a_judge(folder: Path, rubric: str = RUBRIC) -> Juror:
     (folder / "rubric.md").write_text(rubric, encoding="utf-8")
     suite = Suite(name="t", folder=folder, metric="rubric", rubric="rubric.md")
-    return load_judge(suite, Grader(Model(id="scripted:echo"), "h"))
+    return load_judge(suite, [Grader(Model(id="scripted:echo"), "h")]).jurors[0]
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,24 @@ import pytest
 HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
-    {"errors", "fingerprint", "machine", "plural", "stats", "embedded"},
+    {"errors", "fingerprint", "machine", "plural", "module", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {"prompt", "matrix", "probe", "grade", "scoring", "people", "engine", "run", "question", "exposure", "evidence"},
-    {"gate", "report", "progress", "project", "outlook", "leaks", "sample", "calibration", "review"},
+    {
+        "gate",
+        "report",
+        "progress",
+        "project",
+        "outlook",
+        "leaks",
+        "sample",
+        "gradings",
+        "lengths",
+        "calibration",
+        "bias",
+        "review",
+    },
     {"cli", "pytest_plugin", "__init__"},
 ]
 """Each layer imports from itself and from those above it."""

@@ -8,23 +8,24 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.experiment import Experiment, Judging
-from harness.matrix import expand
+from harness.experiment import Experiment
+from harness.matrix import Matrix, expand
 from harness.plural import plural
 from harness.probe import probed, unprobed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
 from harness.run import Todo, missing, steps_of
-from harness.scoring import hashes_of, metrics_of
+from harness.scoring import Metrics, hashes_of, metrics_of
 from harness.store import open_store
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The expanded matrix with what is missing: what ``--dry-run`` prints."""
+    """The expanded matrix with what is missing: what ``--dry-run`` prints. ``gradings`` is what a judge will be asked, at most."""
 
     todo: Todo
     bills: tuple[Bill, ...] = field(default=())
+    gradings: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         todo = self.todo
@@ -47,6 +48,7 @@ class Planned:
                 {"suite": j.suite, "recipe": j.recipe_name, "seed": j.seed, "steps": steps_of(j)} for j in todo.jobs
             ],
             "answers": todo.trials,
+            "gradings": self.gradings,
             "seconds": todo.seconds,
             "usd": total(self.bills),
             "bills": [asdict(bill) for bill in self.bills],
@@ -55,16 +57,19 @@ class Planned:
 
 def plan_of(experiment: Experiment) -> Planned:
     """What a run would do; reads the store where there is one, writes nothing."""
-    todo = _todo(experiment)
-    return Planned(todo, expenses(todo))
-
-
-def _todo(experiment: Experiment) -> Todo:
     matrix = expand(experiment)
+    metrics = metrics_of(matrix)
+    todo, unscored = _todo(matrix, metrics)
+    return Planned(todo, expenses(todo), _gradings(todo, metrics, unscored))
+
+
+def _todo(matrix: Matrix, metrics: Metrics) -> tuple[Todo, list[tuple[str, str]]]:
+    """What is missing, and (cell, metric) wherever a stored answer lacks a score."""
+    experiment, hashes = matrix.experiment, hashes_of(metrics)
     if not (experiment.home / "results.duckdb").exists():
-        return Todo(matrix, _distinct(matrix.cells), matrix.jobs)
+        return Todo(matrix, _distinct(matrix.cells), matrix.jobs), []
     with open_store(experiment.home, write=False) as store:
-        return missing(probed(matrix, store, hashes_of(metrics_of(matrix))), store)
+        return missing(probed(matrix, store, hashes), store), store.unscored_cells(experiment.name, hashes)
 
 
 def _distinct(cells: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -94,11 +99,22 @@ def plan_lines(planned: Planned) -> list[str]:
     if waiting := unprobed(todo.matrix):
         lines.append(f"not counted: the probes of {', '.join(waiting)}, whom dev chooses once it is measured")
     judge = todo.matrix.experiment.judge
-    if judge is not None and (graded := _gradings(todo, judge)):
-        lines.append(f"not counted: {plural(graded, 'grading')} by {judge.base.id}")
+    if judge is not None and planned.gradings:
+        jurors = ", ".join(model.id for model in judge.bases)
+        lines.append(f"not counted: {plural(planned.gradings, 'grading')} by {jurors}")
     return [*lines, *(bill.said for bill in planned.bills)]
 
 
-def _gradings(todo: Todo, judge: Judging) -> int:
-    """What a judge will be asked about answers that are missing, at most."""
-    return judge.repeats * sum(cell.size for cell in todo.cells if "rubric" in cell.suite.all_metrics)
+def _gradings(todo: Todo, metrics: Metrics, unscored: list[tuple[str, str]]) -> int:
+    """What a judge will be asked about answers that are missing, and about stored ones that it has not graded: at most, since
+    a cell in part graded counts whole, and of answers that are the same only one is asked about.
+    """
+    cells = {cell.id: cell for cell in todo.matrix.cells}
+    missing = ((cell.id, name) for cell in todo.cells for name in metrics[cell.suite.name])
+    asked = 0
+    for cell_id, name in {*unscored, *missing}:
+        cell = cells.get(cell_id)
+        metric = metrics[cell.suite.name].get(name) if cell else None
+        if cell and metric and metric.judge and cell.contender.name != metric.opponent:
+            asked += cell.size * metric.judge.questions
+    return asked

@@ -6,99 +6,36 @@
     (0.833, 0.87)
     >>> bounds = kappa(judge, people).bounds(alpha=0.05)                 # (estimate, lower, upper)
 
-Every statistic here is a function of totals to which each case adds its part. Cases drawn again are then a product of two
-matrices, how often each was drawn times what it adds, and thousands of draws take no loop. What is drawn is whole clusters (a
-case with all its answers, or cases of one source), with replacement; the bounds are percentiles (Efron 1979,
-doi:10.1214/aos/1176344552).
-
-Graders who all say one and the same thing of everything agree (1), as with `harness.stats.ppi.concordance`: chance cannot be
-told from agreement then, and the confusion matrix shows it.
+Graders who all say one and the same thing of everything agree (1): chance cannot be told from agreement then, and the confusion
+matrix shows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import inf
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats.clusters import Codes, Floats
+from harness.stats.clusters import Floats
+from harness.stats.statistic import Statistic
 
 Weights = Literal["none", "linear", "quadratic"]
 Level = Literal["nominal", "ordinal", "interval"]
 
-DRAWS, SEED = 2000, 20260101
-AT_ONCE = 1 << 22
-"""Numbers in a block of draws: bounds the memory to some ten megabytes."""
+ROUNDING = 1e-12
+"""Of a sum of squares: a difference of two such sums that is smaller is none."""
 
 
-class Bounds(NamedTuple):
-    """An estimate with two one-sided bounds."""
-
-    estimate: float
-    lower: float
-    upper: float
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """A statistic of cases: ``parts``, shape (n, m), is what each adds to the m totals, and ``of`` makes of totals, shape
-    (…, m), the statistic, shape (…).
-    """
-
-    parts: Floats
-    of: Callable[[Floats], Floats]
-
-    @property
-    def value(self) -> float:
-        return float(self.of(self.parts.sum(axis=0)))
-
-    def bounds(
-        self, clusters: Codes | None = None, *, alpha: float = 0.05, draws: int = DRAWS, seed: int = SEED
-    ) -> Bounds:
-        """The statistic with its bootstrap bounds, each of error ``alpha``; infinite for a single cluster.
-
-        Args:
-            clusters: shape (n,), a small integer code a case; None when every case stands alone.
-            alpha: one-sided, more than 0 and less than 0.5.
-            draws: how often the clusters are drawn again.
-            seed: of the generator.
-
-        Raises:
-            ValueError: alpha out of range, or clusters of another length.
-        """
-        if not 0 < alpha < 0.5:
-            raise ValueError(f"alpha was {alpha!r}, allowed is more than 0 and less than 0.5")
-        parts = self.parts if clusters is None else _by_cluster(self.parts, clusters)
-        if len(parts) < 2:
-            return Bounds(self.value, -inf, inf)
-        lower, upper = np.quantile(self._drawn(parts, draws, seed), (alpha, 1 - alpha))
-        return Bounds(self.value, float(lower), float(upper))
-
-    def _drawn(self, parts: Floats, draws: int, seed: int) -> Floats:
-        """The statistic of clusters drawn with replacement, shape (draws,)."""
-        rng, count = np.random.default_rng(seed), len(parts)
-        block = max(AT_ONCE // count, 1)
-        found = []
-        for start in range(0, draws, block):
-            rows = min(block, draws - start)
-            picks = rng.integers(0, count, size=(rows, count)) + np.arange(rows)[:, None] * count
-            often = np.bincount(picks.ravel(), minlength=rows * count).reshape(rows, count)
-            found.append(self.of(often.astype(np.float64) @ parts))
-        return np.concatenate(found)
-
-
-def accuracy(first: NDArray[Any], second: NDArray[Any]) -> Agreement:
+def accuracy(first: NDArray[Any], second: NDArray[Any]) -> Statistic:
     """The share of cases to which both graders gave the same label; both of shape (n,).
 
     Raises:
         ValueError: no case, or two lengths.
     """
     same = _pair(first, second)[0] == second
-    return Agreement(np.stack([same, np.ones(same.size)], axis=1).astype(np.float64), lambda t: t[..., 0] / t[..., 1])
+    return Statistic(np.stack([same, np.ones(same.size)], axis=1).astype(np.float64), lambda t: t[..., 0] / t[..., 1])
 
 
 def confusion(first: NDArray[Any], second: NDArray[Any], categories: Sequence[Any] | None = None) -> NDArray[np.int64]:
@@ -122,12 +59,12 @@ def kappa(
     *,
     weights: Weights = "none",
     categories: Sequence[Any] | None = None,
-) -> Agreement:
+) -> Statistic:
     """Cohen's kappa of two graders, 1 - Σ w·o / Σ w·e, at most 1; 0 is what chance gives.
 
     o_ij is how often they said i and j, e_ij = o_i·o_j/n how often chance would have it. w_ij is 1 off the diagonal (Cohen 1960,
     doi:10.1177/001316446002000104), or for scores |i - j| or (i - j)² (Cohen 1968, doi:10.1037/h0026256), where i and j count the
-    categories in their order. With (i - j)² it is Lin's concordance of the numbers (`harness.stats.ppi.concordance`).
+    categories in their order. With (i - j)² it is `lin` of the categories' numbers.
 
     Args:
         first: shape (n,).
@@ -153,10 +90,30 @@ def kappa(
         chance = ((said @ cost) * other).sum(axis=-1) / said.sum(axis=-1)
         return _above_chance(totals[..., 0], chance)
 
-    return Agreement(parts, of)
+    return Statistic(parts, of)
 
 
-def fleiss(counts: NDArray[Any]) -> Agreement:
+def lin(first: Floats, second: Floats) -> Statistic:
+    """Lin's concordance of two graders' numbers, -1 to 1 (Lin 1989, doi:10.2307/2532051); both of shape (n,).
+
+    2·Cov(x, y)/(Var(x) + Var(y) + (x̄ - ȳ)²), which is 1 - mean (x - y)² over what it would be by chance; for labels it is the
+    quadratically weighted kappa.
+
+    Raises:
+        ValueError: no case, or two lengths.
+    """
+    one, other = _pair(first, second)
+    x, y = one - other.mean(), other - other.mean()
+    parts = np.stack([np.ones(x.size), x, y, x * x, y * y, (x - y) ** 2], axis=1)
+
+    def of(totals: Floats) -> Floats:
+        n, x, y, xx, yy, apart = np.moveaxis(totals, -1, 0)
+        return _above_chance(apart, xx + yy - 2 * x * y / n, rounding=ROUNDING * (xx + yy))
+
+    return Statistic(parts, of)
+
+
+def fleiss(counts: NDArray[Any]) -> Statistic:
     """Fleiss' kappa of as many ratings for every case, not always by the same graders (Fleiss 1971, doi:10.1037/h0031619).
 
     (P - P_e)/(1 - P_e) with P the mean over cases of Σ_j n_ij·(n_ij - 1)/(r·(r - 1)), r ratings a case, and P_e = Σ_j p_j², p_j
@@ -183,10 +140,10 @@ def fleiss(counts: NDArray[Any]) -> Agreement:
         chance = ((totals[..., 1:] / ratings[..., None]) ** 2).sum(axis=-1)
         return _above_chance(1 - totals[..., 0] / ratings, 1 - chance)
 
-    return Agreement(np.column_stack([agreeing, table]), of)
+    return Statistic(np.column_stack([agreeing, table]), of)
 
 
-def krippendorff(ratings: NDArray[Any], *, level: Level) -> Agreement:
+def krippendorff(ratings: NDArray[Any], *, level: Level) -> Statistic:
     """Krippendorff's alpha of any number of graders, ratings missing here and there: 1 - D_o/D_e.
 
     With m_u ratings of case u and n of all cases that have two or more::
@@ -215,7 +172,7 @@ def krippendorff(ratings: NDArray[Any], *, level: Level) -> Agreement:
     return _interval(table, there, pairs) if level == "interval" else _coincidences(table, there, pairs, level)
 
 
-def _interval(table: Floats, there: NDArray[np.bool_], pairs: Floats) -> Agreement:
+def _interval(table: Floats, there: NDArray[np.bool_], pairs: Floats) -> Statistic:
     """From sums of squares: Σ_{i≠j} (x_i - x_j)² = 2·(m·Σx² - (Σx)²). No matrix of values is needed, of which there may be
     thousands. Centred first, since alpha does not change with it and squares of large numbers lose digits.
     """
@@ -225,12 +182,12 @@ def _interval(table: Floats, there: NDArray[np.bool_], pairs: Floats) -> Agreeme
 
     def of(totals: Floats) -> Floats:
         observed, n, total, square = np.moveaxis(totals, -1, 0)
-        return _above_chance(observed, 2 * (n * square - total**2) / (n - 1))
+        return _above_chance(observed, 2 * (n * square - total**2) / (n - 1), rounding=ROUNDING * square)
 
-    return Agreement(np.stack([within, m, total, square], axis=1), of)
+    return Statistic(np.stack([within, m, total, square], axis=1), of)
 
 
-def _coincidences(table: Floats, there: NDArray[np.bool_], pairs: Floats, level: Level) -> Agreement:
+def _coincidences(table: Floats, there: NDArray[np.bool_], pairs: Floats, level: Level) -> Statistic:
     """From the matrix of coincidences: how often value c stands beside value k in one case, 1/(m - 1) for each pair."""
     values, codes = np.unique(table[there], return_inverse=True)
     size, n = values.size, table.shape[1]
@@ -247,7 +204,7 @@ def _coincidences(table: Floats, there: NDArray[np.bool_], pairs: Floats, level:
         chance = (often[..., :, None] * often[..., None, :] * distance).sum(axis=(-2, -1))
         return _above_chance(observed, chance / (often.sum(axis=-1) - 1))
 
-    return Agreement(parts, of)
+    return Statistic(parts, of)
 
 
 def _distance(often: Floats, level: Level) -> Floats:
@@ -258,9 +215,9 @@ def _distance(often: Floats, level: Level) -> Floats:
     return np.asarray((place[..., :, None] - place[..., None, :]) ** 2)
 
 
-def _above_chance(observed: Floats, chance: Floats) -> Floats:
-    """1 - disagreement seen over disagreement by chance; 1 where chance could not have disagreed."""
-    possible = chance > 0
+def _above_chance(observed: Floats, chance: Floats, *, rounding: Floats | float = 0.0) -> Floats:
+    """1 - disagreement seen over disagreement by chance; 1 where chance could not have disagreed by more than ``rounding``."""
+    possible = chance > rounding
     return np.asarray(1 - np.divide(observed, chance, out=np.zeros_like(chance), where=possible))
 
 
@@ -287,13 +244,3 @@ def _coded(
         raise ValueError(f"label {strange[0]!r} is none of the categories {list(categories)!r}")
     codes = np.array([number[label] for label in both.tolist()], dtype=np.int64)
     return codes[: first.size], codes[first.size :], len(number)
-
-
-def _by_cluster(parts: Floats, clusters: Codes) -> Floats:
-    """What each cluster adds."""
-    if clusters.shape != (len(parts),):
-        raise ValueError(f"clusters has shape {clusters.shape}, allowed is ({len(parts)},), one code a case")
-    _, codes = np.unique(clusters, return_inverse=True)
-    sums = np.zeros((int(codes.max()) + 1, parts.shape[1]))
-    np.add.at(sums, codes, parts)
-    return sums

@@ -150,6 +150,13 @@ class Store:
         sql = "SELECT trial_id, text, error FROM generations WHERE trial_id IN (SELECT unnest(?::VARCHAR[]))"
         return {name: (text, error) for name, text, error in self._database.run(sql, [trial_ids])}
 
+    def answered(self, cell: str, cases: Sequence[str]) -> list[tuple[str, str, str | None, str | None]]:
+        """(trial id, case id, text, error) of a cell's first answer to each of ``cases``; both are None where there is none."""
+        sql = """
+            SELECT trial_id, case_id, text, error FROM asked LEFT JOIN generations USING (trial_id)
+            WHERE cell = ? AND repeat = 0 AND case_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY case_id"""
+        return self._database.run(sql, [cell, cases])
+
     def places(self, experiment: str, model: str, trial_ids: Sequence[str]) -> dict[str, list[tuple[Any, ...]]]:
         """Trial id -> where an experiment asks it: suite, contender, technique, case_id, data_fraction, training_seed, split
         and cluster.

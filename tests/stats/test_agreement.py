@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
 
-from harness.stats import concordance
-from harness.stats.agreement import Agreement, accuracy, confusion, fleiss, kappa, krippendorff
+from harness.stats import Statistic, concordance
+from harness.stats.agreement import accuracy, confusion, fleiss, kappa, krippendorff, lin
 
 NA = np.nan
 # Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011), section F: four observers, twelve units
@@ -135,15 +135,19 @@ def test_graders_who_say_one_thing_agree() -> None:
     assert krippendorff(np.stack([same, same]), level="interval").value == 1.0
     assert krippendorff(np.stack([same, same]), level="ordinal").value == 1.0
     assert fleiss(np.array([[3, 0], [3, 0]])).value == 1.0
+    # a third is no binary fraction, and a draw may hold nothing else
+    thirds = np.array([1 / 3, 1 / 3, 1 / 3, 0.7])
+    assert lin(thirds, thirds).bounds()[1:] == (1.0, 1.0)
 
 
-def statistics(first: np.ndarray, second: np.ndarray) -> dict[str, Agreement]:
+def statistics(first: np.ndarray, second: np.ndarray) -> dict[str, Statistic]:
     both = np.stack([first, second]).astype(float)
     table = np.stack([(both == label).sum(axis=0) for label in range(5)], axis=1)
     return {
         "accuracy": accuracy(first, second),
         "kappa": kappa(first, second, categories=range(5)),
         "quadratic": kappa(first, second, weights="quadratic", categories=range(5)),
+        "lin": lin(first / 4, second / 4),
         "fleiss": fleiss(table),
         **{level: krippendorff(both, level=level) for level in ("nominal", "ordinal", "interval")},  # type: ignore[arg-type]
     }
@@ -205,7 +209,7 @@ def test_bounds_are_seeded_and_one_cluster_has_none() -> None:
 def test_blocks_of_draws_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     _, first, second = graders(np.random.default_rng(7), 30)
     whole = kappa(first, second).bounds(draws=100)
-    monkeypatch.setattr("harness.stats.agreement.AT_ONCE", 90)
+    monkeypatch.setattr("harness.stats.statistic.AT_ONCE", 90)
     assert kappa(first, second).bounds(draws=100) == whole
 
 
