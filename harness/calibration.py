@@ -96,7 +96,7 @@ def calibrations(found: Evidence, model: str) -> list[Calibration]:
         _calibration(found, rows, suite, name, model)
         for suite, named in found.metrics.items()
         for name, metric in named.items()
-        if metric.judge and suite in rows.suites
+        if metric.judge and not metric.people and suite in rows.suites
     ]
     if not made:
         raise BadInput(
@@ -193,7 +193,7 @@ def _calibration(found: Evidence, rows: Rows, suite: str, name: str, model: str)
     jury = found.metrics[suite][name].judge
     assert jury is not None, name
     board, heard = load_board(rows, suite, name), gradings(found, suite, name, model)
-    labels = [label for metric, some in found.labels if metric == name for label in some]
+    labels = [label for *place, some in found.labels if place == [suite, name] for label in some]
     return Calibration(
         suite=suite,
         metric=name,

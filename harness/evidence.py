@@ -71,6 +71,16 @@ class Evidence:
         }
         yield from compared(self.reviews, places, declared)
 
+    def _refuse_unreviewed(self) -> None:
+        for task in self.matrix.tasks:
+            name = self.policy.suites[task.suite.name].metric or task.suite.metric
+            metric = self.metrics[task.suite.name].get(name)
+            if metric is not None and metric.people and not self.reviews:
+                raise Incomplete(
+                    f"suite {task.suite.name!r} is decided by people ({name}), and nobody has reviewed it yet: "
+                    f"run `harness review {task.suite.name} --reviewer NAME`"
+                )
+
     @cached_property
     def reviews(self) -> list[Review]:
         """What was said on the page of cases that were drawn evenly: of those that were chosen for their scores, the scores
@@ -137,6 +147,7 @@ class Evidence:
                 f"{len(stale)} of {len(self.matrix.cells)} cells were changed or added since the last run ({names}"
                 f"{', …' if len(stale) > 3 else ''}): run `harness run`, which does only what is missing"
             )
+        self._refuse_unreviewed()
         known = self.histories
         return {model: decide(self.rows(model), self.policy, history=known[model]) for model in self.models}
 

@@ -15,6 +15,7 @@ import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,7 +113,7 @@ class Field:
         """Whom the verdict compares, in the matrix's order: by the deciding metric, else by the first that was measured;
         all where none was.
         """
-        for board in self._boards():
+        for _, board in self._boards():
             chosen = choose(board)
             if chosen.untrained or chosen.tuned:
                 return [name for name in self.names if name in (*chosen.untrained, *chosen.tuned)]
@@ -142,14 +143,18 @@ class Field:
         deciding = self.found.policy.suites[self.task.suite.name].metric or self.task.suite.metric
         return list(dict.fromkeys((deciding, *self.task.suite.all_metrics)))
 
-    @property
-    def _rows(self) -> Rows:
-        return load_rows(self.found.rows(self.model))
+    @cached_property
+    def _rows(self) -> Rows | None:
+        """None where nothing was scored, by a program, a judge or people."""
+        rows = self.found.rows(self.model)
+        return load_rows(rows) if rows.num_rows else None
 
-    def _boards(self, rows: Rows | None = None) -> Iterator[Board]:
-        rows, suite = rows or self._rows, self.task.suite.name
-        measured = rows.metrics(suite)
-        return (load_board(rows, suite, metric) for metric in self._metrics if metric in measured)
+    def _boards(self) -> Iterator[tuple[Rows, Board]]:
+        """What a program or a judge measured, the deciding metric first: people have not seen everybody yet."""
+        rows, suite = self._rows, self.task.suite.name
+        if rows is not None and suite in rows.suites:
+            boards = (load_board(rows, suite, metric) for metric in self._metrics if metric in rows.metrics(suite))
+            yield from ((rows, board) for board in boards if board.source != "human")
 
     def _said(self, cell: Cell, cases: set[str]) -> dict[str, Said]:
         """By case; of several samples the first."""
@@ -163,9 +168,8 @@ class Field:
 
     def _apart(self, contenders: set[str]) -> dict[str, float]:
         """How far the contenders' scores of a case lie apart, by the first metric that a program or a judge gave them all."""
-        rows = self._rows
-        for board in self._boards(rows):
-            if board.source != "human" and contenders <= board.test.keys():
+        for rows, board in self._boards():
+            if contenders <= board.test.keys():
                 scores = {name: board.test[name] for name in contenders}
                 means = [
                     dict(zip(s.cases.tolist(), s.values.mean(axis=0).tolist(), strict=True)) for s in scores.values()

@@ -31,7 +31,7 @@ from harness.metrics.rubric import Criterion, graded, load_rubric
 from harness.people import Place, rubric_id
 from harness.plural import plural
 from harness.sample import Field
-from harness.stats import Agreement, Bounds, accuracy, fleiss, kappa, krippendorff, mean
+from harness.stats import Bounds, Statistic, accuracy, fleiss, kappa, krippendorff, mean
 from harness.store.reviews import Review
 
 Floats = NDArray[np.float64]
@@ -190,7 +190,7 @@ def _statistics(shared: _Table, categories: Sequence[float], weights: Any, alpha
     values, clusters = shared.values, shared.clusters
     if not values.size:
         return {}
-    made: dict[str, tuple[Agreement, NDArray[np.int64]]] = {}
+    made: dict[str, tuple[Statistic, NDArray[np.int64]]] = {}
     complete = np.isfinite(values).all(axis=0)
     full, of = values[:, complete], clusters[complete]
     if full.size:

@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 from harness.errors import BadInput, suggest
 from harness.fingerprint import fingerprint
 from harness.matrix import Cell
-from harness.metrics.rubric import Criterion, load_rubric
-from harness.plural import plural
+from harness.metrics.rubric import Criterion, load_rubric, refuse_unanchored
 from harness.sample import Field, Pair, Sample, rubric_of
 from harness.store.reviews import Drawn, Review
 from harness.suite import Case, Suite
@@ -131,12 +130,7 @@ def _comparisons(field: Field, wanted: Wanted) -> Batch:
 def _ratings(field: Field, wanted: Wanted) -> Batch:
     """One answer at a time; what several contenders answered alike is shown once."""
     criteria = load_rubric(rubric_of(field.task))
-    for criterion in criteria:
-        if len(criterion.anchors) < 2:
-            raise BadInput(
-                f"{rubric_of(field.task)}: criterion {criterion.id!r} has {plural(len(criterion.anchors), 'anchor')}: a person "
-                "needs to know what its lowest and highest score mean; add lines such as 5: … and 1: … under it"
-            )
+    refuse_unanchored(criteria)
     names = [field.known(name) for name in wanted.between] or field.finalists()
     cells = [cell for name in names for cell in field.of_name(name, wanted.trainings)]
     sample = field.draw(cells, wanted.cases, drawn=wanted.drawn)
