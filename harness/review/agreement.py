@@ -205,7 +205,7 @@ def _statistics(shared: _Table, categories: Sequence[float], weights: Any, alpha
 
 def _reviewer(name: str, reviews: list[Review], alpha: float) -> Reviewer:
     decided = [one for one in reviews if one.score is not None]
-    took = [one.seconds for one in decided if one.seconds]
+    took = [one.seconds for one in decided if one.seconds is not None]
     compared = [one for one in decided if one.other is not None]
     lefts = np.array([float((one.score == 1) == one.on_left) for one in compared if one.score != 0.5])
     interval = mean(lefts).interval(alpha) if lefts.size else None

@@ -25,6 +25,8 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "cache-control": "no-store",
 }
+LARGEST = 16384
+"""Bytes of a request's head."""
 HOSTS = ("127.0.0.1", "localhost")
 
 
@@ -58,19 +60,24 @@ class Guard:
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
         """A status and why; None where it is welcome."""
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST:
+            return 431, f"a request's head is at most {LARGEST:,} bytes long"
         given = _headers(scope)
         if given.get(b"host") not in self._hosts:
             return 421, "this server answers to its own address only: open the one that `harness review` printed"
         if scope["path"] in self._open and scope["method"] in {"GET", "HEAD"}:
             return None
-        origin, site = given.get(b"origin"), given.get(b"sec-fetch-site", b"none")
-        if (origin is not None and origin not in self._origins) or site not in {b"same-origin", b"none"}:
-            return 403, "this request comes from another page"
-        if scope["method"] == "POST" and origin is None:
-            return 403, "this request does not say which page it comes from"
+        if not self._ours(given, says=scope["method"] == "POST"):
+            return 403, "this request does not come from the review's page"
         if not hmac.compare_digest(given.get(b"authorization", b""), self._token):
             return 401, "the token is missing or wrong: open the address that `harness review` printed"
         return None
+
+    def _ours(self, given: Mapping[bytes, bytes], *, says: bool) -> bool:
+        """Whether our page sends it: a browser ``says`` so with whatever changes something."""
+        origin, site = given.get(b"origin"), given.get(b"sec-fetch-site", b"none")
+        known = not says if origin is None else origin in self._origins
+        return known and site in {b"same-origin", b"none"}
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[bytes, bytes]:

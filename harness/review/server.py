@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from harness.declaration import parse_json
 from harness.errors import BadInput, HarnessError, StoreBusy, need
 from harness.report.html import PALETTE
+from harness.review.guard import LARGEST as HEAD
 from harness.review.guard import Guard
 from harness.review.session import Session
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 LARGEST = 4096
 """Bytes of a request's body: a decision is a tenth of that."""
-HEADERS = 16384
-"""Bytes of a request's head."""
 FILES = {
     "/": ("page.html", "text/html"),
     "/page.js": ("page.js", "text/javascript"),
@@ -68,7 +67,7 @@ class Server:
         config = uvicorn.Config(
             application(session, token=self.token, port=self.port),
             http="h11", ws="none", lifespan="off", loop="asyncio", log_level="warning", access_log=False, server_header=False,
-            proxy_headers=False, h11_max_incomplete_event_size=HEADERS, limit_concurrency=64,
+            proxy_headers=False, h11_max_incomplete_event_size=HEAD, limit_concurrency=64,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
 

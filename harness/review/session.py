@@ -181,7 +181,7 @@ class Session:
     def _progress(self) -> dict[str, Any]:
         decided = [reviews[0] for reviews in self.said.values()]
         skipped = sum(review.score is None for review in decided)
-        took = [review.seconds for review in decided if review.score is not None and review.seconds]
+        took = [review.seconds for review in decided if review.score is not None and review.seconds is not None]
         left = len(self.items) - len(decided)
         minutes = median(took) * left / 60 if len(took) >= ENOUGH else None
         return {"done": len(decided), "total": len(self.items), "skipped": skipped, "minutes": minutes}

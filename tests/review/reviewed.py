@@ -11,14 +11,16 @@ import http.client
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 from harness.evidence import evidence
 from harness.experiment import load_experiment
 from harness.matrix import Cell, expand
 from harness.review import Session, Wanted, open_session
+from harness.review import session as module
 from harness.review.server import Server
 from harness.scoring import metrics_of
 from harness.store import open_store
@@ -27,6 +29,7 @@ from tests.conftest import Project
 from tests.made_project import make
 
 Said = Callable[[Cell, Trial], str]
+Worth = Callable[[Cell, Trial], float]
 RUBRIC = "- `right` (3): Gives the sum.\n  2: Exactly.\n  1: Nearly.\n  0: Not at all.\n- `short`: Says no more.\n  1: Nothing.\n  0: Chatter.\n"
 SUITE = 'metric = "exact_match"\nrubric = "rubric.md"\ntrain = "train.jsonl"\n'
 
@@ -41,14 +44,21 @@ def plain(cell: Cell, trial: Trial) -> str:
 
 
 def say(
-    project: Project, said: Said = plain, *, suite: str = SUITE, score: Callable[[Cell, Trial], float] | None = None
+    project: Project, said: Said = plain, *, suite: str = SUITE, more: str = "", score: Worth | None = None
 ) -> Project:
-    """A store in which everything is answered, and scored by whatever metric stores scores."""
+    """A project with that ``suite.toml`` and ``more`` in its experiment, in which everything is answered."""
     make(project)
     project.write("suites/sums/suite.toml", suite)
     project.write("suites/sums/rubric.md", RUBRIC)
+    project.write("experiment.toml", project.experiment.read_text(encoding="utf-8") + more)
+    answer(project, said, score=score)
+    return project
+
+
+def answer(project: Project, said: Said = plain, *, score: Worth | None = None) -> None:
+    """Fill the store as the project stands; every metric but people's scores the tuned contender 1 and the others 0."""
     matrix = expand(load_experiment(project.experiment))
-    metrics = metrics_of(matrix)
+    metrics = [metric for metric in metrics_of(matrix)["sums"].values() if not metric.people]
     with open_store(matrix.experiment.home, write=True) as store:
         store.declare(matrix.experiment.name, [cell.row for cell in matrix.cells])
         for cell in matrix.cells:
@@ -56,10 +66,7 @@ def say(
             store.add_trials(cell.id, trials)
             store.add_generations([Generation(t.id, said(cell, t), seconds=0.01) for t in trials])
             marks = {t.id: score(cell, t) if score else float(cell.seed is not None) for t in trials}
-            for name, metric in metrics["sums"].items():
-                if not metric.people:
-                    store.add_scores([Score(trial, name, metric.hash, mark) for trial, mark in marks.items()])
-    return project
+            store.add_scores([Score(trial, m.name, m.hash, mark) for m in metrics for trial, mark in marks.items()])
 
 
 def sit(project: Project, name: str = "Ada", **wanted: Any) -> Session:
@@ -68,9 +75,13 @@ def sit(project: Project, name: str = "Ada", **wanted: Any) -> Session:
 
 
 def prefer(session: Session, choose: Callable[[list[str]], str]) -> None:
-    """Decide everything that is open by what is seen."""
-    while (item := session.view()["item"]) is not None:
-        session.compare(item["number"], choose(item["answers"]))
+    """Decide everything that is open by what is seen, with the store held open meanwhile: 0.1 s a decision otherwise."""
+    with (
+        open_store(session.home, write=True) as store,
+        patch.object(module, "open_store", lambda *_, **__: nullcontext(store)),
+    ):
+        while (item := session.view()["item"]) is not None:
+            session.compare(item["number"], choose(item["answers"]))
 
 
 def brief(answers: list[str]) -> str:

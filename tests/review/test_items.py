@@ -104,9 +104,9 @@ def test_rating_shows_an_answer_once_that_two_gave(project: Project) -> None:
         ({"rates": True, "between": ("zero",)}, "no contender 'zero'"),
     ],
 )
-def test_names_that_are_not_there(project: Project, wanted: dict[str, object], said: str) -> None:
+def test_names_that_are_not_there(ready: Project, wanted: dict[str, object], said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        batch(say(project), **wanted)
+        batch(ready, **wanted)
 
 
 def test_nothing_to_compare_or_to_rate_by(project: Project) -> None:

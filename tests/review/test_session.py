@@ -18,11 +18,11 @@ def kept(project: Project) -> list[Review]:
         return store.reviews()
 
 
-def test_each_decision_is_a_row_and_says_who_without_a_name(project: Project) -> None:
-    session = sit(say(project))
+def test_each_decision_is_a_row_and_says_who_without_a_name(ready: Project) -> None:
+    session = sit(ready)
     item = session.view()["item"]
     assert session.compare(item["number"], brief(item["answers"]))
-    (row,) = kept(project)
+    (row,) = kept(ready)
     assert (row.score, row.drawn, row.grades) == (1.0, "even", None)
     assert row.seconds is not None
     assert row.reviewer == session.reviewer
@@ -30,46 +30,46 @@ def test_each_decision_is_a_row_and_says_who_without_a_name(project: Project) ->
     assert session.view()["item"]["number"] == 2
 
 
-def test_left_and_right_are_the_contenders_own(project: Project) -> None:
-    session = sit(say(project))
+def test_left_and_right_are_the_contenders_own(ready: Project) -> None:
+    session = sit(ready)
     prefer(session, lambda answers: "left")
-    rows = kept(project)
+    rows = kept(ready)
     assert {row.score for row in rows} == {0.0, 1.0}
     assert all((row.score == 1.0) is row.on_left for row in rows)
 
 
-def test_stopped_and_started_it_goes_on(project: Project) -> None:
-    first = sit(say(project))
+def test_stopped_and_started_it_goes_on(ready: Project) -> None:
+    first = sit(ready)
     for choice in ("left", "skip", "tie"):
         first.compare(first.view()["item"]["number"], choice)
     there = first.view()
-    again = sit(project)
+    again = sit(ready)
     assert again.view()["item"] == there["item"]
     assert again.view()["progress"] | {"minutes": None} == there["progress"] | {"minutes": None}
-    more = sit(project, cases=12)
+    more = sit(ready, cases=12)
     assert more.view()["progress"]["done"] == 3
     assert more.view()["progress"]["total"] == 12
-    assert sit(project, " ADA ").view()["progress"]["done"] == 3, "the same name"
-    assert sit(project, "Bo").view()["progress"]["done"] == 0
+    assert sit(ready, " ADA ").view()["progress"]["done"] == 3, "the same name"
+    assert sit(ready, "Bo").view()["progress"]["done"] == 0
 
 
-def test_undo_goes_back_as_far_as_one_likes(project: Project) -> None:
-    session = sit(say(project))
+def test_undo_goes_back_as_far_as_one_likes(ready: Project) -> None:
+    session = sit(ready)
     for choice in ("left", "tie", "skip", "right"):
         session.compare(session.view()["item"]["number"], choice)
     session.undo()
     assert session.view()["item"]["number"] == 4
-    later = sit(project)
+    later = sit(ready)
     for number in (3, 2, 1):
         later.undo()
         assert later.view()["item"]["number"] == number
-        assert len(kept(project)) == number - 1
+        assert len(kept(ready)) == number - 1
     with pytest.raises(BadInput, match="nothing to undo"):
         later.undo()
 
 
-def test_what_was_skipped_comes_again_when_asked_for(project: Project) -> None:
-    session = sit(say(project), cases=4)
+def test_what_was_skipped_comes_again_when_asked_for(ready: Project) -> None:
+    session = sit(ready, cases=4)
     prefer(session, lambda answers: "skip")
     assert session.view() == {"item": None, "progress": {"done": 4, "total": 4, "skipped": 4, "minutes": None}}
     session.again()
@@ -77,17 +77,17 @@ def test_what_was_skipped_comes_again_when_asked_for(project: Project) -> None:
     assert session.view()["item"]["number"] == 1
 
 
-def test_a_decision_counts_once(project: Project) -> None:
-    session = sit(say(project))
+def test_a_decision_counts_once(ready: Project) -> None:
+    session = sit(ready)
     assert session.compare(1, "left")
     assert not session.compare(1, "right"), "another window"
-    (row,) = kept(project)
+    (row,) = kept(ready)
     assert (row.score == 1.0) is row.on_left
 
 
-def test_a_busy_store_keeps_nothing_and_says_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_store_keeps_nothing_and_says_so(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WAIT", 0.0)
-    session = sit(say(project))
+    session = sit(ready)
     with open_store(session.home, write=True), pytest.raises(StoreBusy):
         session.compare(1, "left")
     assert session.view()["progress"]["done"] == 0
@@ -109,8 +109,8 @@ def test_ties_of_equal_answers_come_with_the_first_decision(project: Project) ->
     assert not sit(project).unasked
 
 
-def test_rating(project: Project) -> None:
-    session = sit(say(project), rates=True)
+def test_rating(ready: Project) -> None:
+    session = sit(ready, rates=True)
     with pytest.raises(BadInput, match="'short' had the score 'None', allowed are 0 to 1"):
         session.rate(1, {"right": 2})
     with pytest.raises(BadInput, match="no criterion 'shrt': did you mean 'short'"):
@@ -118,21 +118,21 @@ def test_rating(project: Project) -> None:
     with pytest.raises(BadInput, match="choice: given 'left'"):
         session.compare(1, "left")
     session.rate(1, {"right": 1, "short": 1})
-    (row,) = kept(project)
+    (row,) = kept(ready)
     assert row.score == pytest.approx((3 * 0.5 + 1) / 4)
     assert row.grades == {"right": 1, "short": 1}
-    assert sit(project, rates=True).view()["progress"]["done"] == 1
-    project.replace("suites/sums/rubric.md", "Nearly", "Almost")
-    assert sit(project, rates=True).view()["progress"]["done"] == 0, "it was rated by other words"
+    assert sit(ready, rates=True).view()["progress"]["done"] == 1
+    ready.replace("suites/sums/rubric.md", "Nearly", "Almost")
+    assert sit(ready, rates=True).view()["progress"]["done"] == 0, "it was rated by other words"
 
 
 @pytest.mark.parametrize(("number", "choice"), [(0, "left"), (11, "left"), (1, "up"), (1, "")])
-def test_what_is_not_there(project: Project, number: int, choice: str) -> None:
+def test_what_is_not_there(ready: Project, number: int, choice: str) -> None:
     with pytest.raises(BadInput, match="given"):
-        sit(say(project)).compare(number, choice)
+        sit(ready).compare(number, choice)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 101])
-def test_a_name_that_is_none(project: Project, name: str) -> None:
+def test_a_name_that_is_none(ready: Project, name: str) -> None:
     with pytest.raises(BadInput, match="give a name or a pseudonym"):
-        sit(say(project), name)
+        sit(ready, name)
