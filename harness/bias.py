@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.calibration import finite, share, signed
 from harness.errors import BadInput, suggest
 from harness.evidence import Evidence, evidence
 from harness.experiment import Experiment
 from harness.family import Family, families
 from harness.family import lines as family_lines
+from harness.figures import finite, share, signed
 from harness.grade import Ask
 from harness.gradings import Graded, answers, codes_of, first_wins, mean_over, weigh
 from harness.lengths import length
@@ -88,7 +88,7 @@ class Probe:
         named = self.found.metrics.get(self.suite)
         if named is None:
             raise BadInput(f"no suite {self.suite!r} in the experiment: {suggest(self.suite, self.found.metrics)}")
-        judged = [metric for metric in named.values() if metric.judge]
+        judged = [metric for metric in named.values() if metric.judge and not metric.people]
         if not judged:
             raise BadInput(
                 f"suite {self.suite!r} has no metric that a judge grades: name one in the experiment, [judge] with model = …, and "
@@ -164,7 +164,7 @@ class Probe:
     def _people(self) -> dict[str, float]:
         """What people say of answers, by trial: the mean of their scores."""
         labels: dict[str, list[float]] = {}
-        for _, some in self.found.labels:
+        for *_, some in self.found.labels:
             for label in some:
                 labels.setdefault(label.trial, []).append(label.score)
         return {trial: fmean(scores) for trial, scores in labels.items()}

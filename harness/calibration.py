@@ -12,8 +12,8 @@ the policy's alpha on each side.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from statistics import median_low
 from typing import Any
 
@@ -21,8 +21,11 @@ import numpy as np
 
 from harness.errors import BadInput
 from harness.evidence import Evidence
+from harness.experiment import Experiment
+from harness.figures import finite, plain, share, signed
 from harness.gradings import Graded, Steadiness, gradings, steadiness
 from harness.lengths import Longer, lengths
+from harness.matrix import Matrix, expand
 from harness.metrics.judge import Judge
 from harness.people import Label
 from harness.plural import plural
@@ -35,10 +38,6 @@ DIGITS = 9
 """Of scores that are the same."""
 FEW = 12
 """Labels whose confusion a page has room for."""
-NOBODY = (
-    "people graded none of these answers: fill in what `harness judge sample SUITE labels.jsonl` writes, and name the file in "
-    'suite.toml: labels = "labels.jsonl"'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,28 @@ class Calibration:
     lengths: tuple[Longer, ...]
 
 
+def labelled(experiment: Experiment, path: Path) -> Matrix:
+    """The matrix of an experiment with a file of labels in the place of that in ``suite.toml``.
+
+    Raises:
+        BadInput: where it cannot be told whose labels they are.
+    """
+    matrix = expand(experiment)
+    graded = [task.suite.name for task in matrix.tasks if "rubric" in task.suite.all_metrics]
+    if len(graded) != 1:
+        raise BadInput(
+            f"--labels {path}: the experiment has {plural(len(graded), 'suite')} with the metric 'rubric', and labels are of one: name "
+            'the file in its suite.toml: labels = "labels.jsonl"'
+        )
+    tasks = tuple(
+        replace(task, suite=task.suite.model_copy(update={"labels": str(path.absolute())}))
+        if task.suite.name == graded[0]
+        else task
+        for task in matrix.tasks
+    )
+    return replace(matrix, tasks=tasks)
+
+
 def calibrations(found: Evidence, model: str) -> list[Calibration]:
     """Of every suite and metric that a judge graded.
 
@@ -96,7 +117,7 @@ def calibrations(found: Evidence, model: str) -> list[Calibration]:
         _calibration(found, rows, suite, name, model)
         for suite, named in found.metrics.items()
         for name, metric in named.items()
-        if metric.judge and suite in rows.suites
+        if metric.judge and not metric.people and suite in rows.suites
     ]
     if not made:
         raise BadInput(
@@ -124,7 +145,7 @@ def heading(one: Calibration) -> str:
 
 def findings(one: Calibration, *, tables: bool = True) -> Iterator[str]:
     """What was found, a line each; with ``tables`` the confusions too."""
-    yield from _people_lines(one.people, tables) if one.people else (NOBODY,)
+    yield from _people_lines(one.people, tables) if one.people else (_nobody(one.suite),)
     yield from _steady_lines(one.steadiness)
     for pair in one.lengths:
         at_equal = "cannot be told, one is longer by the same in every case"
@@ -141,28 +162,11 @@ def as_dict(made: Sequence[Calibration]) -> dict[str, Any]:
     return shown
 
 
-def plain(bounds: Bounds) -> str:
-    """As ``0.71 (0.60 to 0.80)``."""
-    return f"{bounds.estimate:z.2f} ({bounds.lower:z.2f} to {bounds.upper:z.2f})"
-
-
-def signed(bounds: Bounds) -> str:
-    """As ``+0.04 (-0.01 to +0.07)``."""
-    return f"{bounds.estimate:+z.2f} ({bounds.lower:+z.2f} to {bounds.upper:+z.2f})"
-
-
-def share(bounds: Bounds) -> str:
-    """As ``64% (55% to 72%)``."""
-    return f"{bounds.estimate:.0%} ({bounds.lower:.0%} to {bounds.upper:.0%})"
-
-
-def finite(value: Any) -> Any:
-    """JSON-like values in which what is not finite is None, since JSON has no word for it."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    return [finite(one) for one in value] if isinstance(value, list | tuple) else value
+def _nobody(suite: str) -> str:
+    return (
+        f"people graded none of these answers: run `harness review {suite}`, or fill in what `harness judge sample {suite} "
+        'labels.jsonl` writes and name the file in suite.toml: labels = "labels.jsonl"'
+    )
 
 
 def _people_lines(people: Beside, tables: bool) -> Iterator[str]:
@@ -204,7 +208,7 @@ def _calibration(found: Evidence, rows: Rows, suite: str, name: str, model: str)
     jury = found.metrics[suite][name].judge
     assert jury is not None, name
     board, heard = load_board(rows, suite, name), gradings(found, suite, name, model)
-    labels = [label for metric, some in found.labels if metric == name for label in some]
+    labels = [label for *place, some in found.labels if place == [suite, name] for label in some]
     return Calibration(
         suite=suite,
         metric=name,
@@ -216,10 +220,10 @@ def _calibration(found: Evidence, rows: Rows, suite: str, name: str, model: str)
 
 
 def _beside(board: Board, found: Evidence, criteria: dict[str, Labels]) -> Beside | None:
-    parts = graded(board)
-    cases, judged, people = map(np.concatenate, zip(*parts.values(), strict=True))
-    if cases.size == 0:
+    parts = {name: part for name, part in graded(board).items() if part[0].size}
+    if not parts:
         return None
+    cases, judged, people = map(np.concatenate, zip(*parts.values(), strict=True))
     clusters, alpha = board.clusters[cases], found.policy.alpha
     bias = crossed(judged - people, clusters).interval(alpha)
     scale = np.unique(np.round(np.concatenate([judged, people]), DIGITS))
@@ -229,7 +233,7 @@ def _beside(board: Board, found: Evidence, criteria: dict[str, Labels]) -> Besid
         needed=found.policy.judge_agreement,
         whole=_labels(np.round(judged, DIGITS), np.round(people, DIGITS), clusters, scale.tolist(), alpha),
         bias=Bounds(bias.estimate, bias.lower, bias.upper),
-        biases={name: float(np.mean(j - p)) for name, (_, j, p) in parts.items() if j.size},
+        biases={name: float(np.mean(j - p)) for name, (_, j, p) in parts.items()},
         criteria=criteria,
     )
 

@@ -312,13 +312,19 @@ def judge_sample(
 
 
 @judge.command("calibrate")
-def judge_calibrate(experiment: ExperimentFile = DEFAULT, as_json: Json = False) -> None:
-    """Say how far the judge and people agree, and whether it favours a contender."""
-    from harness.calibration import as_dict, calibrations, lines
+def judge_calibrate(
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    labels: Annotated[Path | None, typer.Option(help="Labels of people, instead of those in suite.toml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how far the judge and people agree, how steady it is, and whether it favours a contender or length."""
+    from harness.calibration import as_dict, calibrations, labelled, lines
     from harness.evidence import evidence
     from harness.experiment import load_experiment
 
-    with evidence(load_experiment(experiment)) as found:
+    loaded = load_experiment(experiment)
+    with evidence(labelled(loaded, labels) if labels else loaded) as found:
         made = {model: calibrations(found, model) for model in found.models}
     shown = {model: as_dict(some) for model, some in made.items()}
     typer.echo(
@@ -348,6 +354,49 @@ def judge_probe(
         return
     made = probe(loaded, suite, cases=cases, wait=wait)
     typer.echo(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)))
+
+
+@app.command()
+def review(
+    suite: Annotated[str, typer.Argument(help="The suite's name.")],
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    reviewer: Annotated[str | None, typer.Option(help="Your name; the store knows a pseudonym made of it.")] = None,
+    cases: Annotated[int, typer.Option(help="How many test cases, the same for every pair.", min=1)] = 60,
+    disagree: Annotated[
+        bool, typer.Option("--disagree", help="Those where the contenders' scores differ most: to read, not to decide.")
+    ] = False,
+    between: Annotated[list[str] | None, typer.Option(help="Two contenders; the finalists otherwise.")] = None,
+    rate: Annotated[bool, typer.Option("--rate", help="Grade one answer at a time by the rubric's criteria.")] = False,
+    trainings: Annotated[int, typer.Option(help="Of a tuned contender so many trainings.", min=1)] = 1,
+    model: Annotated[str | None, typer.Option(help="The base model, where there are several.")] = None,
+    port: Annotated[int, typer.Option(help="The port on this machine; a free one otherwise.")] = 0,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Print the page's address, open no browser.")] = False,
+    agreement: Annotated[bool, typer.Option("--agreement", help="Say how far reviewers agree instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Review answers blind on a local page: two side by side, or one by the rubric; kept at each click."""
+    from harness.evidence import evidence
+    from harness.experiment import load_experiment
+    from harness.review import Wanted, agreements, open_session
+    from harness.review.agreement import as_dict, lines
+
+    if agreement:
+        with evidence(load_experiment(experiment)) as found:
+            made = agreements(found, suite, model=model)
+        typer.echo(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)))
+        return
+    if reviewer is None:
+        raise BadInput("--reviewer: missing: give your name or a pseudonym, so that two reviewers can be told apart")
+    wanted = Wanted(cases, "disagree" if disagree else "even", tuple(between or ()), trainings, rate)
+    with evidence(load_experiment(experiment)) as found:
+        session = open_session(found, suite, wanted, reviewer, model=model)
+    from harness.review.server import Server
+
+    server = Server(session, port=port)
+    typer.echo(f"{session.said_of()}\nopen {server.url} and stop with Ctrl-C whenever you like")
+    server.run(show=not no_open)
+    typer.echo(session.said_of())
 
 
 def _show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:

@@ -18,11 +18,12 @@ from harness.experiment import Experiment
 from harness.exposure import Exposure, exposure
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
-from harness.people import Label, load_labels, rows_of
+from harness.people import PAIRWISE, Label, Mark, Place, compared, labels_of, load_labels, rated, table
 from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
 from harness.scoring import hashes_of, metrics_of
 from harness.store import Store, open_store
+from harness.store.reviews import Review
 from harness.verdict import Policy, Verdict, decide
 from harness.verdict.lock import History
 
@@ -54,20 +55,54 @@ class Evidence:
         judged = {name: "judge" for named in self.metrics.values() for name, metric in named.items() if metric.judge}
         flagged = {place: list(matches) for place, matches in self.exposure.items()}
         rows = self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=judged, flagged=flagged)
-        people = [
-            rows_of(labels, self.store, self.experiment.name, metric=metric, model=model, like=rows.schema)
-            for metric, labels in self.labels
-        ]
-        return pa.concat_tables([rows, *people])
+        people = table(self._marks(model), flagged=flagged, like=rows.schema)
+        return pa.concat_tables([rows, people]) if people.num_rows else rows
+
+    def _marks(self, model: str) -> Iterator[Mark]:
+        """What people say of this model's answers."""
+        said = {label.trial for _, _, labels in self.labels for label in labels}
+        said |= {trial for one in self.reviews for trial in (one.trial, one.other) if trial is not None}
+        found = self.store.places(self.experiment.name, model, sorted(said)) if said else {}
+        places = {trial: [Place(*values) for values in some] for trial, some in found.items()}
+        for suite, metric, labels in self.labels:
+            yield from rated(labels, places, suite=suite, metric=metric)
+        declared = {
+            suite: [name for name in named if name.startswith(PAIRWISE)] for suite, named in self.metrics.items()
+        }
+        yield from compared(self.reviews, places, declared)
+
+    def _refuse_unreviewed(self) -> None:
+        for task in self.matrix.tasks:
+            name = self.policy.suites[task.suite.name].metric or task.suite.metric
+            metric = self.metrics[task.suite.name].get(name)
+            if metric is not None and metric.people and not self.reviews:
+                raise Incomplete(
+                    f"suite {task.suite.name!r} is decided by people ({name}), and nobody has reviewed it yet: "
+                    f"run `harness review {task.suite.name} --reviewer NAME`"
+                )
 
     @cached_property
-    def labels(self) -> list[tuple[str, list[Label]]]:
-        """What people say of answers that a judge graded, by the judge's metric, a suite at a time."""
+    def reviews(self) -> list[Review]:
+        """What was said on the page of cases that were drawn evenly: of those that were chosen for their scores, the scores
+        say less than they seem to.
+        """
+        return [one for one in self.store.reviews() if one.drawn == "even" and one.score is not None]
+
+    @cached_property
+    def labels(self) -> list[tuple[str, str, list[Label]]]:
+        """What people say of answers that a judge graded, by suite and the judge's metric: in its file and on the page."""
         return [
-            (name, load_labels(task.suite, metric.judge.criteria))
+            (
+                task.suite.name,
+                name,
+                [
+                    *(load_labels(task.suite, metric.judge.criteria) if task.suite.labels else ()),
+                    *labels_of(self.reviews, metric.judge.criteria),
+                ],
+            )
             for task in self.matrix.tasks
             for name, metric in self.metrics[task.suite.name].items()
-            if task.suite.labels and metric.judge and metric.opponent is None
+            if metric.judge and metric.opponent is None
         ]
 
     @cached_property
@@ -112,6 +147,7 @@ class Evidence:
                 f"{len(stale)} of {len(self.matrix.cells)} cells were changed or added since the last run ({names}"
                 f"{', …' if len(stale) > 3 else ''}): run `harness run`, which does only what is missing"
             )
+        self._refuse_unreviewed()
         known = self.histories
         return {model: decide(self.rows(model), self.policy, history=known[model]) for model in self.models}
 

@@ -16,7 +16,7 @@ from statistics import median
 
 import numpy as np
 
-from harness.calibration import signed
+from harness.figures import signed
 from harness.gradings import Graded, mean_over
 from harness.stats import Bounds
 

@@ -107,8 +107,11 @@ def metrics_of(matrix: Matrix) -> Metrics:
 
 
 def hashes_of(metrics: Mapping[str, Mapping[str, Metric]]) -> dict[str, dict[str, str]]:
-    """Suite → metric name → the metric's hash, which is how the store knows its scores."""
-    return {suite: {name: metric.hash for name, metric in named.items()} for suite, named in metrics.items()}
+    """Suite → metric name → the metric's hash, which is how the store knows its scores; those that it is to have."""
+    return {
+        suite: {name: metric.hash for name, metric in named.items() if not metric.people}
+        for suite, named in metrics.items()
+    }
 
 
 def subjects(matrix: Matrix, store: Store, cell: Cell, metric: Metric, answers: Answers) -> list[Subject]:

@@ -179,7 +179,7 @@ def a_judge(folder: Path, rubric: str = RUBRIC) -> Juror:
 @pytest.mark.parametrize(
     ("rubric", "said"),
     [
-        ("- `a`: A.\n  5: good\n", "criterion 'a' has 1 anchor: a judge needs to know"),
+        ("- `a`: A.\n  5: good\n", "criterion 'a' has 1 anchor: who grades needs to know"),
         ("- `a`: A.\n", "criterion 'a' has 0 anchors"),
         ("- `a`: A.\n  5: good\n  5: bad\n", "rubric.md:3: score 5 of 'a' has two anchors"),
     ],

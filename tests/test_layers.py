@@ -13,7 +13,7 @@ import pytest
 HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
-    {"errors", "fingerprint", "machine", "plural", "module", "stats", "embedded"},
+    {"errors", "fingerprint", "machine", "plural", "module", "figures", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {"prompt", "matrix", "probe", "grade", "scoring", "people", "engine", "run", "question", "exposure", "evidence"},
@@ -29,6 +29,7 @@ LAYERS = [
         "lengths",
         "calibration",
         "bias",
+        "review",
     },
     {"cli", "pytest_plugin", "__init__"},
 ]
@@ -48,6 +49,8 @@ HEAVY = {
     "ray",
     "bm25s",
     "sklearn",
+    "starlette",
+    "uvicorn",
 }
 
 

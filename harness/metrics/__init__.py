@@ -109,6 +109,11 @@ class Metric:
         """The contender with whose answers it compares, where it does."""
         return self.judge.opponent if self.judge else None
 
+    @property
+    def people(self) -> bool:
+        """Whether nobody but people gives its scores."""
+        return self.judge is not None and not self.judge.jurors
+
     def __call__(self, case: Case, text: str) -> float:
         """The score of ``text``.
 

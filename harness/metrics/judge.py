@@ -29,8 +29,7 @@ from harness.fingerprint import fingerprint
 from harness.metrics.example import Example, load_examples
 from harness.metrics.fence import fence
 from harness.metrics.juror import VERSION, Grader, Juror, Jury, Subject, asked, content, parsed, record, rubric_of, said
-from harness.metrics.rubric import Criterion, graded
-from harness.plural import plural
+from harness.metrics.rubric import Criterion, graded, refuse_unanchored
 from harness.suite import Suite
 from harness.trial import Message
 
@@ -86,12 +85,7 @@ def load_judge(suite: Suite, graders: Sequence[Grader], argument: str = "") -> J
     if argument:
         raise BadInput(f"'rubric' takes no argument, given {argument!r}: write 'rubric'")
     path, criteria = rubric_of(suite)
-    for criterion in criteria:
-        if len(criterion.anchors) < 2:
-            raise BadInput(
-                f"{criterion.where}: criterion {criterion.id!r} has {plural(len(criterion.anchors), 'anchor')}: a judge needs to "
-                "know what its lowest and highest score mean; add lines such as 5: … and 1: … under it"
-            )
+    refuse_unanchored(criteria)
     examples = load_examples(path, criteria)
     return Jury(tuple(Judge(grader, criteria, suite.name, examples) for grader in graders))
 

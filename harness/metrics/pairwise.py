@@ -8,6 +8,8 @@ both orders (Wang and others 2024, doi:10.18653/v1/2024.acl-long.511). Orders th
 two orders that disagree, is 0.5. The share of pairs whose orders disagree, the flip rate, is published beside the metric.
 
 Two answers of the same words are 0.5 without a question, and so is every answer of the contender itself.
+
+Without a judge in the experiment people alone compare: ``harness review``.
 """
 
 from __future__ import annotations
@@ -73,14 +75,15 @@ class Pairwise(Juror):
 
 
 def load_pairwise(suite: Suite, graders: Sequence[Grader], opponent: str) -> Jury:
-    """The judge that compares answers of a suite with the opponent's; its rubric needs no anchors.
+    """The judge that compares answers of a suite with the opponent's; its rubric needs no anchors. Without graders a jury of
+    nobody: then people alone compare, with a rubric or without.
 
     Raises:
-        BadInput: without a rubric, an opponent, or anybody to grade.
+        BadInput: without an opponent, or where a judge has no rubric.
     """
     if not opponent:
         raise BadInput("name the contender to compare with: pairwise:zero_shot")
     if not graders:
-        raise BadInput("a judge compares: name one in the experiment, [judge] with model = …")
+        return Jury((), opponent)
     _, criteria = rubric_of(suite)
     return Jury(tuple(Pairwise(grader, criteria, suite.name) for grader in graders), opponent)

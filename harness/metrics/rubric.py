@@ -24,12 +24,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import BadInput, suggest
 from harness.metrics import Function
+from harness.plural import plural
 from harness.suite import Case, Suite
 
 Rule = Callable[[str], bool]
@@ -100,6 +101,20 @@ def load_rubric(path: Path) -> tuple[Criterion, ...]:
     if not criteria:
         raise BadInput(f"{path}: no criterion: write a list item such as - `polite` (1): Thanks the customer.")
     return tuple(criteria.values())
+
+
+def refuse_unanchored(criteria: Iterable[Criterion]) -> None:
+    """What judges and people grade by says what its scores mean.
+
+    Raises:
+        BadInput: naming the line of a criterion that does not.
+    """
+    for criterion in criteria:
+        if len(criterion.anchors) < 2:
+            raise BadInput(
+                f"{criterion.where}: criterion {criterion.id!r} has {plural(len(criterion.anchors), 'anchor')}: who grades needs to "
+                "know what its lowest and highest score mean; add lines such as 5: … and 1: … under it"
+            )
 
 
 def graded(criteria: Sequence[Criterion], scores: Mapping[str, object]) -> float:

@@ -101,7 +101,11 @@ class _OneModel:
 
     @cached_property
     def calibrations(self) -> list[Calibration]:
-        judges = any(metric.judge for named in self.evidence.metrics.values() for metric in named.values())
+        judges = any(
+            metric.judge and metric.judge.jurors
+            for named in self.evidence.metrics.values()
+            for metric in named.values()
+        )
         return calibrations(self.evidence, self.model) if judges else []
 
     def base(self) -> Base:

@@ -10,6 +10,7 @@ scores       one number for a generation, metric and version of the metric
 trainings    finished trainings by adapter
 runs         who measured when, with what configuration, versions and hardware
 ledger       what was locked, and what was looked at (see ``ledger``)
+reviews      what people said of answers (see ``reviews``)
 """
 
 from __future__ import annotations
@@ -61,6 +62,9 @@ TABLES = {
     "ledger": """
         kind VARCHAR NOT NULL, question VARCHAR NOT NULL, model VARCHAR NOT NULL, suite VARCHAR NOT NULL,
         cases VARCHAR[] NOT NULL, content VARCHAR NOT NULL, entered TIMESTAMP NOT NULL""",
+    "reviews": """
+        reviewer VARCHAR NOT NULL, trial_id VARCHAR NOT NULL, other_id VARCHAR, drawn VARCHAR NOT NULL, score DOUBLE,
+        on_left BOOLEAN, grades VARCHAR, rubric VARCHAR, seconds DOUBLE, entered TIMESTAMP NOT NULL""",
 }
 
 VIEWS = {"trials": "SELECT * FROM cells JOIN asked USING (cell)"}

@@ -26,11 +26,12 @@ import pyarrow as pa
 
 from harness.errors import BadInput, Incomplete, suggest
 from harness.fingerprint import fingerprint
-from harness.store import ledger
+from harness.store import ledger, reviews
 from harness.store.database import Database, batches
 from harness.store.ledger import Entry
 from harness.store.lock import Lock, acquire
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
+from harness.store.reviews import Review
 from harness.store.rows import ANSWERS_OF, ROWS, ROWS_OF, UNSCORED_CELLS, wanted
 from harness.store.schema import create
 from harness.trial import Generation, Score, Training, Trial
@@ -280,6 +281,20 @@ class Store:
             SELECT DISTINCT case_id FROM trials JOIN scores USING (trial_id)
             WHERE suite = ? AND model = ? AND split = 'test' AND scores.error IS NULL"""
         return {case for (case,) in self._database.run(sql, [suite, model])}
+
+    # --- people
+
+    def reviews(self) -> list[Review]:
+        """What people said of answers, first to last."""
+        return reviews.read(self._database)
+
+    def add_reviews(self, rows: Sequence[Review]) -> None:
+        """Keep reviews; one of the same answers by the same reviewer is replaced. Committed when this returns."""
+        reviews.add(self._database, rows)
+
+    def withdraw(self, rows: Sequence[Review]) -> None:
+        """Take reviews back. Committed when this returns."""
+        reviews.withdraw(self._database, rows)
 
     # --- what a verdict and a reader ask for
 
