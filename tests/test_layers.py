@@ -28,6 +28,8 @@ LAYERS = [
         "gradings",
         "lengths",
         "calibration",
+        "family",
+        "bias",
         "bias",
         "review",
     },
