@@ -30,7 +30,6 @@ LAYERS = [
         "calibration",
         "family",
         "bias",
-        "bias",
         "review",
     },
     {"cli", "pytest_plugin", "__init__"},
