@@ -1,6 +1,6 @@
 """Grading: answers and a judge become scores, through replies that are stored before they are read.
 
-    scores = grade(judge, metric, answers, ask)      # ask(judge, trials) -> {trial id: (text, error)}
+    scores = grade(judge, metric, answers, ask)      # ask(judge, trials) -> {trial id: (text, error, served)}
 
 A reply that cannot be read is kept as an error and asked for again with what was wrong with it; what fails in the end is a
 score with an error, which the next run tries again. Killed anywhere, it finds the replies that were paid for.
@@ -17,8 +17,8 @@ from harness.metrics.judge import Judge
 from harness.suite import Case
 from harness.trial import Generation, Score, Trial
 
-Replies = Mapping[str, tuple[str | None, str | None]]
-"""Trial id → (text, error)."""
+Replies = Mapping[str, tuple[str | None, str | None, str | None]]
+"""Trial id → (text, error, name of the served model)."""
 Ask = Callable[[Judge, list[Trial]], Replies]
 Place = tuple[str, int]
 """(id of the graded trial, number of the grading)."""
@@ -41,6 +41,7 @@ def grade(judge: Judge, metric: Metric, answers: Sequence[tuple[str, Case, str]]
     graded: dict[Place, float] = {}
     failed: dict[Place, str] = {}
     faults: dict[Place, list[str]] = {}
+    names: dict[str, set[str]] = {}
     open_: dict[Place, tuple[Case, str]] = {
         (trial_id, repeat): (case, text) for trial_id, case, text in answers for repeat in range(judge.grader.repeats)
     }
@@ -51,9 +52,10 @@ def grade(judge: Judge, metric: Metric, answers: Sequence[tuple[str, Case, str]]
         }
         replies = ask(judge, list(asked.values()))
         for place, trial in asked.items():
-            text, error = replies.get(trial.id, (None, "no reply"))
+            text, error, served = replies.get(trial.id, (None, "no reply", None))
             if text is not None:
                 graded[place] = judge.read(text)
+                names.setdefault(place[0], set()).update({served} if served else ())
             elif error and error.startswith(UNREADABLE):
                 faults.setdefault(place, []).append(error.removeprefix(UNREADABLE))
             else:
@@ -62,7 +64,8 @@ def grade(judge: Judge, metric: Metric, answers: Sequence[tuple[str, Case, str]]
         if not open_:
             break
     failed |= {place: f"no reply could be read: {faults[place][-1]}" for place in open_}
-    return [_score(trial_id, judge, metric, graded, failed) for trial_id, _, _ in answers]
+    made = [_score(trial_id, judge, metric, graded, failed) for trial_id, _, _ in answers]
+    return [replace(score, served=tuple(sorted(names.get(score.trial_id, ())))) for score in made]
 
 
 def _score(

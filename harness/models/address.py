@@ -1,8 +1,8 @@
 """Where a served model is, and with which key.
 
-    openai:gpt-5-mini
-    openai:qwen3-8b@http://localhost:8000/v1
-    anthropic:claude-haiku-4-5
+openai:gpt-5-mini
+openai:qwen3-8b@http://localhost:8000/v1
+anthropic:claude-haiku-4-5
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ from harness.trial import Generation, Trial
 
 TRIES = 8
 """How often a request is sent before its failure is a row. With pauses doubled from half a second, the last is a minute later."""
+READINGS = 4
+"""How often where what came cannot be read: the vendor was paid for it each time."""
 
 
 class Asker(Protocol):
@@ -68,7 +70,7 @@ class Flight:
         self._timers: set[asyncio.TimerHandle] = set()
         self._landed: SimpleQueue[Generation | HarnessError | None] = SimpleQueue()
         self._over = False
-        self._random = random.Random()  # noqa: S311 - spreads retries, protects nothing
+        self._random = random.Random()
 
     def landed(self) -> list[Generation]:
         """Rows that are there, at least one; none when all have landed.
@@ -165,7 +167,8 @@ class Flight:
             self._throttle.refused(turn, time.monotonic(), failure.after)
         else:
             self._throttle.left()
-        if failure.again and request.tries < self._tries:
+        tries = self._tries if failure.refused else min(READINGS, self._tries)
+        if failure.again and request.tries < tries:
             wait = pause(request.tries, self._random.random) if failure.after is None else 0.0
             self._later(wait, request)
         else:

@@ -55,8 +55,12 @@ class OpenAI(Served):
         except self._bad_request as error:
             if error.param != "temperature":
                 raise
-        self._takes_temperature = False
+        self.without_temperature()
         return await super().ask(trial)
+
+    def without_temperature(self) -> None:
+        """Say none from now on."""
+        self._takes_temperature = False
 
     def body(self, trial: Trial) -> dict[str, Any]:
         body: dict[str, Any] = {"model": self._model, "messages": trial.messages, self._limit: trial.max_new_tokens}

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.declaration import parse_json
@@ -33,7 +34,7 @@ TIMEOUT = 120.0
 PATIENCE = 300.0
 """Seconds that a server may ask to wait; a longer wait ends the run, which goes on when it is started again."""
 LONGEST_TOKEN = 256
-"""Characters: no vocabulary has a longer token, so that more of them for each token asked for is no answer to the request."""
+"""Characters: no vocabulary has a longer token. A server that heeds no limit may send megabytes; what is over is cut."""
 ERROR_LENGTH = 300
 
 
@@ -116,19 +117,15 @@ class Served:
         return self.checked(trial, self.read(trial, parse_json(text)))
 
     def checked(self, trial: Trial, answer: Generation) -> Generation:
-        """The answer, unless it is no text, or longer than any answer to the request can be.
+        """The answer, cut where it is longer than any answer to the request can be.
 
         Raises:
-            ValueError: when it is.
+            ValueError: when it is no text.
         """
-        text = answer.text
+        text, longest = answer.text, trial.max_new_tokens * LONGEST_TOKEN
         if not isinstance(text, str):
             raise ValueError("the server sent something else than text")
-        if len(text) > trial.max_new_tokens * LONGEST_TOKEN:
-            raise ValueError(
-                f"the server sent {len(text):,} characters where {trial.max_new_tokens} tokens were asked for"
-            )
-        return answer
+        return answer if len(text) <= longest else replace(answer, text=text[:longest], finish="length")
 
     def failure(self, error: Exception) -> Failure:
         status = getattr(error, "status_code", None)
