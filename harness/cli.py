@@ -60,6 +60,7 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to write the project
 @app.command()
 def run(
     experiment: ExperimentFile = DEFAULT,
+    *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the matrix, what is missing and what it takes.")
     ] = False,
