@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import sys
 import threading
 from collections import Counter
@@ -299,12 +300,18 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.05)
     parser.add_argument("--share", type=float, default=0.0)
     parser.add_argument("--faults", nargs="*", default=list(FAULTS))
-    parser.add_argument("--answer", required=True)
+    parser.add_argument("--answer", required=True, help="{score} in it is 1 to 5, by the `number N` in the question")
     given = parser.parse_args()
+
+    def answer(body: Body) -> str:
+        found = re.search(r"number (\d+)", str(body["messages"][-1]["content"] if len(body["messages"]) < 3 else body))
+        return str(given.answer).replace("{score}", str(int(found[1]) % 5 + 1 if found else 1))
+
     options = {"latency": given.latency, "share": given.share, "faults": given.faults}
-    with open_vendor(lambda body: str(given.answer), **options) as vendor:
+    with open_vendor(answer, **options) as vendor:
         print(vendor.url, flush=True)
         sys.stdin.read()
+        print(json.dumps({"requests": len(vendor.bodies), "met": vendor.met, "most": vendor.most}), flush=True)
 
 
 if __name__ == "__main__":
