@@ -61,11 +61,18 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to write the project
 @app.command()
 def run(
     experiment: ExperimentFile = DEFAULT,
+    *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the matrix, what is missing and what it takes.")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Another experiment seed than the file's.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait while another run holds the store.")] = 0.0,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask served models in batches: half the price, up to a day.")
+    ] = False,
+    max_cost: Annotated[
+        float | None, typer.Option(help="USD that served models may cost in this run; exit 3 before more.", min=0)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Do the work that is missing (train, generate, score), then print the verdict."""
@@ -76,12 +83,14 @@ def run(
     if seed is not None:
         loaded = loaded.model_copy(update={"seed": seed})
     if dry_run:
-        todo = plan_of(loaded)
+        todo = plan_of(loaded, batch=batch)
         typer.echo(json.dumps(todo.as_dict(), indent=2) if as_json else "\n".join(plan_lines(todo)))
         return
     from harness.run import run as fill
+    from harness.vendors import Spending
 
-    outcome = fill(loaded, progress=Console(quiet=as_json), wait=wait, say=_aside)
+    spending = Spending(batch=batch, most=max_cost)
+    outcome = fill(loaded, progress=Console(quiet=as_json), wait=wait, say=_aside, spending=spending)
     raise typer.Exit(_show_verdicts(outcome.matrix, as_json=as_json, require=[]))
 
 
@@ -188,6 +197,21 @@ def report(
         ) from error
     typer.echo(to_terminal(gathered))
     typer.echo(f"wrote {folder / 'report.html'} and {folder / 'report.md'}")
+
+
+@app.command()
+def forget(
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    served: Annotated[str | None, typer.Option(help="A model, by the name that its vendor's replies have.")] = None,
+    batch: Annotated[str | None, typer.Option(help="A batch that nobody shall wait for any more.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait while another process holds the store.")] = 0.0,
+) -> None:
+    """Take a served model's answers and their scores out of the store, so that the next run asks anew."""
+    from harness.experiment import load_experiment
+    from harness.origins import forget as take_out
+
+    typer.echo("\n".join(take_out(load_experiment(experiment).home, served=served, batch=batch, wait=wait)))
 
 
 @app.command("import")
@@ -440,18 +464,91 @@ def judge_sample(
 
 
 @judge.command("calibrate")
-def judge_calibrate(experiment: ExperimentFile = DEFAULT, as_json: Json = False) -> None:
-    """Say how far the judge and people agree, and whether it favours a contender."""
-    from harness.calibration import as_dict, calibrations, lines
+def judge_calibrate(
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    labels: Annotated[Path | None, typer.Option(help="Labels of people, instead of those in suite.toml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how far the judge and people agree, how steady it is, and whether it favours a contender or length."""
+    from harness.calibration import as_dict, calibrations, labelled, lines
     from harness.evidence import evidence
     from harness.experiment import load_experiment
 
-    with evidence(load_experiment(experiment)) as found:
+    loaded = load_experiment(experiment)
+    with evidence(labelled(loaded, labels) if labels else loaded) as found:
         made = {model: calibrations(found, model) for model in found.models}
     shown = {model: as_dict(some) for model, some in made.items()}
     typer.echo(
         json.dumps(shown, indent=2) if as_json else "\n".join(line for some in made.values() for line in lines(some))
     )
+
+
+@judge.command("probe")
+def judge_probe(
+    suite: Annotated[str, typer.Argument(help="The suite's name.")],
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    cases: Annotated[int, typer.Option(help="How many test cases, the same for every contender.", min=2)] = 60,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many gradings that takes.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait while another process holds the store.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Say what the judge likes besides quality: length, the place where an answer stands, its own family."""
+    from harness.bias import as_dict, lines, missing, probe
+    from harness.experiment import load_experiment
+
+    loaded = load_experiment(experiment)
+    count = missing(loaded, suite, cases=cases)
+    if dry_run:
+        said = f"{plural(count, 'grading')} to ask for"
+        typer.echo(json.dumps({"gradings": count}, indent=2) if as_json else said)
+        return
+    made = probe(loaded, suite, cases=cases, wait=wait)
+    typer.echo(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)))
+
+
+@app.command()
+def review(
+    suite: Annotated[str, typer.Argument(help="The suite's name.")],
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    reviewer: Annotated[str | None, typer.Option(help="Your name; the store knows a pseudonym made of it.")] = None,
+    cases: Annotated[int, typer.Option(help="How many test cases, the same for every pair.", min=1)] = 60,
+    disagree: Annotated[
+        bool, typer.Option("--disagree", help="Those where the contenders' scores differ most: to read, not to decide.")
+    ] = False,
+    between: Annotated[list[str] | None, typer.Option(help="Two contenders; the finalists otherwise.")] = None,
+    rate: Annotated[bool, typer.Option("--rate", help="Grade one answer at a time by the rubric's criteria.")] = False,
+    trainings: Annotated[int, typer.Option(help="Of a tuned contender so many trainings.", min=1)] = 1,
+    model: Annotated[str | None, typer.Option(help="The base model, where there are several.")] = None,
+    port: Annotated[int, typer.Option(help="The port on this machine; a free one otherwise.")] = 0,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Print the page's address, open no browser.")] = False,
+    agreement: Annotated[bool, typer.Option("--agreement", help="Say how far reviewers agree instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Review answers blind on a local page: two side by side, or one by the rubric; kept at each click."""
+    from harness.evidence import evidence
+    from harness.experiment import load_experiment
+    from harness.review import Wanted, agreements, open_session
+    from harness.review.agreement import as_dict, lines
+
+    if agreement:
+        with evidence(load_experiment(experiment)) as found:
+            made = agreements(found, suite, model=model)
+        typer.echo(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)))
+        return
+    if reviewer is None:
+        raise BadInput("--reviewer: missing: give your name or a pseudonym, so that two reviewers can be told apart")
+    wanted = Wanted(cases, "disagree" if disagree else "even", tuple(between or ()), trainings, rate)
+    with evidence(load_experiment(experiment)) as found:
+        session = open_session(found, suite, wanted, reviewer, model=model)
+    from harness.review.server import Server
+
+    server = Server(session, port=port)
+    typer.echo(f"{session.said_of()}\nopen {server.url} and stop with Ctrl-C whenever you like")
+    server.run(show=not no_open)
+    typer.echo(session.said_of())
 
 
 def _show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:

@@ -18,11 +18,13 @@ from harness.experiment import Experiment, Model
 from harness.exposure import Exposure, exposure
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
-from harness.people import Label, load_labels, rows_of
+from harness.origins import mixed, way_out
+from harness.people import PAIRWISE, Label, Mark, Place, compared, labels_of, load_labels, rated, table
 from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
 from harness.scoring import hashes_of, metrics_of
 from harness.store import Store, open_store
+from harness.store.reviews import Review
 from harness.taught import Taught, taught
 from harness.verdict import Kin, Kinship, Policy, Verdict, decide
 from harness.verdict.lock import History
@@ -55,20 +57,54 @@ class Evidence:
         judged = {name: "judge" for named in self.metrics.values() for name, metric in named.items() if metric.judge}
         flagged = {place: list(matches) for place, matches in self.exposure.items()}
         rows = self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=judged, flagged=flagged)
-        people = [
-            rows_of(labels, self.store, self.experiment.name, metric=metric, model=model, like=rows.schema)
-            for metric, labels in self.labels
-        ]
-        return pa.concat_tables([rows, *people])
+        people = table(self._marks(model), flagged=flagged, like=rows.schema)
+        return pa.concat_tables([rows, people]) if people.num_rows else rows
+
+    def _marks(self, model: str) -> Iterator[Mark]:
+        """What people say of this model's answers."""
+        said = {label.trial for _, _, labels in self.labels for label in labels}
+        said |= {trial for one in self.reviews for trial in (one.trial, one.other) if trial is not None}
+        found = self.store.places(self.experiment.name, model, sorted(said)) if said else {}
+        places = {trial: [Place(*values) for values in some] for trial, some in found.items()}
+        for suite, metric, labels in self.labels:
+            yield from rated(labels, places, suite=suite, metric=metric)
+        declared = {
+            suite: [name for name in named if name.startswith(PAIRWISE)] for suite, named in self.metrics.items()
+        }
+        yield from compared(self.reviews, places, declared)
+
+    def _refuse_unreviewed(self) -> None:
+        for task in self.matrix.tasks:
+            name = self.policy.suites[task.suite.name].metric or task.suite.metric
+            metric = self.metrics[task.suite.name].get(name)
+            if metric is not None and metric.people and not self.reviews:
+                raise Incomplete(
+                    f"suite {task.suite.name!r} is decided by people ({name}), and nobody has reviewed it yet: "
+                    f"run `harness review {task.suite.name} --reviewer NAME`"
+                )
 
     @cached_property
-    def labels(self) -> list[tuple[str, list[Label]]]:
-        """What people say of answers that a judge graded, by the judge's metric, a suite at a time."""
+    def reviews(self) -> list[Review]:
+        """What was said on the page of cases that were drawn evenly: of those that were chosen for their scores, the scores
+        say less than they seem to.
+        """
+        return [one for one in self.store.reviews() if one.drawn == "even" and one.score is not None]
+
+    @cached_property
+    def labels(self) -> list[tuple[str, str, list[Label]]]:
+        """What people say of answers that a judge graded, by suite and the judge's metric: in its file and on the page."""
         return [
-            (name, load_labels(task.suite, metric.judge.criteria))
+            (
+                task.suite.name,
+                name,
+                [
+                    *(load_labels(task.suite, metric.judge.criteria) if task.suite.labels else ()),
+                    *labels_of(self.reviews, metric.judge.criteria),
+                ],
+            )
             for task in self.matrix.tasks
             for name, metric in self.metrics[task.suite.name].items()
-            if task.suite.labels and metric.judge
+            if metric.judge and metric.opponent is None
         ]
 
     @cached_property
@@ -116,7 +152,8 @@ class Evidence:
         """Base model → verdict; recomputed each time, never stored as truth.
 
         Raises:
-            Incomplete: when a suite, prompt or recipe was changed after the last run.
+            Incomplete: when a suite, prompt or recipe was changed after the last run, or rows that are compared come from
+                several served models.
             NotCompared: when a deciding suite has one contender.
         """
         stale = [cell for cell in self.matrix.cells if cell.id not in self.current]
@@ -126,11 +163,21 @@ class Evidence:
                 f"{len(stale)} of {len(self.matrix.cells)} cells were changed or added since the last run ({names}"
                 f"{', …' if len(stale) > 3 else ''}): run `harness run`, which does only what is missing"
             )
+        self._refuse_unreviewed()
+        self._refuse_mixed()
         known = self.histories
         return {
             base.id: decide(self.rows(base.id), self.policy, history=known[base.id], kinship=kinship(self.matrix, base))
             for base in self.experiment.bases
         }
+
+    def _refuse_mixed(self) -> None:
+        hashes = hashes_of(self.metrics)
+        jurors = {n: len(m.judge.jurors) for named in self.metrics.values() for n, m in named.items() if m.judge}
+        for model in self.models:
+            said = list(mixed(self.store, self.experiment.name, model, hashes, jurors))
+            if said:
+                raise Incomplete(f"{'; '.join(said)}: {way_out(self.store, self.experiment.name, model, hashes)}")
 
 
 def kinship(matrix: Matrix, base: Model) -> Kinship:
@@ -138,23 +185,24 @@ def kinship(matrix: Matrix, base: Model) -> Kinship:
     experiment = matrix.experiment
     tuned = {cell.contender.name: cell.contender.recipe for cell in matrix.cells if cell.model == base}
     return Kinship(
-        judges=tuple(map(_kin, [experiment.judge.base] if experiment.judge else ())),
-        models=(_kin(base),),
+        judges=tuple(map(kin_of, experiment.judge.bases if experiment.judge else ())),
+        models=(kin_of(base),),
         teachers={name: tuple(_taught(experiment, recipe)) for name, recipe in tuned.items() if recipe},
     )
+
+
+def kin_of(model: str | Model) -> Kin:
+    """A declared model as a judge or a contender's origin, with its family where that is said."""
+    return Kin(id=model.id, family=model.family) if isinstance(model, Model) else Kin(id=model)
 
 
 def _taught(experiment: Experiment, recipe: str) -> Iterator[Kin]:
     """Who wrote what a candidate was trained on, and what those were that it is made from."""
     candidate = experiment.candidates[recipe]
     if candidate.teacher is not None:
-        yield _kin(candidate.teacher)
+        yield kin_of(candidate.teacher)
     for name in candidate.begins:
         yield from _taught(experiment, name)
-
-
-def _kin(model: str | Model) -> Kin:
-    return Kin(id=model.id, family=model.family) if isinstance(model, Model) else Kin(id=model)
 
 
 @contextmanager

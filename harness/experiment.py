@@ -20,8 +20,9 @@ from harness.suite import Suite, Task, load_task
 class Model(Declaration):
     """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one.
 
-    USD per token, under litellm's names, are what ``harness run --dry-run`` counts a served model's answers with. ``family``
-    says whose kin it is where its name does not (``harness.verdict.kinship``).
+    USD per token, under litellm's names, are what a served model's answers are counted with. ``concurrency`` is the most
+    requests that it gets at once: fewer are sent where it refuses some. ``family`` says whose kin it is where its name does
+    not (``harness.verdict.kinship``).
     """
 
     id: str
@@ -29,6 +30,7 @@ class Model(Declaration):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     revision: str | None = None
     trust_remote_code: bool = False
+    concurrency: int = Field(default=64, gt=0, le=1000)
     input_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
     output_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
     family: str | None = Field(default=None, min_length=1)
@@ -73,24 +75,38 @@ class Probes(Declaration):
 
 
 class Judging(Declaration):
-    """Who grades by the suites' rubrics: see ``harness.metrics.judge``. ``repeats`` gradings are averaged; a reply that cannot
-    be read is asked for ``tries`` times.
+    """Who grades by the suites' rubrics: see ``harness.metrics.judge``. One ``model``, or ``models`` that are a jury: each
+    grades every answer, and the median counts. ``repeats`` gradings by each are averaged; a reply that cannot be read is asked
+    for ``tries`` times.
     """
 
-    model: str | Model
+    model: str | Model | None = None
+    models: tuple[str | Model, ...] = ()
     repeats: int = Field(default=1, gt=0, le=100)
     tries: int = Field(default=3, gt=0, le=10)
 
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Judging:
+        if (self.model is None) is not bool(self.models):
+            raise ValueError('name one judge as model = "…", or a jury as models = ["…", "…"], and not both')
+        ids = [model.id for model in self.bases]
+        if len(set(ids)) < len(ids):
+            raise ValueError(f"given {ids}: a juror twice is no second opinion: to grade again, take repeats = 2")
+        return self
+
     @property
-    def base(self) -> Model:
-        return self.model if isinstance(self.model, Model) else Model(id=self.model)
+    def bases(self) -> tuple[Model, ...]:
+        """The jurors' models; a judge alone is a jury of one."""
+        given = self.models if self.model is None else (self.model,)
+        return tuple(model if isinstance(model, Model) else Model(id=model) for model in given)
 
 
 class Experiment(Declaration):
     """The declaration in ``file``; paths are relative to its folder.
 
     ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
-    ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its.
+    ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its,
+    and ``pairwise:CONTENDER`` may be asked for.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What people say of answers that a judge graded: labels in the suite's folder, each of one stored answer.
+"""What people say of stored answers, as rows of a verdict.
 
     # suites/reply/suite.toml
     labels = "labels.jsonl"
@@ -6,34 +6,61 @@
     {"trial": "5f0c…", "reviewer": "a", "scores": {"action": 1, "calm": 2}}          or "score": 0.8 for the whole
 
 ``harness judge sample`` writes answers to be graded, in random order and without names; what is filled in is a file of labels.
-A label is of the answer that was read: when a contender is trained anew, its labels no longer count.
+``harness review`` asks on a page instead, and keeps what is said in the store: labels too with ``--rate``, and otherwise which of
+two answers to a case is better. That is a score of the one contender under the metric ``pairwise:OTHER``: 1, 0.5 for a tie, or 0.
+Under it the other one has 0.5, so that a difference of two means is what people prefer.
+
+What is said is of the answer that was read: when a contender is trained anew, it no longer counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from harness.declaration import read_jsonl
 from harness.errors import BadInput, suggest
+from harness.fingerprint import fingerprint
 from harness.metrics.rubric import Criterion, graded
-from harness.store import Store
+from harness.store.reviews import Review
 from harness.suite import Suite
 
 KEYS = ("trial", "reviewer", "scores", "score", "asked", "reference", "answer")
-PLACES = ("suite", "contender", "technique", "case_id", "data_fraction", "training_seed", "split", "cluster")
+PAIRWISE = "pairwise:"
+"""What the metric's name begins with that says how often an answer is better than the named contender's."""
+TIE = 0.5
+
+
+class Place(NamedTuple):
+    """Where an experiment asks a trial."""
+
+    suite: str
+    contender: str
+    technique: str
+    case_id: str
+    data_fraction: float
+    training_seed: int | None
+    split: str
+    cluster: str
+
+
+Places = Mapping[str, Sequence[Place]]
+"""Trial id → where it is asked."""
+Mark = tuple[str, Place, float]
+"""(metric, whose answer, score)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One reviewer's score in [0, 1] of one answer."""
+    """One reviewer's score in [0, 1] of one answer, and the number for each criterion where it was graded so."""
 
     trial: str
     reviewer: str
     score: float
+    scores: Mapping[str, int] | None = None
 
 
 def load_labels(suite: Suite, criteria: Sequence[Criterion]) -> list[Label]:
@@ -60,19 +87,65 @@ def load_labels(suite: Suite, criteria: Sequence[Criterion]) -> list[Label]:
     return found
 
 
-def rows_of(
-    labels: Sequence[Label], store: Store, experiment: str, *, metric: str, model: str, like: pa.Schema
-) -> pa.Table:
-    """Labels as rows of a verdict, graded by people; several reviewers of an answer are repeats of it."""
-    places = store.places(experiment, model, [label.trial for label in labels])
-    rows: list[dict[str, Any]] = []
-    count: dict[tuple[Any, ...], int] = {}
+def labels_of(reviews: Iterable[Review], criteria: Sequence[Criterion]) -> list[Label]:
+    """Answers that were rated on the page by these very criteria."""
+    rubric = rubric_id(criteria)
+    rated = [(one, one.grades) for one in reviews if one.grades is not None and one.rubric == rubric]
+    return [Label(one.trial, one.reviewer, graded(criteria, grades), grades) for one, grades in rated]
+
+
+def rubric_id(criteria: Sequence[Criterion]) -> str:
+    """Fingerprint of what a reviewer reads: another weight leaves a rating as it is, another word does not."""
+    return fingerprint([(criterion.id, criterion.text, criterion.anchors) for criterion in criteria])
+
+
+def rated(labels: Iterable[Label], places: Places, *, suite: str, metric: str) -> Iterator[Mark]:
+    """Labels as marks of a suite's metric."""
     for label in sorted(labels, key=lambda label: (label.trial, label.reviewer)):
         for place in places.get(label.trial, ()):
-            repeat = count[place] = count.get(place, -1) + 1
-            named = dict(zip(PLACES, place, strict=True))
-            rows.append({**named, "metric": metric, "repeat": repeat, "score": label.score, "source": "human"})
-    return pa.Table.from_pylist([{"flagged": False, **row} for row in rows], schema=like)
+            if place.suite == suite:
+                yield metric, place, label.score
+
+
+def compared(reviews: Iterable[Review], places: Places, declared: Mapping[str, Collection[str]]) -> Iterator[Mark]:
+    """Comparisons as marks: of the one contender under the metric that names the other and, where the suite declares that
+    metric, the other way round.
+    """
+    even: set[tuple[str, Place]] = set()
+    for ours, theirs, score in _faced(reviews, places):
+        for mine, other, won in ((ours, theirs, score), (theirs, ours, 1 - score)):
+            metric = f"{PAIRWISE}{other.contender}"
+            if mine is ours or metric in declared.get(other.suite, ()):
+                yield metric, mine, won
+                if (metric, other) not in even:
+                    even.add((metric, other))
+                    yield metric, other, TIE
+
+
+def table(marks: Iterable[Mark], *, flagged: Mapping[tuple[str, str], Collection[str]], like: pa.Schema) -> pa.Table:
+    """Marks as rows of a verdict, graded by people; several of an answer are repeats of it.
+
+    ``flagged`` has, by suite and contender, the cases that overlap its training data.
+    """
+    rows: list[dict[str, Any]] = []
+    count: dict[tuple[str, Place], int] = {}
+    for metric, place, score in marks:
+        repeat = count[metric, place] = count.get((metric, place), -1) + 1
+        leaked = place.case_id in flagged.get((place.suite, place.contender), ())
+        said = {"metric": metric, "repeat": repeat, "score": score, "source": "human", "flagged": leaked}
+        rows.append({**place._asdict(), **said})
+    return pa.Table.from_pylist(rows, schema=like)
+
+
+def _faced(reviews: Iterable[Review], places: Places) -> Iterator[tuple[Place, Place, float]]:
+    """Every two contenders whose answers to a case were compared, and the score of the first."""
+    for one in sorted(reviews, key=lambda one: (one.trial, one.other or "", one.reviewer)):
+        if one.other is not None and one.score is not None:
+            for ours in places.get(one.trial, ()):
+                for theirs in places.get(one.other, ()):
+                    same = (ours.suite, ours.case_id) == (theirs.suite, theirs.case_id)
+                    if same and ours.contender != theirs.contender:
+                        yield ours, theirs, one.score
 
 
 def _label(values: Mapping[str, Any], criteria: Sequence[Criterion]) -> Label | None:
@@ -89,7 +162,9 @@ def _label(values: Mapping[str, Any], criteria: Sequence[Criterion]) -> Label | 
         raise BadInput("trial: missing: it says which answer was graded; `harness judge sample` writes it")
     if not isinstance(reviewer, str) or not reviewer.strip():
         raise BadInput("reviewer: missing: write a name or a pseudonym, so that two reviewers can be told apart")
-    return Label(trial, reviewer, _whole(score) if score is not None else _by_criteria(scores, criteria))
+    if score is not None:
+        return Label(trial, reviewer, _whole(score))
+    return Label(trial, reviewer, _by_criteria(scores, criteria), scores)
 
 
 def _whole(score: Any) -> float:

@@ -71,8 +71,11 @@ def _finalists(matrix: Matrix, store: Store, hashes: Hashes) -> Iterator[_Finali
         if not cells:
             continue
         wanted = {suite: hashes[suite] for suite in cells}
-        rows = load_rows(store.rows(matrix.experiment.name, model=model, metrics=wanted))
+        scored = store.rows(matrix.experiment.name, model=model, metrics=wanted)
+        rows = load_rows(scored) if scored.num_rows else None
         for suite, some in cells.items():
+            if rows is None or suite not in rows.suites:  # people alone score it, and none on dev
+                continue
             board = load_board(rows, suite, matrix.policy.suites[suite].metric or some[0].suite.metric)
             chosen = choose(board)
             if chosen.chosen and board.dev and not any(scores.missing for scores in board.dev.values()):

@@ -56,7 +56,12 @@ def cases(count: int = 24) -> list[Row]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    made = Project(tmp_path / "project")
+    return set_up(tmp_path)
+
+
+def set_up(folder: Path) -> Project:
+    """A project below ``folder``."""
+    made = Project(folder / "project")
     made.write(
         "experiment.toml",
         'name = "sums"\nmodels = ["scripted:constant=4"]\nsuites = ["suites/sums"]\nbaselines = ["baselines"]\n',

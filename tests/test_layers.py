@@ -13,7 +13,7 @@ import pytest
 HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
-    {"errors", "fingerprint", "machine", "plural", "stats", "embedded"},
+    {"errors", "fingerprint", "machine", "plural", "stats", "embedded", "module", "figures"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial", "files", "formats"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {
@@ -31,6 +31,9 @@ LAYERS = [
         "kept",
         "evidence",
         "jobs",
+        "tariff",
+        "vendors",
+        "origins",
     },
     {
         "gate",
@@ -45,6 +48,11 @@ LAYERS = [
         "splits",
         "signals",
         "export",
+        "gradings",
+        "lengths",
+        "family",
+        "bias",
+        "review",
     },
     {"cli", "pytest_plugin", "__init__"},
 ]

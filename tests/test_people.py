@@ -96,9 +96,10 @@ def test_agreement(graded: Project, harness: Harness, off: int, said: str) -> No
     assert said in ran.out
     assert "30 answers of 30 cases graded by people too" in ran.out
     told = json.loads(harness("judge", "calibrate", graded.experiment, "--json").out)
-    one = told["scripted:constant=4"]["sums"]
-    assert one["lower"] <= one["agreement"] <= one["upper"]
-    assert (one["same"] == 1.0) is (off == 0)
+    one = told["scripted:constant=4"]["sums"]["rubric"]["people"]
+    agreement, lower, upper = one["whole"]["agreement"]
+    assert lower <= agreement <= upper
+    assert (one["whole"]["accuracy"][0] == 1.0) is (off == 0)
 
 
 def test_two_reviewers_are_averaged_and_unfilled_lines_wait(graded: Project, harness: Harness) -> None:
@@ -162,7 +163,32 @@ def test_names_that_are_not_there(graded: Project, harness: Harness, arguments: 
     assert said in ran.err
 
 
-def test_nothing_to_calibrate(graded: Project, harness: Harness) -> None:
+def test_labels_may_be_named_on_the_command_line(graded: Project, harness: Harness) -> None:
+    label(graded, sampled(graded, harness))
+    declared = graded.folder / "suites/sums/suite.toml"
+    declared.write_text(declared.read_text(encoding="utf-8").replace('labels = "labels.jsonl"\n', ""), encoding="utf-8")
+    assert "graded by people too" not in harness("judge", "calibrate", graded.experiment).out
+    ran = harness("judge", "calibrate", graded.experiment, "--labels", graded.folder / LABELS)
+    assert "30 answers of 30 cases graded by people too" in ran.out
+    assert harness("judge", "calibrate", graded.experiment, "--labels", "nothing.jsonl").code == 4
+    declared.write_text('metric = "exact_match"\n', encoding="utf-8")
+    ran = harness("judge", "calibrate", graded.experiment, "--labels", graded.folder / LABELS)
+    assert (ran.code, "0 suites with the metric 'rubric', and labels are of one" in ran.err) == (4, True)
+
+
+def test_without_labels_it_is_said_how_to_get_them(graded: Project, harness: Harness) -> None:
     ran = harness("judge", "calibrate", graded.experiment)
+    assert ran.code == 0
+    assert (
+        "people graded none of these answers: run `harness review sums`, or fill in what `harness judge sample"
+        in ran.out
+    )
+    told = json.loads(harness("judge", "calibrate", graded.experiment, "--json").out)
+    assert told["scripted:constant=4"]["sums"]["rubric"]["people"] is None
+
+
+def test_nothing_to_calibrate(project: Project, harness: Harness) -> None:
+    run(load_experiment(project.experiment), progress=Console(quiet=True))
+    ran = harness("judge", "calibrate", project.experiment)
     assert ran.code == 4
-    assert "no judge's scores have labels of people beside them: name a judge" in ran.err
+    assert "no judge graded anything here: name one in the experiment" in ran.err

@@ -22,7 +22,7 @@ from harness.fingerprint import fingerprint
 from harness.suite import Case, Suite
 
 if TYPE_CHECKING:
-    from harness.metrics.judge import Grader, Judge
+    from harness.metrics.juror import Grader, Jury
 
 Function = Callable[[Case, str], float]
 Maker = Callable[[Suite, str], tuple[Function, Sequence[str]]]
@@ -53,6 +53,12 @@ MAKERS: dict[str, str] = {
     "numeric": "harness.metrics.text:make_numeric",
     "rubric": "harness.metrics.rubric:make_rubric",
     "evaluate": "harness.metrics.hub:make_evaluate",
+}
+
+# What a judge grades: takes (suite, graders, argument) and gives the jury. A name that is a maker's too is the judge's where there is one.
+JUDGED: dict[str, str] = {
+    "rubric": "harness.metrics.judge:load_judge",
+    "pairwise": "harness.metrics.pairwise:load_pairwise",
 }
 
 # Raise a metric's number when its scores change: stored generations are then scored again.
@@ -96,7 +102,17 @@ class Metric:
     function: Function
     needs_reference: bool = True
     where: str = ""
-    judge: Judge | None = None
+    judge: Jury | None = None
+
+    @property
+    def opponent(self) -> str | None:
+        """The contender with whose answers it compares, where it does."""
+        return self.judge.opponent if self.judge else None
+
+    @property
+    def people(self) -> bool:
+        """Whether nobody but people gives its scores."""
+        return self.judge is not None and not self.judge.jurors
 
     def __call__(self, case: Case, text: str) -> float:
         """The score of ``text``.
@@ -126,8 +142,8 @@ class Metric:
         return f"{self.where}: metric {self.name!r} on case {case.id!r}"
 
 
-def load_metric(name: str, suite: Suite, *, grader: Grader | None = None) -> Metric:
-    """The metric called ``name``, bound to a suite's files; ``rubric`` by the grader, where there is one.
+def load_metric(name: str, suite: Suite, *, graders: Sequence[Grader] = ()) -> Metric:
+    """The metric called ``name``, bound to a suite's files; ``rubric`` by the graders, where there are any.
 
     Raises:
         BadInput: for an unknown name, a missing or broken file, or a function that is not there.
@@ -135,8 +151,9 @@ def load_metric(name: str, suite: Suite, *, grader: Grader | None = None) -> Met
     where = str(suite.folder / "suite.toml")
     head, _, argument = name.partition(":")
     try:
-        if name == "rubric" and grader is not None:
-            return _judged(name, suite, grader, where)
+        if head in JUDGED and (graders or head not in MAKERS):
+            jury: Jury = _load(JUDGED[head])(suite, graders, argument)
+            return Metric(name, jury.hash, _never, False, where, jury)
         function, parts = _resolve(name, head, argument, suite)
     except BadInput as error:
         raise BadInput(f"{where}: metric {name!r}: {error}") from error
@@ -144,15 +161,8 @@ def load_metric(name: str, suite: Suite, *, grader: Grader | None = None) -> Met
     return Metric(name, identity, function, needs_reference=head not in NO_REFERENCE, where=where)
 
 
-def _judged(name: str, suite: Suite, grader: Grader, where: str) -> Metric:
-    from harness.metrics.judge import load_judge
-
-    judge = load_judge(suite, grader)
-
-    def never(case: Case, text: str) -> float:
-        raise NotImplementedError("a judge's scores are read from its replies")
-
-    return Metric(name, judge.hash, never, needs_reference=False, where=where, judge=judge)
+def _never(case: Case, text: str) -> float:
+    raise NotImplementedError("a judge's scores are read from its replies")
 
 
 def _resolve(name: str, head: str, argument: str, suite: Suite) -> tuple[Function, Sequence[str]]:
@@ -166,7 +176,7 @@ def _resolve(name: str, head: str, argument: str, suite: Suite) -> tuple[Functio
         return own(suite, name)
     if argument:
         raise BadInput(f"{head!r} takes no argument: write {head!r}")
-    raise BadInput(f"unknown metric: {suggest(name, [*METRICS, *MAKERS])}")
+    raise BadInput(f"unknown metric: {suggest(name, [*METRICS, *MAKERS, 'pairwise:CONTENDER'])}")
 
 
 def _load(target: str) -> Any:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 from harness.errors import BadInput, suggest
 from harness.fingerprint import fingerprint_files
 from harness.metrics import Function
+from harness.module import function_of, run
 from harness.suite import Suite
 
 
@@ -24,25 +24,10 @@ def make_own(suite: Suite, target: str) -> tuple[Function, Sequence[str]]:
     """The function that ``target`` names; its module's content decides its identity."""
     name, _, attribute = target.partition(":")
     path = suite.path(f"{name}.py")
-    module = _run(path) if path.is_file() else _import(name)
-    function = getattr(module, attribute, None)
-    if not callable(function):
-        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise BadInput(f"module {name!r} has no function {attribute!r}: {suggest(attribute, public)}")
+    module = run(path) if path.is_file() else _import(name)
+    function = function_of(module, attribute, called=name)
     source = getattr(module, "__file__", None)
     return function, [fingerprint_files(Path(source))] if source else []
-
-
-def _run(path: Path) -> ModuleType:
-    spec = spec_from_file_location(f"suite_metric_{path.parent.name}_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"{path}: cannot be imported")
-    module = module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise BadInput(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
-    return module
 
 
 def _import(name: str) -> ModuleType:

@@ -16,19 +16,21 @@ A criterion is a list item: an id in backticks, a weight in brackets (1 when lef
 indented, its rules: ``rule: /regex/`` (found in the text; flags i, m, s), ``rule: not /regex/``, ``max words: N``,
 ``min words: N``; all of them must hold. A criterion without a rule (``tone``) is for a judge and is left out here. The
 score is the weight of the criteria met over the weight of those with rules. A line ``N: …`` is an anchor: what a judge's
-score of N means (``harness.metrics.judge``). Headings and paragraphs are free.
+score of N means (``harness.metrics.judge``). Headings and paragraphs are free, but for the heading ``Examples``: below it stand
+graded examples for a judge (``harness.metrics.example``).
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import BadInput, suggest
 from harness.metrics import Function
+from harness.plural import plural
 from harness.suite import Case, Suite
 
 Rule = Callable[[str], bool]
@@ -36,13 +38,16 @@ Rule = Callable[[str], bool]
 _ITEM = re.compile(r"[-*]\s+`(?P<id>[^`]+)`\s*(?:\((?P<weight>[^)]*)\))?\s*:\s*(?P<text>.*)")
 _RULE = re.compile(r"\s+(?:[-*]\s+)?(?P<key>[a-z]+(?: [a-z]+)?)\s*:\s*(?P<value>.*)")
 _ANCHOR = re.compile(r"\s+(?:[-*]\s+)?(?P<score>\d{1,3})\s*:\s*(?P<text>\S.*)")
+_HEADING = re.compile(r"(?P<depth>#{1,6})\s+(?P<title>.*?)\s*#*")
+# What is meant as an anchor and is none: 1-2: …, 4.5: …, -1: …, 5) …, 1000: …
+_NEARLY = re.compile(r"\s+(?:[-*]\s+)?[-+]?\d+(?:[.,]\d+)?(?:\s*(?:[-–/,]|to|or|and)\s*\d+)*\s*(?:[:=)]|[-–]\s).*")
 _REGEX = re.compile(r"(?P<negated>not\s+)?/(?P<pattern>.*)/(?P<flags>[ims]*)")
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
     """One thing that a good answer does. ``rules`` is empty where only a judge can tell; ``anchors`` say what a judge's scores
-    mean, the highest first.
+    mean, the highest first. ``where`` is its file and line, for messages.
     """
 
     id: str
@@ -50,6 +55,7 @@ class Criterion:
     text: str
     rules: tuple[Rule, ...] = ()
     anchors: tuple[tuple[int, str], ...] = ()
+    where: str = ""
 
     @property
     def least(self) -> int:
@@ -77,11 +83,11 @@ def load_rubric(path: Path) -> tuple[Criterion, ...]:
     """The criteria of a rubric, in order.
 
     Raises:
-        BadInput: naming file and line, for a broken item or rule, a weight that is not positive, or a duplicate id.
+        BadInput: naming file and line, for a broken item, rule or anchor, a weight that is not positive, or a duplicate id.
     """
     criteria: dict[str, Criterion] = {}
     current: str | None = None
-    for where, line in _lines(path):
+    for where, line in sections(path, examples=False):
         if line[0] in "-*" and not line.startswith(("**", "---", "***")):
             criterion = _criterion(line, where)
             if criterion.id in criteria:
@@ -95,6 +101,20 @@ def load_rubric(path: Path) -> tuple[Criterion, ...]:
     if not criteria:
         raise BadInput(f"{path}: no criterion: write a list item such as - `polite` (1): Thanks the customer.")
     return tuple(criteria.values())
+
+
+def refuse_unanchored(criteria: Iterable[Criterion]) -> None:
+    """What judges and people grade by says what its scores mean.
+
+    Raises:
+        BadInput: naming the line of a criterion that does not.
+    """
+    for criterion in criteria:
+        if len(criterion.anchors) < 2:
+            raise BadInput(
+                f"{criterion.where}: criterion {criterion.id!r} has {plural(len(criterion.anchors), 'anchor')}: who grades needs to "
+                "know what its lowest and highest score mean; add lines such as 5: … and 1: … under it"
+            )
 
 
 def graded(criteria: Sequence[Criterion], scores: Mapping[str, object]) -> float:
@@ -125,6 +145,17 @@ def make_rubric(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
     return rubric, [path.read_text(encoding="utf-8")]
 
 
+def sections(path: Path, *, examples: bool) -> Iterator[tuple[str, str]]:
+    """(file and line number, line) of a rubric's examples, or of all else in it."""
+    inside = 0
+    for where, line in _lines(path):
+        heading = _HEADING.fullmatch(line)
+        if heading and len(heading["depth"]) <= (inside or 6):
+            inside = len(heading["depth"]) if heading["title"].casefold() == "examples" else 0
+        if (inside > 0) is examples:
+            yield where, line
+
+
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -139,7 +170,7 @@ def _criterion(line: str, where: str) -> Criterion:
     match = _ITEM.fullmatch(line)
     if match is None:
         raise BadInput(f"{where}: given {line!r}: write a criterion as - `id` (weight): what is asked")
-    return Criterion(id=match["id"], weight=_weight(match["weight"], where), text=match["text"].strip())
+    return Criterion(match["id"], _weight(match["weight"], where), match["text"].strip(), where=where)
 
 
 def _weight(given: str | None, where: str) -> float:
@@ -166,6 +197,11 @@ def _add(criteria: dict[str, Criterion], current: str | None, line: str, where: 
     anchor = _ANCHOR.fullmatch(line)
     if anchor:
         criteria[current] = _anchored(criterion, int(anchor["score"]), anchor["text"].strip(), where)
+    elif _NEARLY.fullmatch(line):
+        raise BadInput(
+            f"{where}: scale of {criterion.id!r}: given {line.strip()!r}: write one whole number of 0 to 999, a colon and what it "
+            "means, such as 5: Calm throughout."
+        )
     elif match and known:
         rule = _RULES[match["key"]](match["value"].strip(), where)
         criteria[current] = replace(criterion, rules=(*criterion.rules, rule))

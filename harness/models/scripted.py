@@ -3,6 +3,7 @@
     scripted:echo              says the user's last message back
     scripted:constant=TEXT     always says TEXT
     scripted:answers.jsonl     {"input": "My parcel …", "text": "{…}"} a line: the answer to prompts that ask this input
+    scripted:judge.py:strict   what the function ``strict`` of that file makes of a trial: a model, or a judge, by rules
 
     >>> model = Scripted(lambda trial: trial.messages[-1]["content"].upper())
     >>> next(model.generate([trial]))[0].text
@@ -20,6 +21,7 @@ from harness.declaration import read_jsonl
 from harness.errors import BadInput, suggest
 from harness.experiment import Model
 from harness.fingerprint import fingerprint, fingerprint_files
+from harness.module import function_of, run
 from harness.trial import Generation, Message, Trial
 
 Script = Callable[[Trial], str]
@@ -78,22 +80,26 @@ def load(model: Model, *, home: Path) -> Scripted:
 
 def identity(model: Model) -> str:
     """Fingerprint of the script; of a file, its content."""
-    path = _path(model.id)
-    return fingerprint("scripted", fingerprint_files(path)) if path else fingerprint("scripted", model.id)
+    path, function = _path(model.id)
+    return fingerprint("scripted", fingerprint_files(path), function) if path else fingerprint("scripted", model.id)
 
 
-def _path(name: str) -> Path | None:
+def _path(name: str) -> tuple[Path | None, str]:
+    """The file that an id names, and the function in it where it is a program."""
     script = name.partition(":")[2]
-    if not script.endswith(".jsonl") or script.startswith("constant="):
-        return None
-    path = Path(script)
+    program, _, function = script.rpartition(":")
+    if script.startswith("constant=") or not (script.endswith(".jsonl") or program.endswith(".py")):
+        return None, ""
+    path, function = (Path(program), function) if program.endswith(".py") else (Path(script), "")
     if not path.is_file():
         raise BadInput(f"model {name!r}: no such file: {path.absolute()}")
-    return path
+    return path, function
 
 
 def _script(name: str) -> Script:
-    path = _path(name)
+    path, function = _path(name)
+    if path and function:
+        return function_of(run(path), function, called=path.name)
     if path:
         return _Answers(path)
     script = name.partition(":")[2]
@@ -101,7 +107,9 @@ def _script(name: str) -> Script:
         return _last
     if script.startswith("constant="):
         return lambda trial: script.removeprefix("constant=")
-    raise BadInput(f"model {name!r}: unknown script: {suggest(script, ['echo', 'constant=TEXT', 'PATH.jsonl'])}")
+    raise BadInput(
+        f"model {name!r}: unknown script: {suggest(script, ['echo', 'constant=TEXT', 'PATH.jsonl', 'PATH.py:FUNCTION'])}"
+    )
 
 
 def _last(trial: Trial) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.experiment import Experiment, Judging
+from harness.experiment import Experiment
 from harness.matrix import expand
 from harness.plural import plural
 from harness.probe import probed, unprobed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
+from harness.progress.gradings import Gradings, gradings
 from harness.run import Todo, missing, steps_of
 from harness.scoring import hashes_of, metrics_of
 from harness.store import open_store
@@ -21,10 +22,11 @@ from harness.store import open_store
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The expanded matrix with what is missing: what ``--dry-run`` prints."""
+    """The expanded matrix with what is missing: what ``--dry-run`` prints. ``gradings`` is what a judge will be asked, at most."""
 
     todo: Todo
     bills: tuple[Bill, ...] = field(default=())
+    gradings: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         todo = self.todo
@@ -47,24 +49,27 @@ class Planned:
                 {"suite": j.suite, "recipe": j.recipe_name, "seed": j.seed, "steps": steps_of(j)} for j in todo.jobs
             ],
             "answers": todo.trials,
+            "gradings": self.gradings,
             "seconds": todo.seconds,
             "usd": total(self.bills),
             "bills": [asdict(bill) for bill in self.bills],
         }
 
 
-def plan_of(experiment: Experiment) -> Planned:
-    """What a run would do; reads the store where there is one, writes nothing."""
-    todo = _todo(experiment)
-    return Planned(todo, expenses(todo))
-
-
-def _todo(experiment: Experiment) -> Todo:
+def plan_of(experiment: Experiment, *, batch: bool = False) -> Planned:
+    """What a run would do; reads the store where there is one, writes nothing. With ``batch``, at the price of batches."""
     matrix = expand(experiment)
+    metrics = metrics_of(matrix)
     if not (experiment.home / "results.duckdb").exists():
-        return Todo(matrix, _distinct(matrix.cells), matrix.jobs)
+        todo = Todo(matrix, _distinct(matrix.cells), matrix.jobs)
+        return _planned(todo, tuple(gradings(todo, metrics, None)), batch)
     with open_store(experiment.home, write=False) as store:
-        return missing(probed(matrix, store, hashes_of(metrics_of(matrix))), store)
+        todo = missing(probed(matrix, store, hashes_of(metrics)), store)
+        return _planned(todo, tuple(gradings(todo, metrics, store)), batch)
+
+
+def _planned(todo: Todo, graded: tuple[Gradings, ...], batch: bool) -> Planned:
+    return Planned(todo, expenses(todo, graded, batch=batch), sum(some.count for some in graded))
 
 
 def _distinct(cells: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -94,11 +99,7 @@ def plan_lines(planned: Planned) -> list[str]:
     if waiting := unprobed(todo.matrix):
         lines.append(f"not counted: the probes of {', '.join(waiting)}, whom dev chooses once it is measured")
     judge = todo.matrix.experiment.judge
-    if judge is not None and (graded := _gradings(todo, judge)):
-        lines.append(f"not counted: {plural(graded, 'grading')} by {judge.base.id}")
+    if judge is not None and planned.gradings:
+        jurors = ", ".join(model.id for model in judge.bases)
+        lines.append(f"{plural(planned.gradings, 'grading')} by {jurors}, more where a reply cannot be read")
     return [*lines, *(bill.said for bill in planned.bills)]
-
-
-def _gradings(todo: Todo, judge: Judging) -> int:
-    """What a judge will be asked about answers that are missing, at most."""
-    return judge.repeats * sum(cell.size for cell in todo.cells if "rubric" in cell.suite.all_metrics)

@@ -28,13 +28,16 @@ from harness.report.visible import visible
 from harness.verdict.economics import memo
 
 FOLDER = Path(__file__).parent
+PALETTE = FOLDER / "palette.css"
+"""Colours and type of every page of ours."""
 _PIECES = re.compile(r"^\[\d+\] |[^\n]+|\n", re.MULTILINE)
 _BELOW_ZERO = re.compile(r"(?<![\w.])-(?=\d)")
 
 
 def to_html(gathered: Gathered) -> str:
     """The page; the same values give the same bytes."""
-    style, script = (FOLDER / "style.css").read_text("utf-8"), (FOLDER / "page.js").read_text("utf-8")
+    style, script = (path.read_text("utf-8") for path in (FOLDER / "style.css", FOLDER / "page.js"))
+    style = PALETTE.read_text("utf-8") + style
     page = _environment().get_template("page.html.j2")
     return page.render(
         gathered=gathered,

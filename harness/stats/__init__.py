@@ -1,9 +1,12 @@
 """Pure numbers: arrays in, values out. Knows nothing of suites, files or models.
 
-`crossed` (paired difference over seeds and cases) · `mean` (one contender) · `ppi` (a judge corrected by people) ·
+`crossed` (paired difference over seeds and cases) · `adjusted` (the same at equal length) · `mean` (one contender) ·
+`ppi` (a judge corrected by people) · `accuracy`, `kappa`, `lin`, `fleiss`, `krippendorff`, `confusion` (how far graders agree) ·
 `holm` (several claims) · `look_alpha` (several looks) · `cases_needed`, `seeds_needed` (planning)
 """
 
+from harness.stats.adjusted import Adjusted, adjusted
+from harness.stats.agreement import accuracy, confusion, fleiss, kappa, krippendorff, lin
 from harness.stats.clusters import cluster_variance
 from harness.stats.crossed import Interval, Moments, crossed, seed_variance
 from harness.stats.holm import holm
@@ -11,15 +14,26 @@ from harness.stats.looks import look_alpha
 from harness.stats.mean import mean
 from harness.stats.power import cases_needed, seeds_needed
 from harness.stats.ppi import concordance, ppi, share_seen
+from harness.stats.statistic import Bounds, Statistic
 
 __all__ = [
+    "Adjusted",
+    "Bounds",
     "Interval",
     "Moments",
+    "Statistic",
+    "accuracy",
+    "adjusted",
     "cases_needed",
     "cluster_variance",
     "concordance",
+    "confusion",
     "crossed",
+    "fleiss",
     "holm",
+    "kappa",
+    "krippendorff",
+    "lin",
     "look_alpha",
     "mean",
     "ppi",

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.stats.agreement import lin
 from harness.stats.clusters import Codes, Floats, cluster_variance
 from harness.stats.crossed import DIFFERENCE, Moments
 
@@ -92,12 +93,5 @@ def share_seen(judge: Floats, people: Floats) -> float:
 
 
 def concordance(judge: Floats, people: Floats) -> float:
-    """Lin's concordance of two graders, -1 to 1; for labels it is the quadratically weighted kappa (Lin 1989).
-
-    Two graders who both say one and the same thing of everything agree (1).
-    """
-    shift = float(judge.mean() - people.mean()) ** 2
-    spread = float(judge.var() + people.var()) + shift
-    if spread == 0:
-        return 1.0
-    return float(2 * np.mean((judge - judge.mean()) * (people - people.mean())) / spread)
+    """Lin's concordance of two graders, as `harness.stats.agreement.lin` has it with bounds."""
+    return lin(judge, people).value

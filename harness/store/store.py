@@ -26,13 +26,16 @@ import pyarrow as pa
 
 from harness.errors import BadInput, Incomplete, suggest
 from harness.fingerprint import fingerprint
-from harness.store import ledger
+from harness.store import ledger, origin, reviews, submission
 from harness.store.database import Database, batches
 from harness.store.ledger import Entry
 from harness.store.lock import Lock, acquire
+from harness.store.origin import Origin
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
+from harness.store.reviews import Review
 from harness.store.rows import ANSWERS_OF, ROWS, ROWS_OF, UNSCORED_CELLS, wanted
 from harness.store.schema import OldSchema, create
+from harness.store.submission import Batch
 from harness.store.upgrade import upgrade
 from harness.trial import Generation, Score, Training, Trial
 
@@ -145,10 +148,17 @@ class Store:
             ANTI JOIN (SELECT trial_id FROM generations WHERE error IS NULL) USING (trial_id)"""
         return {name for (name,) in self._database.run(sql, [trial_ids])}
 
-    def replies(self, trial_ids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
-        """Trial id -> (text, error) of what came back."""
-        sql = "SELECT trial_id, text, error FROM generations WHERE trial_id IN (SELECT unnest(?::VARCHAR[]))"
-        return {name: (text, error) for name, text, error in self._database.run(sql, [trial_ids])}
+    def replies(self, trial_ids: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
+        """Trial id -> (text, error, name of the served model) of what came back."""
+        sql = "SELECT trial_id, text, error, served FROM generations WHERE trial_id IN (SELECT unnest(?::VARCHAR[]))"
+        return {name: (text, error, served) for name, text, error, served in self._database.run(sql, [trial_ids])}
+
+    def answered(self, cell: str, cases: Sequence[str]) -> list[tuple[str, str, str | None, str | None]]:
+        """(trial id, case id, text, error) of a cell's first answer to each of ``cases``; both are None where there is none."""
+        sql = """
+            SELECT trial_id, case_id, text, error FROM asked LEFT JOIN generations USING (trial_id)
+            WHERE cell = ? AND repeat = 0 AND case_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY case_id"""
+        return self._database.run(sql, [cell, cases])
 
     def places(self, experiment: str, model: str, trial_ids: Sequence[str]) -> dict[str, list[tuple[Any, ...]]]:
         """Trial id -> where an experiment asks it: suite, contender, technique, case_id, data_fraction, training_seed, split
@@ -258,6 +268,32 @@ class Store:
         )
         return run_of(found[0]) if found else None
 
+    # --- vendors
+
+    def add_batch(self, submitted: Batch) -> None:
+        """Note what was submitted. Committed when this returns."""
+        submission.add(self._database, submitted)
+
+    def batches(self, model: str) -> list[Batch]:
+        """Those of a model (its fingerprint) that have not ended."""
+        return submission.under_way(self._database, model)
+
+    def end_batch(self, name: str) -> bool:
+        """Note that all that came of a batch is here; False when no such batch is under way."""
+        return submission.end(self._database, name)
+
+    def origins(self, experiment: str, model: str, metrics: Mapping[str, Mapping[str, str]]) -> list[Origin]:
+        """Which served models are behind a base model's answers and scores; ``metrics`` is suite -> {metric: hash}."""
+        return origin.origins(self._database, experiment, model, metrics)
+
+    def served(self) -> list[str]:
+        """The names of all served models."""
+        return origin.names(self._database)
+
+    def forget(self, served: str) -> tuple[int, int]:
+        """Take a served model's answers and the scores that hang on them out; how many of each."""
+        return origin.forget(self._database, served)
+
     # --- the ledger
 
     def ledger(self) -> list[Entry]:
@@ -274,6 +310,20 @@ class Store:
             SELECT DISTINCT case_id FROM trials JOIN scores USING (trial_id)
             WHERE suite = ? AND model = ? AND split = 'test' AND scores.error IS NULL"""
         return {case for (case,) in self._database.run(sql, [suite, model])}
+
+    # --- people
+
+    def reviews(self) -> list[Review]:
+        """What people said of answers, first to last."""
+        return reviews.read(self._database)
+
+    def add_reviews(self, rows: Sequence[Review]) -> None:
+        """Keep reviews; one of the same answers by the same reviewer is replaced. Committed when this returns."""
+        reviews.add(self._database, rows)
+
+    def withdraw(self, rows: Sequence[Review]) -> None:
+        """Take reviews back. Committed when this returns."""
+        reviews.withdraw(self._database, rows)
 
     # --- what a verdict and a reader ask for
 

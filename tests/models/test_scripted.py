@@ -50,6 +50,20 @@ def test_choices_are_said_to_be_chosen() -> None:
     assert (row.text, row.finish) == ("B", "choice")
 
 
+def test_a_function_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "judge.py"
+    path.write_text('def shout(trial):\n    return trial.messages[-1]["content"].upper()\n')
+    assert say(f"scripted:{path}:shout", make_trials(2)) == ["QUESTION 0", "QUESTION 1"]
+    before = identity(Model(id=f"scripted:{path}:shout"))
+    with pytest.raises(BadInput, match="has no function 'shut': did you mean 'shout'"):
+        say(f"scripted:{path}:shut", [])
+    path.write_text("def shout(trial):\n    return 'no'\n")
+    assert identity(Model(id=f"scripted:{path}:shout")) != before, "another program is another model"
+    path.write_text("def shout(")
+    with pytest.raises(BadInput, match=r"judge\.py: cannot be imported: SyntaxError"):
+        say(f"scripted:{path}:shout", [])
+
+
 def test_answers_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     path.write_text('{"input": "refund", "text": "billing"}\n{"input": "refund late", "text": "complaints"}\n')

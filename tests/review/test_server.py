@@ -1,0 +1,222 @@
+"""A real server on a free port: who may speak to it, what it tells, and what it does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from harness.errors import BadInput
+from harness.matrix import Cell
+from harness.review import session as module
+from harness.review.server import LARGEST, Server
+from harness.store import open_store
+from harness.trial import Trial
+from tests.conftest import Project
+from tests.review.reviewed import Page, prefer, say, serving, sit
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>**bold** [x](javascript:alert(3))\x1b[2J\u202e\u200b\ud800</textarea>"
+
+
+def hostile(cell: Cell, trial: Trial) -> str:
+    return f"{HOSTILE} {cell.seed} {trial.case_id}"
+
+
+@pytest.fixture
+def page(ready: Project) -> Iterator[Page]:
+    with serving(sit(ready)) as page:
+        yield page
+
+
+def test_the_page_and_all_it_loads(page: Page) -> None:
+    for path, kind in {
+        "/": "text/html",
+        "/page.js": "text/javascript",
+        "/style.css": "text/css",
+        "/icon.svg": "image/svg+xml",
+    }.items():
+        status, headers, text = page.send("GET", path, Authorization=None)
+        assert status == 200
+        assert headers["content-type"].startswith(kind)
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in headers
+        assert page.server.token not in text
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+        assert "https://" not in text
+    html = page.send("GET", "/")[2]
+    assert "<script>" not in html
+    assert "style=" not in html
+    assert " on" not in html.replace(" once", "").replace(" only", "").replace(" one", "").replace(" on ", "")
+
+
+@pytest.mark.parametrize("given", [None, "Bearer ", "Bearer wrong", "Basic abc"])
+def test_without_the_token_there_is_nothing(page: Page, given: str | None) -> None:
+    for path in ("/view", "/about", "/nowhere"):
+        status, headers, said = page.send("GET", path, Authorization=given)
+        assert (status, "the token is missing or wrong" in said["error"]) == (401, True)
+        assert "content-security-policy" in headers
+    assert page.send("POST", "/compare", {"number": 1, "choice": "left"}, Authorization=given)[0] == 401
+    assert page.view()["progress"]["done"] == 0
+    assert page.send("GET", f"/view?token={page.server.token}", Authorization=None)[0] == 401, "no token in an address"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost", "[::1]:80", ""])
+def test_another_name_of_this_machine_is_refused(page: Page, host: str) -> None:
+    assert page.send("GET", "/", Host=host)[0] == 421
+    assert page.send("GET", "/view", Host=host)[0] == 421
+
+
+def test_localhost_is_this_machine_too(page: Page) -> None:
+    here = f"localhost:{page.server.port}"
+    assert page.send("POST", "/compare", {"number": 1, "choice": "tie"}, Host=here, Origin=f"http://{here}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "https://127.0.0.1"},
+        {"Origin": None},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+    ],
+)
+def test_another_page_is_refused(page: Page, headers: dict[str, str | None]) -> None:
+    assert page.send("POST", "/compare", {"number": 1, "choice": "left"}, **headers)[0] == 403
+    assert page.view()["progress"]["done"] == 0
+
+
+def test_nobody_is_told_that_others_may_ask(page: Page) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Origin": "http://evil.example"}
+    status, headers, _ = page.send("OPTIONS", "/compare", Authorization=None, **asked)
+    assert status == 403
+    assert not [name for name in headers if name.lower().startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{" * (LARGEST + 1), {}, 413),
+        (b"[" * LARGEST, {}, 400),
+        (b"\xff", {}, 400),
+        ([1], {}, 400),
+        ({"number": "1", "choice": "left"}, {}, 422),
+        ({"number": True, "choice": "left"}, {}, 422),
+        ({"number": 10**30, "choice": "left"}, {}, 422),
+        ({"number": 1, "choice": {"a": 1}}, {}, 422),
+        ({"number": 1, "choice": "left"}, {"Content_Type": "text/plain"}, 415),
+        ({"number": 1, "choice": "left"}, {"Content_Type": None}, 415),
+    ],
+)
+def test_odd_requests_are_refused(page: Page, body: object, headers: dict[str, str], status: int) -> None:
+    got, _, said = page.send("POST", "/compare", body, **headers)
+    assert got == status
+    assert said["error"]
+    assert page.view()["progress"]["done"] == 0
+
+
+def test_a_large_head_and_unknown_paths(page: Page) -> None:
+    assert page.send("GET", "/view", X_Long="x" * 20000)[0] == 431
+    assert page.send("GET", "/../../etc/passwd")[0] == 404
+    assert page.send("GET", "/compare")[0] == 405
+    assert page.send("DELETE", "/view")[0] == 405
+
+
+def test_nothing_says_whose_an_answer_is(project: Project) -> None:
+    with serving(
+        sit(say(project, lambda cell, trial: f"{len(trial.id + str(cell.seed)) % 2}{trial.case_id}{cell.seed is None}"))
+    ) as page:
+        told = json.dumps([page.send("GET", path)[2] for path in ("/", "/about", "/view", "/page.js")])
+        told += json.dumps(page.send("POST", "/compare", {"number": 1, "choice": "skip"})[2])
+        session_items = page.send("GET", "/view")[2]["item"]
+    for word in ("sft", "zero_shot", "few_shot", "tuned", "adapter", "1000", "embedded", "contender", "trial"):
+        assert word not in told.lower(), word
+    assert set(session_items) == {"number", "asked", "reference", "answers"}
+    assert all(isinstance(answer, str) for answer in session_items["answers"])
+
+
+def test_what_a_model_wrote_is_text_with_nothing_hidden(project: Project) -> None:
+    with serving(sit(say(project, hostile))) as page:
+        answers = page.view()["item"]["answers"]
+    assert all(answer.startswith("<script>alert(1)</script><img") for answer in answers), "text, and shown as such"
+    assert all(r"\x1b[2J\u202e\u200b" in answer for answer in answers), "what steers the eye is written out"
+
+
+def test_a_review_from_first_to_last(page: Page) -> None:
+    for number in range(1, 4):
+        status, _, view = page.send("POST", "/compare", {"number": number, "choice": "left"})
+        assert (status, view["progress"]["done"], view["settled"]) == (200, number, False)
+    assert page.send("POST", "/compare", {"number": 2, "choice": "right"})[2]["settled"]
+    assert page.send("POST", "/undo", {})[2]["item"]["number"] == 3
+    assert page.send("POST", "/compare", {"number": 3, "choice": "skip"})[2]["progress"]["skipped"] == 1
+    assert page.send("POST", "/again", {})[2]["progress"] | {"minutes": None} == {
+        "done": 2,
+        "total": 10,
+        "skipped": 0,
+        "minutes": None,
+    }
+    for number in range(3, 11):
+        view = page.send("POST", "/compare", {"number": number, "choice": "tie"})[2]
+    assert view["item"] is None
+    assert view["progress"]["minutes"] == 0
+
+
+def test_two_reviewers_at_once(ready: Project) -> None:
+    with serving(sit(ready, "Ada")) as ada, serving(sit(ready, "Bo")) as bo:
+        seen = {name: one.view()["item"]["asked"] for name, one in {"ada": ada, "bo": bo}.items()}
+        for number in range(1, 6):
+            assert ada.send("POST", "/compare", {"number": number, "choice": "left"})[0] == 200
+            assert bo.send("POST", "/compare", {"number": number, "choice": "right"})[0] == 200
+        assert seen["ada"] != seen["bo"], "an order of their own"
+        assert ada.send("GET", "/view", Authorization=f"Bearer {bo.server.token}")[0] == 401
+    assert sit(ready, "Ada").view()["progress"]["done"] == 5
+
+
+def test_a_busy_store_is_told_and_the_next_try_is_kept(
+    page: Page, ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT", 0.0)
+    with open_store(ready.folder / ".harness", write=True):
+        status, _, said = page.send("POST", "/compare", {"number": 1, "choice": "left"})
+        assert (status, said["error"]) == (
+            503,
+            "Another process is using the store, a run perhaps. Your decision is kept here and tried again.",
+        )
+    assert page.send("POST", "/compare", {"number": 1, "choice": "left"})[2]["progress"]["done"] == 1
+
+
+def test_rating_and_a_rubric_beside_it(ready: Project) -> None:
+    with serving(sit(ready, rates=True)) as page:
+        about = page.send("GET", "/about")[2]
+        assert about["rates"]
+        assert about["rubric"][1] == {
+            "id": "short",
+            "text": "Says no more.",
+            "anchors": [[1, "Nothing."], [0, "Chatter."]],
+        }
+        assert len(page.view()["item"]["answers"]) == 1
+        assert page.send("POST", "/rate", {"number": 1, "grades": {"right": 2}})[0] == 422
+        assert page.send("POST", "/rate", {"number": 1, "grades": [2, 1]})[0] == 422
+        assert page.send("POST", "/rate", {"number": 1, "grades": {"right": 2, "short": "1"}})[0] == 422
+        assert page.send("POST", "/rate", {"number": 1, "grades": {"right": 2, "short": 1}})[2]["progress"]["done"] == 1
+
+
+def test_a_port_that_is_taken_and_one_that_is_none(page: Page, ready: Project) -> None:
+    for port in (page.server.port, 70000, -1):
+        with pytest.raises(BadInput, match=f"--port {port}: cannot be listened on"):
+            Server(sit(ready), port=port)
+
+
+def test_when_all_is_decided(ready: Project) -> None:
+    session = sit(ready)
+    prefer(session, lambda answers: "tie")
+    with serving(session) as page:
+        assert page.view()["item"] is None
+        assert page.send("POST", "/undo", {})[2]["item"]["number"] == 10
