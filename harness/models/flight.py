@@ -147,7 +147,7 @@ class Flight:
             self._failed(request, turn, error, time.perf_counter() - started)
         else:
             self._throttle.answered(turn)
-            cost = self._terms.price and self._terms.price.of(answer)
+            cost = self._terms.cost(answer)
             self._terms.account.settle(request.most, request.most if cost is None else cost)
             self._landed.put(replace(answer, seconds=time.perf_counter() - started, cost=cost))
 
