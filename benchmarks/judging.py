@@ -2,7 +2,7 @@
 when a fifth of all requests fail in every way.
 
     python -m benchmarks.judging                      # a table is printed, figures go to benchmarks/results/judging.json
-    python -m benchmarks.judging --gradings 500       # shorter
+    python -m benchmarks.judging --latency 0.5 --tools tuneworthy sdk        # another question: nothing is written
 
 The server is a process of its own (``tests.models.fake_vendor``), and so is every measurement; all tools ask the same server in
 turn, 64 requests at once, each with its own question to the judge. Ideal is what 64 requests at once of 50 ms would take if
@@ -101,9 +101,8 @@ def main() -> None:
     figures: Figures = {"ideal": ideal, "load": os.getloadavg(), "tools": found}
     if not given.no_faults:
         figures["failing"] = failing(given)
-    (RESULTS if given.latency == LATENCY else RESULTS.with_stem(f"judging-{given.latency}")).write_text(
-        json.dumps(figures, indent=2) + "\n"
-    )
+    if given.latency == LATENCY and given.tools == list(ANSWERS):
+        RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def failing(given: argparse.Namespace) -> Figures:
