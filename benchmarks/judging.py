@@ -2,7 +2,7 @@
 when a fifth of all requests fail in every way.
 
     python -m benchmarks.judging                      # a table is printed, figures go to benchmarks/results/judging.json
-    python -m benchmarks.judging --gradings 500       # shorter
+    python -m benchmarks.judging --latency 0.5 --tools tuneworthy sdk        # another question: nothing is written
 
 The server is a process of its own (``tests.models.fake_vendor``), and so is every measurement; all tools ask the same server in
 turn, 64 requests at once, each with its own question to the judge. Ideal is what 64 requests at once of 50 ms would take if
@@ -38,10 +38,10 @@ Figures = dict[str, Any]
 
 
 @contextmanager
-def server(answer: str, *, share: float = 0.0, told: Figures | None = None) -> Iterator[str]:
+def server(answer: str, latency: float, *, share: float = 0.0, told: Figures | None = None) -> Iterator[str]:
     """Its address; what it saw is in ``told`` when it is gone."""
     command = [sys.executable, "-m", "tests.models.fake_vendor", "--answer", answer]
-    command += ["--latency", str(LATENCY), "--share", str(share)]
+    command += ["--latency", str(latency), "--share", str(share)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=ROOT, **pipes) as process:  # type: ignore[call-overload]
         yield process.stdout.readline().strip()
@@ -62,13 +62,14 @@ def measured(tool: str, url: str, gradings: int, concurrency: int) -> Figures:
     return figures
 
 
-def compared(gradings: int, concurrency: int, repeats: int) -> dict[str, Figures]:
+def compared(tools: Sequence[str], given: argparse.Namespace) -> dict[str, Figures]:
     """Tool → its run in the middle; every repeat begins with another tool."""
-    tools, runs = list(ANSWERS), {tool: [] for tool in ANSWERS}
-    for repeat in range(repeats):
-        for tool in [*tools[repeat % 4 :], *tools[: repeat % 4]]:
-            with server(ANSWERS[tool]) as url:
-                runs[tool].append(measured(tool, url, gradings, concurrency))
+    runs: dict[str, list[Figures]] = {tool: [] for tool in tools}
+    for repeat in range(given.repeats):
+        first = repeat % len(tools)
+        for tool in [*tools[first:], *tools[:first]]:
+            with server(ANSWERS[tool], given.latency) as url:
+                runs[tool].append(measured(tool, url, given.gradings, given.concurrency))
     return {tool: _middle(of) for tool, of in runs.items()}
 
 
@@ -90,18 +91,28 @@ def main() -> None:
     parser.add_argument("--gradings", type=int, default=2000)
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--latency", type=float, default=LATENCY, help="seconds that the server takes")
+    parser.add_argument("--tools", nargs="*", default=list(ANSWERS), choices=list(ANSWERS))
+    parser.add_argument("--no-faults", action="store_true", help="leave the failing server out")
     given = parser.parse_args()
-    ideal = given.gradings / given.concurrency * LATENCY
-    found = compared(given.gradings, given.concurrency, given.repeats)
-    seen: Figures = {}
-    with server(ANSWERS[OURS], share=0.2, told=seen) as url:
-        failing = measured(OURS, url, given.gradings, given.concurrency)
+    ideal = given.gradings / given.concurrency * given.latency
+    found = compared(given.tools, given)
     print("\n".join(table(found, given.gradings, ideal)))
-    print(f"requests alone, without store and scores: {found[OURS]['alone']:.2f} s, {ideal / found[OURS]['alone']:.0%}")
+    figures: Figures = {"ideal": ideal, "load": os.getloadavg(), "tools": found}
+    if not given.no_faults:
+        figures["failing"] = failing(given)
+    if given.latency == LATENCY and given.tools == list(ANSWERS):
+        RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def failing(given: argparse.Namespace) -> Figures:
+    """A fifth of all requests in every way."""
+    seen: Figures = {}
+    with server(ANSWERS[OURS], given.latency, share=0.2, told=seen) as url:
+        failing = measured(OURS, url, given.gradings, given.concurrency)
     print(f"a fifth failing: {failing['right']:,} of {given.gradings:,} graded right in {failing['seconds']:.1f} s")
     print(f"met: {seen['met']}")
-    figures = {"ideal": ideal, "load": os.getloadavg(), "tools": found, "failing": failing | seen}
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+    return failing | seen
 
 
 if __name__ == "__main__":

@@ -152,11 +152,17 @@ class _Batched:
                 again = [row.trial_id for row in rows if row.trial_id in self.desk.again - redone]
                 queue += [one.trials[trial_id] for trial_id in again]
                 redone.update(again)
-                spent += sum(row.cost or 0.0 for row in rows)
+                spent += sum(self._spent(row, one.trials[row.trial_id]) for row in rows)
                 yield [row for row in rows if row.trial_id not in again]
             self.account.settle(one.held, spent)
             if one.whole:
                 self.store.end_batch(name)
+
+    def _spent(self, row: Generation, trial: Trial) -> float:
+        """USD of one request; of an answer that nobody counted, the most that it may have cost. Failed ones are free."""
+        if row.error is not None:
+            return 0.0
+        return self.desk.terms.most(trial) if row.cost is None else row.cost
 
     def _found(self, asked: dict[str, Trial]) -> tuple[dict[str, _UnderWay], deque[Trial]]:
         """Batches that a run before this one submitted, and what is in none of them. They were paid for then."""

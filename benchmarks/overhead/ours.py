@@ -43,6 +43,9 @@ class Stages:
     def scored(self, count: int) -> None:
         self._note("score")
 
+    def waiting(self, said: str) -> None:
+        pass
+
     def end(self) -> None:
         pass
 

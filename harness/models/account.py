@@ -97,6 +97,10 @@ class Terms:
         """USD that an answer may cost at most; 0 where no price is known."""
         return self.price.most(trial) if self.price else 0.0
 
+    def cost(self, answer: Generation) -> float | None:
+        """USD of what came back; None where no price is known, or its tokens were not counted."""
+        return self.price.of(answer) if self.price else None
+
     def batched(self) -> Terms:
         """The same where answers are made in batches."""
-        return replace(self, price=self.price and self.price.batched())
+        return replace(self, price=self.price.batched() if self.price else None)

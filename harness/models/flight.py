@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -106,7 +107,7 @@ class Flight:
                 return
             task = asyncio.get_running_loop().create_task(self._send(request, self._throttle.begin()))
             self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, request))
 
     async def stop(self) -> None:
         """Cut off what is under way; an answer that is thrown away so counts as spent."""
@@ -142,15 +143,11 @@ class Flight:
         started = time.perf_counter()
         try:
             answer = await self._asker.ask(request.trial)
-        except asyncio.CancelledError:
-            self._throttle.left()
-            self._terms.account.settle(request.most, request.most)
-            raise
         except Exception as error:
             self._failed(request, turn, error, time.perf_counter() - started)
         else:
             self._throttle.answered(turn)
-            cost = self._terms.price and self._terms.price.of(answer)
+            cost = self._terms.cost(answer)
             self._terms.account.settle(request.most, request.most if cost is None else cost)
             self._landed.put(replace(answer, seconds=time.perf_counter() - started, cost=cost))
 
@@ -186,9 +183,12 @@ class Flight:
         timer = asyncio.get_running_loop().call_later(wait, go)
         self._timers.add(timer)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, request: _Request, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):  # a mistake of ours must not leave the caller waiting
+        if task.cancelled():
+            self._throttle.left()
+            self._terms.account.settle(request.most, request.most)
+        elif error := task.exception():  # a mistake of ours must not leave the caller waiting
             self._end(HarnessError(f"a request could not be handled: {type(error).__name__}: {error}"))
         self.start()
 

@@ -4,8 +4,8 @@
     openai:qwen3-8b@http://localhost:8000/v1
     anthropic:claude-haiku-4-5
 
-Requests go through the vendor's SDK: its address, key, headers, errors and time-outs. They are posted as they are built and
-replies are read here: building and checking the SDK's typed objects took three times as long as sending (docs/judges.md).
+Requests go through the vendor's SDK: its address, key, headers, errors and time-outs. They are posted as they are built, and
+replies are read here: the SDK's typed call on its own transport takes three times as long (benchmarks/RESULTS.md).
 
 Rate limits, time-outs, cut connections, 5xx answers and replies that cannot be read are tried again (``harness.models.flight``);
 what still fails is a row with ``error``. A refused key, an unknown model or a used-up quota stops at once instead: every

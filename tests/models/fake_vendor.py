@@ -28,7 +28,7 @@ Body = dict[str, Any]
 FAULTS = ("refused", "dated", "overloaded", "broken", "cut", "half", "malformed", "long", "slow")
 """429 with retry-after in milliseconds and as a date, 529, 500, a connection cut before and within the reply, JSON that breaks
 off, a text of a million characters, and a reply that comes after the client has left."""
-LONG, LATE = 1_000_000, 3.0
+LONG, LATE = 1_000_000, 2.5
 
 
 @dataclass

@@ -123,7 +123,7 @@ class Desk:
             return Generation(trial.id, error=f"batch: {self.backend.safe(str(error))}"[:ERROR_LENGTH])
         except (AttributeError, TypeError):
             return Generation(trial.id, error="batch: the result of this request cannot be read")
-        answer.cost = self.terms.price and self.terms.price.of(answer)
+        answer.cost = self.terms.cost(answer)
         return answer
 
     async def patiently(self, make: Callable[[], Awaitable[T]], *, once: bool = False) -> T:
