@@ -18,10 +18,8 @@ from harness.fingerprint import fingerprint
 from harness.matrix import Cell
 from harness.metrics.rubric import Criterion, load_rubric, refuse_unanchored
 from harness.sample import Field, Pair, Sample, rubric_of
-from harness.store.reviews import Drawn, Review
+from harness.store.reviews import Drawn
 from harness.suite import Case, Suite
-
-SAME = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,11 @@ class Item:
         """By what a stored review of it is known."""
         return frozenset(self.trials)
 
+    @property
+    def same(self) -> bool:
+        """Whether two answers are one: a tie that nobody needs to look at."""
+        return len(self.answers) == 2 and self.answers[0] == self.answers[1]
+
     def turned(self, reviewer: str) -> Item:
         """As that reviewer sees it: which of two answers is on the left is drawn for every pair and reviewer."""
         if len(self.answers) == 1:
@@ -81,7 +84,6 @@ class Batch:
         suite: whose cases they are.
         criteria: the rubric's; empty where the suite has none.
         groups: the items of each case.
-        ties: pairs of which both answers are the same, which nobody need look at.
         rates: whether one answer is rated instead of two compared.
     """
 
@@ -89,7 +91,6 @@ class Batch:
     criteria: tuple[Criterion, ...]
     drawn: Drawn
     groups: tuple[tuple[Item, ...], ...]
-    ties: tuple[tuple[str, str], ...] = ()
     rates: bool = False
 
     def order(self, reviewer: str) -> list[Item]:
@@ -101,10 +102,6 @@ class Batch:
         starts = [start for _ in range(0, len(groups), width) for start in rng.sample(range(width), width)]
         turned = [_from(group, start) for group, start in zip(groups, starts, strict=False)]
         return [group[i].turned(reviewer) for i in range(width) for group in turned if i < len(group)]
-
-    def unasked(self, reviewer: str) -> list[Review]:
-        """The ties as that reviewer's."""
-        return [Review(reviewer, ours, theirs, self.drawn, SAME) for ours, theirs in self.ties]
 
 
 def load_batch(field: Field, wanted: Wanted) -> Batch:
@@ -121,10 +118,8 @@ def _comparisons(field: Field, wanted: Wanted) -> Batch:
     pairs = _pairs(field, wanted)
     sample = field.draw((cell for pair in pairs for cell in pair), wanted.cases, drawn=wanted.drawn)
     items = [[item for pair in pairs if (item := _item(sample, case, pair))] for case in sample.cases]
-    differ = tuple(tuple(item for item in group if item.answers[0] != item.answers[1]) for group in items)
-    ties = tuple(item.trials for group in items for item in group if item.answers[0] == item.answers[1])
     criteria = load_rubric(rubric_of(field.task)) if field.task.suite.rubric else ()
-    return Batch(field.task.suite, criteria, wanted.drawn, tuple(filter(None, differ)), tuple((a, b) for a, b in ties))
+    return Batch(field.task.suite, criteria, wanted.drawn, tuple(tuple(group) for group in items if group))
 
 
 def _ratings(field: Field, wanted: Wanted) -> Batch:

@@ -64,13 +64,6 @@ def test_a_case_returns_late_and_every_pair_has_its_share(project: Project) -> N
     assert who == {"few_shot": 10, "sft": 10}
 
 
-def test_equal_answers_are_ties_that_nobody_reads(project: Project) -> None:
-    made = batch(say(project, lambda cell, trial: "yes" if int(trial.case_id[1:]) % 2 else both(cell, trial)))
-    assert len(made.order("ada")) + len(made.ties) == 20
-    assert made.ties
-    assert {review.score for review in made.unasked("ada")} == {0.5}
-
-
 def test_where_the_scores_differ_most(project: Project) -> None:
     def score(cell: Cell, trial: Trial) -> float:
         return int(trial.case_id[1:]) % 4 / 4 if cell.seed is not None else 0.0

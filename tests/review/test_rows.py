@@ -13,7 +13,7 @@ from harness.experiment import load_experiment
 from harness.matrix import Cell
 from harness.trial import Trial
 from tests.conftest import Project, Ran, write_rows
-from tests.review.reviewed import SUITE, answer, brief, prefer, say, sit
+from tests.review.reviewed import SUITE, answer, brief, grade, prefer, say, sit
 
 DECIDES = SUITE.replace('"exact_match"', '"pairwise:zero_shot"')
 
@@ -130,9 +130,7 @@ def test_people_beside_a_judge_that_compares(
 def test_ratings_are_labels_beside_a_judge(project: Project) -> None:
     suite = 'metric = "rubric"\nrubric = "rubric.md"\ntrain = "train.jsonl"\n'
     say(project, suite=suite, more=JUDGE)
-    session = sit(project, rates=True, cases=6)
-    while (item := session.view()["item"]) is not None:
-        session.rate(item["number"], {"right": 2, "short": int(item["answers"][0].endswith("so."))})
+    grade(sit(project, rates=True, cases=6), lambda answer: {"right": 2, "short": int(answer.endswith("so."))})
     rated = people(project, "rubric")
     assert {(row["contender"], row["score"]) for row in rated} == {("sft", 1.0), ("few_shot", 0.75)}
     assert len(rated) == 12

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -46,7 +50,7 @@ def test_the_page_and_all_it_loads(page: Page) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
         assert "access-control-allow-origin" not in headers
-        assert page.server.token not in text
+        assert page.token not in text
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in text
     html = page.send("GET", "/")[2]
@@ -63,7 +67,7 @@ def test_without_the_token_there_is_nothing(page: Page, given: str | None) -> No
         assert "content-security-policy" in headers
     assert page.send("POST", "/compare", {"number": 1, "choice": "left"}, Authorization=given)[0] == 401
     assert page.view()["progress"]["done"] == 0
-    assert page.send("GET", f"/view?token={page.server.token}", Authorization=None)[0] == 401, "no token in an address"
+    assert page.send("GET", f"/view?token={page.token}", Authorization=None)[0] == 401, "no token in an address"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost", "[::1]:80", ""])
@@ -73,7 +77,7 @@ def test_another_name_of_this_machine_is_refused(page: Page, host: str) -> None:
 
 
 def test_localhost_is_this_machine_too(page: Page) -> None:
-    here = f"localhost:{page.server.port}"
+    here = f"localhost:{page.port}"
     assert page.send("POST", "/compare", {"number": 1, "choice": "tie"}, Host=here, Origin=f"http://{here}")[0] == 200
 
 
@@ -175,7 +179,7 @@ def test_two_reviewers_at_once(ready: Project) -> None:
             assert ada.send("POST", "/compare", {"number": number, "choice": "left"})[0] == 200
             assert bo.send("POST", "/compare", {"number": number, "choice": "right"})[0] == 200
         assert seen["ada"] != seen["bo"], "an order of their own"
-        assert ada.send("GET", "/view", Authorization=f"Bearer {bo.server.token}")[0] == 401
+        assert ada.send("GET", "/view", Authorization=f"Bearer {bo.token}")[0] == 401
     assert sit(ready, "Ada").view()["progress"]["done"] == 5
 
 
@@ -208,10 +212,11 @@ def test_rating_and_a_rubric_beside_it(ready: Project) -> None:
         assert page.send("POST", "/rate", {"number": 1, "grades": {"right": 2, "short": 1}})[2]["progress"]["done"] == 1
 
 
-def test_a_port_that_is_taken_and_one_that_is_none(page: Page, ready: Project) -> None:
-    for port in (page.server.port, 70000, -1):
-        with pytest.raises(BadInput, match=f"--port {port}: cannot be listened on"):
-            Server(sit(ready), port=port)
+def test_a_port_that_is_taken(page: Page, ready: Project) -> None:
+    with pytest.raises(
+        BadInput, match=rf"--port {page.port}: cannot be listened on: .*: leave it out to take a free one"
+    ):
+        Server(sit(ready), port=page.port)
 
 
 def test_when_all_is_decided(ready: Project) -> None:
@@ -220,3 +225,31 @@ def test_when_all_is_decided(ready: Project) -> None:
     with serving(session) as page:
         assert page.view()["item"] is None
         assert page.send("POST", "/undo", {})[2]["item"]["number"] == 10
+
+
+def test_the_command_serves_until_it_is_interrupted(ready: Project) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "harness.cli",
+        "review",
+        "sums",
+        str(ready.experiment),
+        "--reviewer",
+        "Ada",
+        "--no-open",
+    ]
+    with subprocess.Popen(
+        [*command, "--cases", "4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None
+        first, where = started.stdout.readline(), started.stdout.readline()
+        assert re.fullmatch(r"r[0-9a-f]{10} on sums: 0 of 4 pairs decided\n", first)
+        found = re.fullmatch(r"open http://127\.0\.0\.1:(\d+)/#(\S+) and stop with Ctrl-C whenever you like\n", where)
+        assert found is not None
+        page = Page(port=int(found[1]), token=found[2])
+        assert page.send("POST", "/compare", {"number": 1, "choice": "left"})[0] == 200
+        started.send_signal(signal.SIGINT)
+        out, err = started.communicate(timeout=30)
+        assert (started.returncode, err) == (0, "")
+        assert "1 of 4 pairs decided" in out
