@@ -12,8 +12,8 @@ the policy's alpha on each side.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from statistics import median_low
 from typing import Any
 
@@ -21,8 +21,11 @@ import numpy as np
 
 from harness.errors import BadInput
 from harness.evidence import Evidence
+from harness.experiment import Experiment
+from harness.figures import finite, plain, share, signed
 from harness.gradings import Graded, Steadiness, gradings, steadiness
 from harness.lengths import Longer, lengths
+from harness.matrix import Matrix, expand
 from harness.metrics.judge import Judge
 from harness.people import Label
 from harness.plural import plural
@@ -35,10 +38,6 @@ DIGITS = 9
 """Of scores that are the same."""
 FEW = 12
 """Labels whose confusion a page has room for."""
-NOBODY = (
-    "  people graded none of these answers: fill in what `harness judge sample SUITE labels.jsonl` writes, and name the file in "
-    'suite.toml: labels = "labels.jsonl"'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,28 @@ class Calibration:
     lengths: tuple[Longer, ...]
 
 
+def labelled(experiment: Experiment, path: Path) -> Matrix:
+    """The matrix of an experiment with a file of labels in the place of that in ``suite.toml``.
+
+    Raises:
+        BadInput: where it cannot be told whose labels they are.
+    """
+    matrix = expand(experiment)
+    graded = [task.suite.name for task in matrix.tasks if "rubric" in task.suite.all_metrics]
+    if len(graded) != 1:
+        raise BadInput(
+            f"--labels {path}: the experiment has {plural(len(graded), 'suite')} with the metric 'rubric', and labels are of one: name "
+            'the file in its suite.toml: labels = "labels.jsonl"'
+        )
+    tasks = tuple(
+        replace(task, suite=task.suite.model_copy(update={"labels": str(path.absolute())}))
+        if task.suite.name == graded[0]
+        else task
+        for task in matrix.tasks
+    )
+    return replace(matrix, tasks=tasks)
+
+
 def calibrations(found: Evidence, model: str) -> list[Calibration]:
     """Of every suite and metric that a judge graded.
 
@@ -109,18 +130,28 @@ def calibrations(found: Evidence, model: str) -> list[Calibration]:
 def lines(made: Sequence[Calibration]) -> Iterator[str]:
     """For a terminal."""
     for one in made:
-        graded = (
-            one.people
-            and f", {plural(one.people.answers, 'answer')} of {plural(one.people.cases, 'case')} graded by people too"
-        )
-        yield f"{one.suite}: judge {one.judge} on {one.metric}{graded or ''}"
-        yield from _people_lines(one.people) if one.people else (NOBODY,)
-        yield from _steady_lines(one.steadiness)
-        for pair in one.lengths:
-            at_equal = "cannot be told, one is longer by the same in every case"
-            if pair.equal is not None:
-                at_equal = f"{signed(pair.equal)}, and {pair.slope:+.2f} for each doubling"
-            yield f"  {pair.ours} minus {pair.theirs}: {signed(pair.raw)}; at equal length {at_equal}"
+        yield heading(one)
+        yield from (f"  {line}" for line in findings(one))
+
+
+def heading(one: Calibration) -> str:
+    """Who graded what."""
+    people = one.people
+    beside = (
+        f", {plural(people.answers, 'answer')} of {plural(people.cases, 'case')} graded by people too" if people else ""
+    )
+    return f"{one.suite}: judge {one.judge} on {one.metric}{beside}"
+
+
+def findings(one: Calibration, *, tables: bool = True) -> Iterator[str]:
+    """What was found, a line each; with ``tables`` the confusions too."""
+    yield from _people_lines(one.people, tables) if one.people else (_nobody(one.suite),)
+    yield from _steady_lines(one.steadiness)
+    for pair in one.lengths:
+        at_equal = "cannot be told, one is longer by the same in every case"
+        if pair.equal is not None:
+            at_equal = f"{signed(pair.equal)}, and {pair.slope:+z.2f} for each doubling"
+        yield f"{pair.ours} minus {pair.theirs}: {signed(pair.raw)}; at equal length {at_equal}"
 
 
 def as_dict(made: Sequence[Calibration]) -> dict[str, Any]:
@@ -131,62 +162,46 @@ def as_dict(made: Sequence[Calibration]) -> dict[str, Any]:
     return shown
 
 
-def plain(bounds: Bounds) -> str:
-    """As ``0.71 (0.60 to 0.80)``."""
-    return f"{bounds.estimate:.2f} ({bounds.lower:.2f} to {bounds.upper:.2f})"
+def _nobody(suite: str) -> str:
+    return (
+        f"people graded none of these answers: run `harness review {suite}`, or fill in what `harness judge sample {suite} "
+        'labels.jsonl` writes and name the file in suite.toml: labels = "labels.jsonl"'
+    )
 
 
-def signed(bounds: Bounds) -> str:
-    """As ``+0.04 (-0.01 to +0.07)``."""
-    return f"{bounds.estimate:+.2f} ({bounds.lower:+.2f} to {bounds.upper:+.2f})"
-
-
-def share(bounds: Bounds) -> str:
-    """As ``64% (55% to 72%)``."""
-    return f"{bounds.estimate:.0%} ({bounds.lower:.0%} to {bounds.upper:.0%})"
-
-
-def finite(value: Any) -> Any:
-    """JSON-like values in which what is not finite is None, since JSON has no word for it."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    return [finite(one) for one in value] if isinstance(value, list | tuple) else value
-
-
-def _people_lines(people: Beside) -> Iterator[str]:
+def _people_lines(people: Beside, tables: bool) -> Iterator[str]:
     whole = people.whole
     verdict = "" if whole.agreement.estimate >= people.needed else ": TOO LITTLE, its scores decide nothing"
     yield (
-        f"  agreement {plain(whole.agreement)}, needed is {people.needed:.2f}{verdict}; "
+        f"agreement {plain(whole.agreement)}, needed is {people.needed:.2f}{verdict}; "
         f"the same score on {share(whole.accuracy)} of them, kappa {plain(whole.kappa)}"
     )
-    each = ", ".join(f"{name} {bias:+.2f}" for name, bias in people.biases.items())
-    yield f"  the judge minus people: {signed(people.bias)}; {each}"
-    if not people.criteria and whole.confusion:
+    each = ", ".join(f"{name} {bias:+z.2f}" for name, bias in people.biases.items())
+    yield f"the judge minus people: {signed(people.bias)}; {each}"
+    if tables and not people.criteria:
         yield from _confusion(whole)
     for name, labels in people.criteria.items():
         same = f"the same on {share(labels.accuracy)}"
-        yield f"  `{name}`: {same}, kappa {plain(labels.kappa)}, weighted {plain(labels.agreement)}"
-        yield from _confusion(labels)
+        yield f"`{name}`: {same}, kappa {plain(labels.kappa)}, weighted {plain(labels.agreement)}"
+        if tables:
+            yield from _confusion(labels)
 
 
 def _confusion(labels: Labels) -> Iterator[str]:
     """A table of counts: people's labels down, the judge's across."""
     if labels.confusion:
-        yield f"    {'people, judge':>14}" + "".join(f"{label:>7g}" for label in labels.scale)
+        yield f"  {'people, judge':>14}" + "".join(f"{label:>7g}" for label in labels.scale)
     for label, row in zip(labels.scale, labels.confusion, strict=False):
-        yield f"    {label:>14g}" + "".join(f"{count:>7}" for count in row)
+        yield f"  {label:>14g}" + "".join(f"{count:>7}" for count in row)
 
 
 def _steady_lines(steady: Steadiness) -> Iterator[str]:
     if steady.spread is not None:
-        yield f"  graded again, an answer's score varies by {plain(steady.spread)}, the standard deviation"
+        yield f"graded again, an answer's score varies by {plain(steady.spread)}, the standard deviation"
     if steady.alpha is not None:
-        yield f"  the jurors agree {plain(steady.alpha)}, Krippendorff's alpha of {plural(steady.answers, 'answer')}"
+        yield f"the jurors agree {plain(steady.alpha)}, Krippendorff's alpha of {plural(steady.answers, 'answer')}"
     if steady.flips is not None:
-        yield f"  the two orders disagree on {share(steady.flips)} of {plural(steady.pairs, 'pair')}"
+        yield f"the two orders disagree on {share(steady.flips)} of {plural(steady.pairs, 'pair')}"
 
 
 def _calibration(found: Evidence, rows: Rows, suite: str, name: str, model: str) -> Calibration:
@@ -205,10 +220,10 @@ def _calibration(found: Evidence, rows: Rows, suite: str, name: str, model: str)
 
 
 def _beside(board: Board, found: Evidence, criteria: dict[str, Labels]) -> Beside | None:
-    parts = graded(board)
-    cases, judged, people = map(np.concatenate, zip(*parts.values(), strict=True))
-    if cases.size == 0:
+    parts = {name: part for name, part in graded(board).items() if part[0].size}
+    if not parts:
         return None
+    cases, judged, people = map(np.concatenate, zip(*parts.values(), strict=True))
     clusters, alpha = board.clusters[cases], found.policy.alpha
     bias = crossed(judged - people, clusters).interval(alpha)
     scale = np.unique(np.round(np.concatenate([judged, people]), DIGITS))
@@ -218,7 +233,7 @@ def _beside(board: Board, found: Evidence, criteria: dict[str, Labels]) -> Besid
         needed=found.policy.judge_agreement,
         whole=_labels(np.round(judged, DIGITS), np.round(people, DIGITS), clusters, scale.tolist(), alpha),
         bias=Bounds(bias.estimate, bias.lower, bias.upper),
-        biases={name: float(np.mean(j - p)) for name, (_, j, p) in parts.items() if j.size},
+        biases={name: float(np.mean(j - p)) for name, (_, j, p) in parts.items()},
         criteria=criteria,
     )
 
@@ -253,9 +268,10 @@ def _criteria(heard: Sequence[Graded], labels: Sequence[Label], alpha: float) ->
 def _marks(one: Graded) -> dict[str, list[int]]:
     """Criterion → its number in every grading of an answer."""
     made: dict[str, list[int]] = {}
-    for juror, heard in zip(one.jurors, one.heard, strict=True):
-        for reply in heard.replies if isinstance(juror, Judge) else ():
-            for name, mark in juror.marks(reply).items():
-                if isinstance(mark, int):
-                    made.setdefault(name, []).append(mark)
+    by_juror = zip(one.jurors, one.heard, strict=True)
+    read = (juror.marks(reply) for juror, heard in by_juror if isinstance(juror, Judge) for reply in heard.replies)
+    for marks in read:
+        for name, mark in marks.items():
+            if isinstance(mark, int):
+                made.setdefault(name, []).append(mark)
     return made

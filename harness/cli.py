@@ -312,18 +312,48 @@ def judge_sample(
 
 
 @judge.command("calibrate")
-def judge_calibrate(experiment: ExperimentFile = DEFAULT, as_json: Json = False) -> None:
-    """Say how far the judge and people agree, and whether it favours a contender."""
-    from harness.calibration import as_dict, calibrations, lines
+def judge_calibrate(
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    labels: Annotated[Path | None, typer.Option(help="Labels of people, instead of those in suite.toml.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how far the judge and people agree, how steady it is, and whether it favours a contender or length."""
+    from harness.calibration import as_dict, calibrations, labelled, lines
     from harness.evidence import evidence
     from harness.experiment import load_experiment
 
-    with evidence(load_experiment(experiment)) as found:
+    loaded = load_experiment(experiment)
+    with evidence(labelled(loaded, labels) if labels else loaded) as found:
         made = {model: calibrations(found, model) for model in found.models}
     shown = {model: as_dict(some) for model, some in made.items()}
     typer.echo(
         json.dumps(shown, indent=2) if as_json else "\n".join(line for some in made.values() for line in lines(some))
     )
+
+
+@judge.command("probe")
+def judge_probe(
+    suite: Annotated[str, typer.Argument(help="The suite's name.")],
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    cases: Annotated[int, typer.Option(help="How many test cases, the same for every contender.", min=2)] = 60,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many gradings that takes.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait while another process holds the store.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Say what the judge likes besides quality: length, the place where an answer stands, its own family."""
+    from harness.bias import as_dict, lines, missing, probe
+    from harness.experiment import load_experiment
+
+    loaded = load_experiment(experiment)
+    count = missing(loaded, suite, cases=cases)
+    if dry_run:
+        said = f"{plural(count, 'grading')} to ask for"
+        typer.echo(json.dumps({"gradings": count}, indent=2) if as_json else said)
+        return
+    made = probe(loaded, suite, cases=cases, wait=wait)
+    typer.echo(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)))
 
 
 @app.command()

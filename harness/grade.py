@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from harness.metrics import Metric
 from harness.metrics.juror import Juror, Subject
@@ -36,6 +37,11 @@ class Heard:
     replies: tuple[str, ...] = ()
     error: str | None = None
 
+    @property
+    def score(self) -> float:
+        """The mean of the gradings."""
+        return fmean(self.gradings)
+
 
 def checked(juror: Juror, reply: Generation) -> Generation:
     """The reply, or an error that says why it is none."""
@@ -58,7 +64,7 @@ def grade(metric: Metric, subjects: Sequence[Subject], ask: Ask) -> list[Score]:
     for subject in subjects:
         heard = [(juror, found[subject.trial_id]) for juror, found in by_juror]
         wrong = next((f"judge {j.grader.model.id}: {one.error}" for j, one in heard if one.error is not None), None)
-        value = jury.score([one.gradings for _, one in heard]) if wrong is None else None
+        value = jury.score([one.score for _, one in heard]) if wrong is None else None
         scores.append(Score(subject.trial_id, metric.name, metric.hash, value, subject.fault or wrong))
     return scores
 

@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 
 from harness.evidence import Evidence
-from harness.grade import Heard, Replies, hear
+from harness.grade import Ask, Heard, hear
 from harness.matrix import Cell
 from harness.metrics import Metric
 from harness.metrics.juror import Juror, Jury, Subject
 from harness.scoring import subjects
-from harness.stats import Bounds, Statistic, krippendorff
+from harness.stats import Bounds, Statistic, crossed, krippendorff
 from harness.stats.clusters import Codes, Floats
 from harness.store import batches
 from harness.suite import Case
-from harness.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,16 @@ class Graded:
     def whole(self) -> bool:
         """Whether every juror was asked, and said something that could be read."""
         return all(one.replies for one in self.heard)
+
+    @property
+    def by_juror(self) -> list[float]:
+        """Each juror's score: the mean of its gradings."""
+        return [one.score for one in self.heard]
+
+    @property
+    def score(self) -> float:
+        """The jury's."""
+        return Jury.score(self.by_juror)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +81,26 @@ def cells(found: Evidence, suite: str, model: str) -> list[Cell]:
 def gradings(found: Evidence, suite: str, name: str, model: str) -> list[Graded]:
     """What the judge of a metric said of a base model's answers to test cases; each answer once, whoever gave it too."""
     metric, seen = found.metrics[suite][name], set[str]()
-    asked = _recall(found)
     made: list[Graded] = []
     for cell in cells(found, suite, model):
         for cases in batches(cell.task.split("test")):
             some = subjects(found.matrix, found.store, cell, metric, answers(found, cell, cases))
             fresh = [subject for subject in some if subject.trial_id not in seen]
             seen |= {subject.trial_id for subject in fresh}
-            made += _graded(cell, metric, fresh, asked)
+            made += weigh(metric, [(cell, subject) for subject in fresh], recall(found))
     return made
+
+
+def weigh(metric: Metric, asked: Sequence[tuple[Cell, Subject]], ask: Ask) -> list[Graded]:
+    """What a metric's jury says of subjects, each of a cell."""
+    jurors = metric.judge.jurors if metric.judge else ()
+    heard = [hear(juror, [subject for _, subject in asked], ask) for juror in jurors]
+    return [Graded(cell, subject, jurors, tuple(by[subject.trial_id] for by in heard)) for cell, subject in asked]
+
+
+def recall(found: Evidence) -> Ask:
+    """Looks into the store, and asks nobody."""
+    return lambda juror, trials: found.store.replies([trial.id for trial in trials])
 
 
 def steadiness(jury: Jury, graded: Sequence[Graded], alpha: float) -> Steadiness:
@@ -113,22 +133,16 @@ def first_wins(graded: Sequence[Graded], alpha: float) -> tuple[int, Bounds] | N
     return None if share is None else (int(wins[:, 1].sum()), share)
 
 
+def mean_over(differences: Floats, graded: Sequence[Graded], alpha: float) -> Bounds:
+    """The mean of one number an answer, shape (n,), with bounds over cases."""
+    found = crossed(differences, codes_of([one.subject for one in graded])).interval(alpha)
+    return Bounds(found.estimate, found.lower, found.upper)
+
+
 def codes_of(some: Sequence[Subject]) -> Codes:
     """A number for the cluster of each subject's case."""
     codes: Codes = np.unique([subject.case.cluster for subject in some], return_inverse=True)[1]
     return codes
-
-
-def _recall(found: Evidence) -> Callable[[Juror, list[Trial]], Replies]:
-    return lambda juror, trials: found.store.replies([trial.id for trial in trials])
-
-
-def _graded(
-    cell: Cell, metric: Metric, some: list[Subject], ask: Callable[[Juror, list[Trial]], Replies]
-) -> list[Graded]:
-    jurors = metric.judge.jurors if metric.judge else ()
-    heard = [hear(juror, some, ask) for juror in jurors]
-    return [Graded(cell, subject, jurors, tuple(by[subject.trial_id] for by in heard)) for subject in some]
 
 
 def _spread(whole: Sequence[Graded]) -> Statistic:
@@ -139,8 +153,7 @@ def _spread(whole: Sequence[Graded]) -> Statistic:
 
 
 def _alpha(whole: Sequence[Graded]) -> Statistic:
-    scores = np.array([[np.mean(heard.gradings) for heard in one.heard] for one in whole])
-    return krippendorff(scores.T, level="interval")
+    return krippendorff(np.array([one.by_juror for one in whole]).T, level="interval")
 
 
 def _counted(whole: Sequence[Graded], count: Callable[[Floats, Floats], tuple[Any, Any]]) -> Floats:

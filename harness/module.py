@@ -38,8 +38,8 @@ def function_of(module: ModuleType, name: str, *, called: str) -> Callable[..., 
     Raises:
         BadInput: when it has no such function.
     """
-    function = getattr(module, name, None)
+    public = {key: value for key, value in vars(module).items() if callable(value) and not key.startswith("_")}
+    function: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(function):
-        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise BadInput(f"module {called!r} has no function {name!r}: {suggest(name, public)}")
     return function

@@ -165,6 +165,11 @@ def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit:
                 return outcome
 
 
+def asking(matrix: Matrix, store: Store, metrics: Metrics, progress: Progress) -> Scoring:
+    """The scoring of a matrix outside a run: its ``replies`` asks a judge and keeps what it says."""
+    return _Doing(matrix, store, progress, Outcome(matrix), metrics).scoring
+
+
 def _fill(doing: _Doing) -> None:
     """What is missing of one matrix; nothing is noted where nothing is, or this run would seem to have measured it."""
     matrix, store, experiment = doing.matrix, doing.store, doing.experiment

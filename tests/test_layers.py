@@ -13,7 +13,7 @@ import pytest
 HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
-    {"errors", "fingerprint", "machine", "plural", "module", "stats", "embedded"},
+    {"errors", "fingerprint", "machine", "plural", "module", "figures", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {"prompt", "matrix", "probe", "grade", "scoring", "people", "engine", "run", "question", "exposure", "evidence"},
@@ -28,6 +28,7 @@ LAYERS = [
         "gradings",
         "lengths",
         "calibration",
+        "family",
         "bias",
         "review",
     },

@@ -163,11 +163,25 @@ def test_names_that_are_not_there(graded: Project, harness: Harness, arguments: 
     assert said in ran.err
 
 
+def test_labels_may_be_named_on_the_command_line(graded: Project, harness: Harness) -> None:
+    label(graded, sampled(graded, harness))
+    declared = graded.folder / "suites/sums/suite.toml"
+    declared.write_text(declared.read_text(encoding="utf-8").replace('labels = "labels.jsonl"\n', ""), encoding="utf-8")
+    assert "graded by people too" not in harness("judge", "calibrate", graded.experiment).out
+    ran = harness("judge", "calibrate", graded.experiment, "--labels", graded.folder / LABELS)
+    assert "30 answers of 30 cases graded by people too" in ran.out
+    assert harness("judge", "calibrate", graded.experiment, "--labels", "nothing.jsonl").code == 4
+    declared.write_text('metric = "exact_match"\n', encoding="utf-8")
+    ran = harness("judge", "calibrate", graded.experiment, "--labels", graded.folder / LABELS)
+    assert (ran.code, "0 suites with the metric 'rubric', and labels are of one" in ran.err) == (4, True)
+
+
 def test_without_labels_it_is_said_how_to_get_them(graded: Project, harness: Harness) -> None:
     ran = harness("judge", "calibrate", graded.experiment)
     assert ran.code == 0
     assert (
-        "people graded none of these answers: fill in what `harness judge sample SUITE labels.jsonl` writes" in ran.out
+        "people graded none of these answers: run `harness review sums`, or fill in what `harness judge sample"
+        in ran.out
     )
     told = json.loads(harness("judge", "calibrate", graded.experiment, "--json").out)
     assert told["scripted:constant=4"]["sums"]["rubric"]["people"] is None

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from typing import Any, ClassVar
 
 from harness.errors import BadInput
@@ -150,9 +150,10 @@ class Jury:
         """How many an answer takes, of all jurors."""
         return sum(juror.questions for juror in self.jurors)
 
-    def score(self, gradings: Sequence[Sequence[float]]) -> float:
-        """From the gradings of one answer by each juror: the median juror's mean."""
-        return median(fmean(some) for some in gradings)
+    @staticmethod
+    def score(by_juror: Sequence[float]) -> float:
+        """From each juror's score of one answer: the median, which one juror's whim does not move."""
+        return median(by_juror)
 
 
 def rubric_of(suite: Suite) -> tuple[Path, tuple[Criterion, ...]]:

@@ -6,6 +6,9 @@
 A tokenizer without a template gets a plain rendering, ``User: …\nAssistant:``, and what it writes is cut where the next
 ``User:`` begins. A template that knows no system role (Gemma's) gets the system's words before the first user's.
 Reasoning templates are asked not to think: what a contender may think is said in its prompt, alike for all models.
+
+What is said to a model is text and no token of its template: ``<|im_end|>`` in a document, or in an answer that a judge is to
+grade, becomes ``< |im_end|>``, which ends no turn.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class Chat:
         self.tokenizer = tokenizer
         self.templated = bool(getattr(tokenizer, "chat_template", None))
         self.stops = frozenset(stops) | _ends(tokenizer)
+        self._special = _special(tokenizer)
         self._merges_system = self.templated and not self._knows_system()
 
     @property
@@ -45,9 +49,10 @@ class Chat:
         Raises:
             BadInput: when the template refuses the messages.
         """
+        said = [self._disarmed(message) for message in messages]
         if not self.templated:
-            return "".join(_line(message) for message in messages) + "Assistant:"
-        return self._template(self._merged(messages), prompt=True)
+            return "".join(_line(message) for message in said) + "Assistant:"
+        return self._template(self._merged(said), prompt=True)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of rendered prompts. A template writes its own first token, plain text gets the tokenizer's."""
@@ -71,7 +76,7 @@ class Chat:
         """
         prompt = self.render(messages)
         if self.templated:
-            answered = [*messages, {"role": "assistant", "content": answer}]
+            answered = [*map(self._disarmed, messages), {"role": "assistant", "content": answer}]
             whole = self._template(self._merged(answered), prompt=False)
             rest = whole.removeprefix(prompt) if whole.startswith(prompt) else answer
         else:
@@ -108,6 +113,14 @@ class Chat:
             roles = [message["role"] for message in messages]
             raise BadInput(f"the model's chat template refuses messages with the roles {roles}: {error}") from error
         return text
+
+    def _disarmed(self, message: Message) -> Message:
+        """The message without special tokens, which are the template's to write."""
+        content = message["content"]
+        for token in self._special:
+            if token in content:
+                content = content.replace(token, f"{token[0]} {token[1:]}")
+        return {**message, "content": content}
 
     def _knows_system(self) -> bool:
         try:
@@ -148,6 +161,13 @@ def _ends(tokenizer: Any) -> frozenset[int]:
     vocabulary = tokenizer.get_vocab()
     ends = {vocabulary[token] for token in ENDS_OF_TURN if token in vocabulary}
     return frozenset(ends if tokenizer.eos_token_id is None else ends | {tokenizer.eos_token_id})
+
+
+def _special(tokenizer: Any) -> tuple[str, ...]:
+    """Texts that the tokenizer reads as one special token wherever they stand."""
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    named = {*getattr(tokenizer, "all_special_tokens", ()), *(token.content for token in added if token.special)}
+    return tuple(sorted(token for token in named if len(token) > 1))
 
 
 def _line(message: Message) -> str:

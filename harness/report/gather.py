@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from harness.calibration import Calibration, calibrations, findings
 from harness.errors import NotCompared
 from harness.report.browse import browse
 from harness.report.claims import claims
@@ -25,6 +26,7 @@ from harness.report.gathered import (
     Cost,
     Drop,
     Gathered,
+    Judged,
     Rung,
     Setup,
     Span,
@@ -97,6 +99,15 @@ class _OneModel:
         cells = (cell for cell in self.evidence.matrix.cells if cell.model.id == self.model and cell.contender.recipe)
         return {(cell.suite.name, cell.contender.name): cell.contender.recipe or "" for cell in cells}
 
+    @cached_property
+    def calibrations(self) -> list[Calibration]:
+        judges = any(
+            metric.judge and metric.judge.jurors
+            for named in self.evidence.metrics.values()
+            for metric in named.values()
+        )
+        return calibrations(self.evidence, self.model) if judges else []
+
     def base(self) -> Base:
         tasks = self.evidence.matrix.tasks
         named = {task.suite.name for task in tasks}
@@ -144,6 +155,11 @@ class _OneModel:
             "gates": tuple(claims(task.suite, self.loaded, policy)),
             "costs": self._costs(name, metric),
             "browse": self._browse(task, metric, found),
+            "judged": tuple(
+                Judged(one.metric, one.judge, tuple(findings(one, tables=False)))
+                for one in self.calibrations
+                if one.suite == name
+            ),
         }
         if found is not None:
             return Suite(**whole, **self._decided(found, floor))

@@ -240,6 +240,15 @@ class Browse:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """How far the judge of a metric can be believed, in sentences."""
+
+    metric: str
+    judge: str
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """One suite's part of the page. ``floor`` is what a gain must exceed, ``hardest`` the gain over the worst baseline."""
 
@@ -267,6 +276,7 @@ class Suite:
     economics: Mapping[str, Any] = field(default_factory=dict)
     costs: tuple[Cost, ...] = ()
     browse: Browse = Browse()
+    judged: tuple[Judged, ...] = ()
 
     def cost(self, contender: str | None) -> Cost | None:
         """What that contender costs, if it was measured."""

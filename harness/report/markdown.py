@@ -126,6 +126,11 @@ def _details(suite: Suite) -> Iterator[str]:
         "training",
     )
     yield from table(head, rows, right=2)
+    for one in suite.judged:
+        yield ""
+        yield f"The judge on **{escaped(one.metric)}**, {escaped(one.judge)}:"
+        yield ""
+        yield from (f"- {escaped(finding)}" for finding in one.findings)
     failed = [check for check in suite.checks if not check.passed]
     if failed:
         yield ""

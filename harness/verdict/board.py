@@ -149,8 +149,12 @@ def difference(ours: Scores, theirs: Scores, *, flagged: bool = False) -> tuple[
 
 
 def graded(board: Board) -> dict[str, tuple[Codes, Floats, Floats]]:
-    """By contender, every answer that the judge and people graded: its case, the judge's score and people's, (n,) each."""
-    return {name: _graded(board.test[name], board.people[name]) for name in sorted(set(board.people) & set(board.test))}
+    """By contender, every answer that the judge and people graded: its case, the judge's score and people's, (n,) each. Of a
+    comparison those of the contender that is compared with are left out: it ties with itself, whoever judges.
+    """
+    both = sorted(set(board.people) & set(board.test))
+    names = [name for name in both if board.metric != f"pairwise:{name}"]
+    return {name: _graded(board.test[name], board.people[name]) for name in names}
 
 
 def _graded(ours: Scores, theirs: Scores) -> tuple[Codes, Floats, Floats]:

@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 pytest.importorskip("peft")
 pytest.importorskip("bitsandbytes")
 
-from tests.models.tiny_models import KINDS, build_tiny
+from tests.models.tiny_models import KINDS, SPECIALS, build_tiny
 
 WORDS = [
     "Which",
@@ -253,6 +253,22 @@ def test_template_that_refuses(models: dict[str, Path]) -> None:
     chat = local(models["gemma"]).chat
     with pytest.raises(BadInput, match="chat template refuses messages with the roles"):
         chat.render([{"role": "user", "content": "a"}, {"role": "user", "content": "b"}])
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "bare"])
+def test_what_is_said_ends_no_turn(models: dict[str, Path], kind: str) -> None:
+    """The template's tokens in a message are text: there are as many real ones as without them."""
+    from harness.models.chat import load_chat
+
+    chat = load_chat(models[kind])
+    specials = SPECIALS.get(kind, SPECIALS["llama"])
+    plain, attack = "old red", f"old {''.join(specials)} red {specials[-1]}"
+    ids = [chat.prompts([[{"role": "user", "content": text}]])[0] for text in (plain, attack)]
+    special = set(chat.tokenizer.convert_tokens_to_ids(specials))
+    assert len(special) == len(specials)
+    assert [token for token in ids[1] if token in special] == [token for token in ids[0] if token in special]
+    prompts = [chat.example([{"role": "user", "content": text}], "seven boats")[0] for text in (plain, attack)]
+    assert prompts == ids, "training sees what generating sees"
 
 
 def test_no_template(models: dict[str, Path]) -> None:
