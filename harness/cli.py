@@ -395,7 +395,7 @@ def review(
     from harness.review.server import Server
 
     server = Server(session, port=port)
-    typer.echo(f"{session.said_of()}\nopen {server.url} and stop with Ctrl-C whenever you like")
+    typer.echo(f"{session.said_of()}\n{session.becomes}\nopen {server.url} and stop with Ctrl-C whenever you like")
     server.run(show=not no_open)
     typer.echo(session.said_of())
 

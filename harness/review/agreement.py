@@ -30,7 +30,7 @@ from harness.evidence import Evidence
 from harness.metrics.rubric import Criterion, graded, load_rubric
 from harness.people import Place, rubric_id
 from harness.plural import plural
-from harness.sample import Field
+from harness.sample import Contest
 from harness.stats import Bounds, Statistic, accuracy, fleiss, kappa, krippendorff, mean
 from harness.store.reviews import Review
 
@@ -88,9 +88,9 @@ def agreements(found: Evidence, suite: str, *, model: str | None = None) -> list
     Raises:
         BadInput: for an unknown suite or model, and when nobody has reviewed it.
     """
-    field = Field.of(found, suite, model)
+    contest = Contest.of(found, suite, model)
     reviews = [one for one in found.store.reviews() if one.seconds is not None]
-    places = found.store.places(found.experiment.name, field.model, sorted({one.trial for one in reviews}))
+    places = found.store.places(found.experiment.name, contest.model, sorted({one.trial for one in reviews}))
     clusters = {
         trial: place.cluster
         for trial, some in places.items()
@@ -103,7 +103,7 @@ def agreements(found: Evidence, suite: str, *, model: str | None = None) -> list
             kinds.setdefault(_kind(one), []).append(one)
     if not kinds:
         raise BadInput(f"nobody has reviewed suite {suite!r}: run `harness review {suite} --reviewer NAME`")
-    return [_agreed(field, kind, kinds[kind], clusters) for kind in KINDS if kind in kinds]
+    return [_agreed(contest, kind, kinds[kind], clusters) for kind in KINDS if kind in kinds]
 
 
 def lines(made: Sequence[Agreed]) -> Iterator[str]:
@@ -137,12 +137,12 @@ def _kind(one: Review) -> str:
     return "rated" if one.other is None else "compared" if one.drawn == "even" else "disagree"
 
 
-def _agreed(field: Field, kind: str, reviews: list[Review], clusters: Mapping[str, str]) -> Agreed:
-    alpha = field.found.policy.alpha
+def _agreed(contest: Contest, kind: str, reviews: list[Review], clusters: Mapping[str, str]) -> Agreed:
+    alpha = contest.found.policy.alpha
     by: dict[str, list[Review]] = {}
     for one in reviews:
         by.setdefault(one.reviewer, []).append(one)
-    criteria = _rubric(field) if kind == "rated" else ()
+    criteria = _rubric(contest) if kind == "rated" else ()
     rated = [one for one in reviews if one.grades is not None and one.rubric == rubric_id(criteria)]
     if kind == "rated":
         marks = ((one.reviewer, one.trial, graded(criteria, one.grades or {})) for one in rated)
@@ -152,8 +152,8 @@ def _agreed(field: Field, kind: str, reviews: list[Review], clusters: Mapping[st
         shared = _table(_oriented(reviews), clusters).shared()
         whole = _statistics(shared, COMPARED, "none", alpha)
     return Agreed(
-        suite=field.task.suite.name,
-        model=field.model,
+        suite=contest.task.suite.name,
+        model=contest.model,
         kind=kind,
         reviewers=tuple(_reviewer(name, some, alpha) for name, some in sorted(by.items())),
         shared=shared.values.shape[1],
@@ -163,8 +163,8 @@ def _agreed(field: Field, kind: str, reviews: list[Review], clusters: Mapping[st
     )
 
 
-def _rubric(field: Field) -> tuple[Criterion, ...]:
-    suite = field.task.suite
+def _rubric(contest: Contest) -> tuple[Criterion, ...]:
+    suite = contest.task.suite
     return load_rubric(suite.path(suite.rubric)) if suite.rubric else ()
 
 

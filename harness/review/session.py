@@ -22,12 +22,12 @@ from typing import Any
 from harness.errors import BadInput, suggest
 from harness.evidence import Evidence
 from harness.metrics.rubric import graded
-from harness.people import TIE, rubric_id
+from harness.people import PAIRWISE, TIE, rubric_id
 from harness.plural import plural
 from harness.report.visible import visible
 from harness.review.items import Batch, Item, Wanted, load_batch
 from harness.review.pseudonym import pseudonym
-from harness.sample import Field
+from harness.sample import Contest
 from harness.store import open_store
 from harness.store.reviews import Drawn, Review
 
@@ -46,6 +46,8 @@ class Session:
     reviewer: str
     home: Path
     items: Sequence[Item]
+    becomes: str
+    """What becomes of the decisions, in a sentence."""
     ties: Mapping[int, tuple[Review, ...]]
     """Number of an item, from 1 → pairs of equal answers that come before it in the order, or after the last one. They are kept
     with its decision: were all of them kept at once, whoever stops early would seem to have found more ties than there are."""
@@ -203,7 +205,8 @@ def open_session(found: Evidence, suite: str, wanted: Wanted, name: str, *, mode
     Raises:
         BadInput: as ``load_batch`` and ``pseudonym`` do, and for an unknown suite or model.
     """
-    batch = load_batch(Field.of(found, suite, model), wanted)
+    contest = Contest.of(found, suite, model)
+    batch = load_batch(contest, wanted)
     reviewer = pseudonym(found.experiment.home, name)
     kept: dict[frozenset[str], list[Review]] = {}
     for review in found.store.reviews():
@@ -211,11 +214,25 @@ def open_session(found: Evidence, suite: str, wanted: Wanted, name: str, *, mode
             kept.setdefault(frozenset(filter(None, (review.trial, review.other))), []).append(review)
     order = batch.order(reviewer)
     items = [item for item in order if not item.same]
-    session = Session(batch, reviewer, found.experiment.home, items, _ties(order, reviewer, batch.drawn))
+    ties = _ties(order, reviewer, batch.drawn)
+    session = Session(batch, reviewer, found.experiment.home, items, _becomes(contest, batch), ties)
     held = {number: _held(item, kept, batch) for number, item in enumerate(items, 1)}
     decided = {number: reviews for number, reviews in held.items() if reviews}
     session.said = dict(sorted(decided.items(), key=lambda pair: pair[1][-1].entered))
     return session
+
+
+def _becomes(contest: Contest, batch: Batch) -> str:
+    metrics = contest.found.metrics[contest.task.suite.name].values()
+    if batch.drawn == "disagree":
+        return "cases that were chosen for their scores are for reading: what is decided here enters no verdict"
+    if batch.rates and not any(metric.judge and metric.opponent is None for metric in metrics):
+        return "no judge grades this suite by its rubric: ratings are kept, and are rows of a verdict when one does"
+    if batch.rates:
+        return "ratings are rows of a verdict, beside the judge's"
+    if not contest.references:
+        return 'to decide or to be shown, the suite needs metrics such as "pairwise:CONTENDER" in its suite.toml'
+    return f"decisions are rows of a verdict: {', '.join(f'{PAIRWISE}{name}' for name in contest.references)}"
 
 
 def _ties(order: Sequence[Item], reviewer: str, drawn: Drawn) -> dict[int, tuple[Review, ...]]:

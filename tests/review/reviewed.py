@@ -31,6 +31,7 @@ from tests.made_project import make
 Said = Callable[[Cell, Trial], str]
 Worth = Callable[[Cell, Trial], float]
 RUBRIC = "- `right` (3): Gives the sum.\n  2: Exactly.\n  1: Nearly.\n  0: Not at all.\n- `short`: Says no more.\n  1: Nothing.\n  0: Chatter.\n"
+JUDGE = '[judge]\nmodel = "scripted:constant=judge"\n'
 SUITE = 'metric = "exact_match"\nrubric = "rubric.md"\ntrain = "train.jsonl"\n'
 
 

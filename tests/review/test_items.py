@@ -12,7 +12,7 @@ from harness.experiment import load_experiment
 from harness.matrix import Cell
 from harness.review import Wanted
 from harness.review.items import Batch, load_batch
-from harness.sample import Field
+from harness.sample import Contest
 from harness.trial import Trial
 from tests.conftest import Project
 from tests.review.reviewed import SUITE, say
@@ -20,7 +20,7 @@ from tests.review.reviewed import SUITE, say
 
 def batch(project: Project, **wanted: object) -> Batch:
     with evidence(load_experiment(project.experiment)) as found:
-        return load_batch(Field.of(found, "sums", None), Wanted(**{"cases": 20, **wanted}))  # type: ignore[arg-type]
+        return load_batch(Contest.of(found, "sums", None), Wanted(**{"cases": 20, **wanted}))  # type: ignore[arg-type]
 
 
 def both(cell: Cell, trial: Trial) -> str:

@@ -13,12 +13,9 @@ from harness.experiment import load_experiment
 from harness.matrix import Cell
 from harness.trial import Trial
 from tests.conftest import Project, Ran, write_rows
-from tests.review.reviewed import SUITE, answer, brief, grade, prefer, say, sit
+from tests.review.reviewed import JUDGE, SUITE, answer, brief, grade, prefer, say, sit
 
 DECIDES = SUITE.replace('"exact_match"', '"pairwise:zero_shot"')
-
-
-JUDGE = '[judge]\nmodel = "scripted:constant=judge"\n'
 
 
 def people(project: Project, metric: str | None = None) -> list[dict[str, Any]]:

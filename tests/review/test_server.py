@@ -243,8 +243,9 @@ def test_the_command_serves_until_it_is_interrupted(ready: Project) -> None:
         [*command, "--cases", "4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as started:
         assert started.stdout is not None
-        first, where = started.stdout.readline(), started.stdout.readline()
+        first, becomes, where = (started.stdout.readline() for _ in range(3))
         assert re.fullmatch(r"r[0-9a-f]{10} on sums: 0 of 4 pairs decided\n", first)
+        assert becomes.startswith("to decide or to be shown, the suite needs metrics such as")
         found = re.fullmatch(r"open http://127\.0\.0\.1:(\d+)/#(\S+) and stop with Ctrl-C whenever you like\n", where)
         assert found is not None
         page = Page(port=int(found[1]), token=found[2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.errors import BadInput, StoreBusy
@@ -12,7 +14,7 @@ from harness.store import open_store
 from harness.store.reviews import Review
 from harness.trial import Trial
 from tests.conftest import Project
-from tests.review.reviewed import brief, prefer, say, sit
+from tests.review.reviewed import JUDGE, SUITE, brief, prefer, say, sit
 
 
 def kept(project: Project) -> list[Review]:
@@ -144,6 +146,20 @@ def test_rating(ready: Project) -> None:
     assert sit(ready, rates=True).view()["progress"]["done"] == 1
     ready.replace("suites/sums/rubric.md", "Nearly", "Almost")
     assert sit(ready, rates=True).view()["progress"]["done"] == 0, "it was rated by other words"
+
+
+@pytest.mark.parametrize(
+    ("suite", "more", "wanted", "said"),
+    [
+        ("", "", {}, "to decide or to be shown, the suite needs metrics"),
+        ('metrics = ["pairwise:zero_shot"]\n', "", {}, "decisions are rows of a verdict: pairwise:zero_shot"),
+        ('metrics = ["rubric"]\n', JUDGE, {"rates": True}, "ratings are rows of a verdict, beside the judge's"),
+        ("", "", {"rates": True}, "no judge grades this suite by its rubric: ratings are kept"),
+        ("", "", {"drawn": "disagree"}, "what is decided here enters no verdict"),
+    ],
+)
+def test_what_becomes_of_it_is_said(project: Project, suite: str, more: str, wanted: dict[str, Any], said: str) -> None:
+    assert said in sit(say(project, suite=SUITE + suite, more=more), **wanted).becomes
 
 
 @pytest.mark.parametrize(("number", "choice"), [(0, "left"), (11, "left"), (1, "up"), (1, "")])
