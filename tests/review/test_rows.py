@@ -107,6 +107,15 @@ def test_people_decide(project: Project, harness: Callable[..., Ran]) -> None:
     assert "pairwise:zero_shot" in (project.folder / "out/report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("cases", "state"), [(0, "locked"), (3, "late")])
+def test_what_was_reviewed_was_seen_before_a_lock(
+    project: Project, harness: Callable[..., Ran], cases: int, state: str
+) -> None:
+    say(project, suite=DECIDES)
+    prefer(sit(project, cases=cases or 3), brief if cases else lambda answers: "skip")
+    assert json.loads(harness("lock", project.experiment, "--json").out)["locked"][0]["state"] == state
+
+
 @pytest.mark.parametrize(("choose", "verdict"), [(brief, "JUSTIFIED"), (lambda answers: "tie", "INVALID")])
 def test_people_beside_a_judge_that_compares(
     project: Project, harness: Callable[..., Ran], choose: Any, verdict: str

@@ -33,14 +33,21 @@ def page(ready: Project) -> Iterator[Page]:
         yield page
 
 
-def test_the_page_and_all_it_loads(page: Page) -> None:
+@pytest.fixture(scope="module")
+def still(answered: Project) -> Iterator[Page]:
+    """For whoever is refused and so changes nothing."""
+    with serving(sit(answered)) as page:
+        yield page
+
+
+def test_the_page_and_all_it_loads(still: Page) -> None:
     for path, kind in {
         "/": "text/html",
         "/page.js": "text/javascript",
         "/style.css": "text/css",
         "/icon.svg": "image/svg+xml",
     }.items():
-        status, headers, text = page.send("GET", path, Authorization=None)
+        status, headers, text = still.send("GET", path, Authorization=None)
         assert status == 200
         assert headers["content-type"].startswith(kind)
         policy = headers["content-security-policy"]
@@ -50,30 +57,30 @@ def test_the_page_and_all_it_loads(page: Page) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
         assert "access-control-allow-origin" not in headers
-        assert page.token not in text
+        assert still.token not in text
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in text
-    html = page.send("GET", "/")[2]
+    html = still.send("GET", "/")[2]
     assert "<script>" not in html
     assert "style=" not in html
     assert " on" not in html.replace(" once", "").replace(" only", "").replace(" one", "").replace(" on ", "")
 
 
 @pytest.mark.parametrize("given", [None, "Bearer ", "Bearer wrong", "Basic abc"])
-def test_without_the_token_there_is_nothing(page: Page, given: str | None) -> None:
+def test_without_the_token_there_is_nothing(still: Page, given: str | None) -> None:
     for path in ("/view", "/about", "/nowhere"):
-        status, headers, said = page.send("GET", path, Authorization=given)
+        status, headers, said = still.send("GET", path, Authorization=given)
         assert (status, "the token is missing or wrong" in said["error"]) == (401, True)
         assert "content-security-policy" in headers
-    assert page.send("POST", "/compare", {"number": 1, "choice": "left"}, Authorization=given)[0] == 401
-    assert page.view()["progress"]["done"] == 0
-    assert page.send("GET", f"/view?token={page.token}", Authorization=None)[0] == 401, "no token in an address"
+    assert still.send("POST", "/compare", {"number": 1, "choice": "left"}, Authorization=given)[0] == 401
+    assert still.view()["progress"]["done"] == 0
+    assert still.send("GET", f"/view?token={still.token}", Authorization=None)[0] == 401, "no token in an address"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost", "[::1]:80", ""])
-def test_another_name_of_this_machine_is_refused(page: Page, host: str) -> None:
-    assert page.send("GET", "/", Host=host)[0] == 421
-    assert page.send("GET", "/view", Host=host)[0] == 421
+def test_another_name_of_this_machine_is_refused(still: Page, host: str) -> None:
+    assert still.send("GET", "/", Host=host)[0] == 421
+    assert still.send("GET", "/view", Host=host)[0] == 421
 
 
 def test_localhost_is_this_machine_too(page: Page) -> None:
@@ -92,14 +99,14 @@ def test_localhost_is_this_machine_too(page: Page) -> None:
         {"Sec_Fetch_Site": "same-site"},
     ],
 )
-def test_another_page_is_refused(page: Page, headers: dict[str, str | None]) -> None:
-    assert page.send("POST", "/compare", {"number": 1, "choice": "left"}, **headers)[0] == 403
-    assert page.view()["progress"]["done"] == 0
+def test_another_page_is_refused(still: Page, headers: dict[str, str | None]) -> None:
+    assert still.send("POST", "/compare", {"number": 1, "choice": "left"}, **headers)[0] == 403
+    assert still.view()["progress"]["done"] == 0
 
 
-def test_nobody_is_told_that_others_may_ask(page: Page) -> None:
+def test_nobody_is_told_that_others_may_ask(still: Page) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Origin": "http://evil.example"}
-    status, headers, _ = page.send("OPTIONS", "/compare", Authorization=None, **asked)
+    status, headers, _ = still.send("OPTIONS", "/compare", Authorization=None, **asked)
     assert status == 403
     assert not [name for name in headers if name.lower().startswith("access-control")]
 
@@ -119,18 +126,18 @@ def test_nobody_is_told_that_others_may_ask(page: Page) -> None:
         ({"number": 1, "choice": "left"}, {"Content_Type": None}, 415),
     ],
 )
-def test_odd_requests_are_refused(page: Page, body: object, headers: dict[str, str], status: int) -> None:
-    got, _, said = page.send("POST", "/compare", body, **headers)
+def test_odd_requests_are_refused(still: Page, body: object, headers: dict[str, str], status: int) -> None:
+    got, _, said = still.send("POST", "/compare", body, **headers)
     assert got == status
     assert said["error"]
-    assert page.view()["progress"]["done"] == 0
+    assert still.view()["progress"]["done"] == 0
 
 
-def test_a_large_head_and_unknown_paths(page: Page) -> None:
-    assert page.send("GET", "/view", X_Long="x" * 20000)[0] == 431
-    assert page.send("GET", "/../../etc/passwd")[0] == 404
-    assert page.send("GET", "/compare")[0] == 405
-    assert page.send("DELETE", "/view")[0] == 405
+def test_a_large_head_and_unknown_paths(still: Page) -> None:
+    assert still.send("GET", "/view", X_Long="x" * 20000)[0] == 431
+    assert still.send("GET", "/../../etc/passwd")[0] == 404
+    assert still.send("GET", "/compare")[0] == 405
+    assert still.send("DELETE", "/view")[0] == 405
 
 
 def test_nothing_says_whose_an_answer_is(project: Project) -> None:
