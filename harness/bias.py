@@ -190,8 +190,8 @@ def probe(experiment: Experiment, suite: str, *, cases: int, wait: float = 0.0) 
     metrics = metrics_of(matrix)
     with open_store(experiment.home, write=True, wait=wait) as store:
         whole = probed(matrix, store, hashes_of(metrics))
-        ask = asking(whole, store, metrics, Console(quiet=True)).replies
-        return Probe(Evidence(whole, store, metrics), suite, cases).biases(ask)
+        with asking(whole, store, metrics, Console(quiet=True)) as scoring:
+            return Probe(Evidence(whole, store, metrics), suite, cases).biases(scoring.replies)
 
 
 def lengthened(subject: Subject) -> Subject:

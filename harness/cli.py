@@ -60,11 +60,18 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to write the project
 @app.command()
 def run(
     experiment: ExperimentFile = DEFAULT,
+    *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the matrix, what is missing and what it takes.")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Another experiment seed than the file's.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait while another run holds the store.")] = 0.0,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask served models in batches: half the price, up to a day.")
+    ] = False,
+    max_cost: Annotated[
+        float | None, typer.Option(help="USD that served models may cost in this run; exit 3 before more.", min=0)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Do the work that is missing (train, generate, score), then print the verdict."""
@@ -75,12 +82,14 @@ def run(
     if seed is not None:
         loaded = loaded.model_copy(update={"seed": seed})
     if dry_run:
-        todo = plan_of(loaded)
+        todo = plan_of(loaded, batch=batch)
         typer.echo(json.dumps(todo.as_dict(), indent=2) if as_json else "\n".join(plan_lines(todo)))
         return
     from harness.run import run as fill
+    from harness.vendors import Spending
 
-    outcome = fill(loaded, progress=Console(quiet=as_json), wait=wait)
+    spending = Spending(batch=batch, most=max_cost)
+    outcome = fill(loaded, progress=Console(quiet=as_json), wait=wait, spending=spending)
     raise typer.Exit(_show_verdicts(outcome.matrix, as_json=as_json, require=[]))
 
 
@@ -187,6 +196,21 @@ def report(
         ) from error
     typer.echo(to_terminal(gathered))
     typer.echo(f"wrote {folder / 'report.html'} and {folder / 'report.md'}")
+
+
+@app.command()
+def forget(
+    experiment: ExperimentFile = DEFAULT,
+    *,
+    served: Annotated[str | None, typer.Option(help="A model, by the name that its vendor's replies have.")] = None,
+    batch: Annotated[str | None, typer.Option(help="A batch that nobody shall wait for any more.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait while another process holds the store.")] = 0.0,
+) -> None:
+    """Take a served model's answers and their scores out of the store, so that the next run asks anew."""
+    from harness.experiment import load_experiment
+    from harness.origins import forget as take_out
+
+    typer.echo("\n".join(take_out(load_experiment(experiment).home, served=served, batch=batch, wait=wait)))
 
 
 @app.command("import")

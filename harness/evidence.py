@@ -18,6 +18,7 @@ from harness.experiment import Experiment
 from harness.exposure import Exposure, exposure
 from harness.matrix import Matrix, expand
 from harness.metrics import Metric
+from harness.origins import mixed, way_out
 from harness.people import PAIRWISE, Label, Mark, Place, compared, labels_of, load_labels, rated, table
 from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
@@ -140,7 +141,8 @@ class Evidence:
         """Base model → verdict; recomputed each time, never stored as truth.
 
         Raises:
-            Incomplete: when a suite, prompt or recipe was changed after the last run.
+            Incomplete: when a suite, prompt or recipe was changed after the last run, or rows that are compared come from
+                several served models.
             NotCompared: when a deciding suite has one contender.
         """
         stale = [cell for cell in self.matrix.cells if cell.id not in self.current]
@@ -152,8 +154,17 @@ class Evidence:
             )
         for model in self.models:
             self._refuse_unreviewed(model)
+        self._refuse_mixed()
         known = self.histories
         return {model: decide(self.rows(model), self.policy, history=known[model]) for model in self.models}
+
+    def _refuse_mixed(self) -> None:
+        hashes = hashes_of(self.metrics)
+        jurors = {n: len(m.judge.jurors) for named in self.metrics.values() for n, m in named.items() if m.judge}
+        for model in self.models:
+            said = list(mixed(self.store, self.experiment.name, model, hashes, jurors))
+            if said:
+                raise Incomplete(f"{'; '.join(said)}: {way_out(self.store, self.experiment.name, model, hashes)}")
 
 
 @contextmanager

@@ -51,7 +51,8 @@ class Probes(Declaration):
 class Model(Declaration):
     """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one.
 
-    USD per token, under litellm's names, are what ``harness run --dry-run`` counts a served model's answers with.
+    USD per token, under litellm's names, are what a served model's answers are counted with. ``concurrency`` is the most
+    requests that it gets at once: fewer are sent where it refuses some.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Model(Declaration):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     revision: str | None = None
     trust_remote_code: bool = False
+    concurrency: int = Field(default=64, gt=0, le=1000)
     input_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
     output_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
 

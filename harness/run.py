@@ -19,18 +19,22 @@ from math import ceil
 from typing import Protocol
 
 from harness.engine import Check, Generate, Pool, Train, Work
-from harness.errors import present
-from harness.experiment import Experiment
-from harness.grade import checked
+from harness.errors import Incomplete, present
+from harness.experiment import Experiment, Model
+from harness.grade import Deferred, checked
 from harness.machine import cores, gpus, hardware, versions
 from harness.matrix import Cell, Matrix, expand
 from harness.metrics.juror import Juror
-from harness.models import is_local, load_backend
+from harness.models import is_local
+from harness.models.flight import OutOfMoney
+from harness.plural import plural
 from harness.probe import probed
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.training.job import Job, examples, read_training
 from harness.trial import Generation, Training, Trial
+from harness.vendors import Spending, Vendors
+from harness.verdict.economics.memo import usd
 
 UNCOLLECTED = 50_000
 """New objects before the garbage collector looks at them."""
@@ -50,6 +54,10 @@ class Progress(Protocol):
     def generated(self, count: int, errors: int) -> None: ...
 
     def scored(self, count: int) -> None: ...
+
+    def waiting(self, said: str) -> None:
+        """What a vendor's batch is doing."""
+        ...
 
     def end(self) -> None: ...
 
@@ -145,11 +153,19 @@ def _in_bulk() -> Iterator[None]:
 
 
 @_in_bulk()
-def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit: int | None = None) -> Outcome:
+def run(
+    experiment: Experiment,
+    *,
+    progress: Progress,
+    wait: float = 0.0,
+    limit: int | None = None,
+    spending: Spending | None = None,
+) -> Outcome:
     """Do what is missing and score it; with ``limit``, for the first cases of each split alone.
 
     Raises:
         BadInput: for anything wrong in what was given, before anything is paid for.
+        Incomplete: when more would cost more than may be spent; what was answered is kept.
         StoreBusy: when another run holds the store.
         HarnessError: when a worker failed; what was finished is kept.
     """
@@ -158,16 +174,19 @@ def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit:
     with open_store(declared.experiment.home, write=True, wait=wait) as store:
         matrix = probed(declared, store, hashes_of(metrics))
         outcome = Outcome(matrix)
-        while True:
-            _fill(_Doing(matrix, store, progress, outcome, metrics))
-            outcome.matrix, matrix = matrix, probed(declared, store, hashes_of(metrics))
-            if matrix.id == outcome.matrix.id:  # whom to probe is known when dev was measured
-                return outcome
+        with closing(Vendors(experiment, store, spending or Spending(), progress.waiting)) as vendors:
+            while True:
+                _fill(_Doing(matrix, store, progress, outcome, metrics, vendors))
+                outcome.matrix, matrix = matrix, probed(declared, store, hashes_of(metrics))
+                if matrix.id == outcome.matrix.id:  # whom to probe is known when dev was measured
+                    return outcome
 
 
-def asking(matrix: Matrix, store: Store, metrics: Metrics, progress: Progress) -> Scoring:
+@contextmanager
+def asking(matrix: Matrix, store: Store, metrics: Metrics, progress: Progress) -> Iterator[Scoring]:
     """The scoring of a matrix outside a run: its ``replies`` asks a judge and keeps what it says."""
-    return _Doing(matrix, store, progress, Outcome(matrix), metrics).scoring
+    with closing(Vendors(matrix.experiment, store, Spending(), progress.waiting)) as vendors:
+        yield _Doing(matrix, store, progress, Outcome(matrix), metrics, vendors).scoring
 
 
 def _fill(doing: _Doing) -> None:
@@ -182,22 +201,37 @@ def _fill(doing: _Doing) -> None:
             store.add_trials(cell.id, cell.trials())
     if not (todo.cells or todo.jobs or doing.scoring.unscored()):
         return
-    _refuse_missing(todo)
+    _refuse_missing(todo, doing.vendors)
     started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
     doing.progress.begin(todo)
     try:
         doing.do(todo)
+    except OutOfMoney:
+        raise Incomplete(_stopped(doing)) from None
     finally:
         doing.progress.end()
     store.finish_run(started)
 
 
-def _refuse_missing(todo: Todo) -> None:
-    """Packages and keys that the work will need are looked for before anything is paid for.
+def _stopped(doing: _Doing) -> str:
+    """What was spent and what is missing, when the next request might have passed the limit."""
+    store, account = doing.store, doing.vendors.account
+    answers = sum(count.missing + count.failed for count in store.counts(doing.experiment.name))
+    ungraded = sum(len(answers) for _, _, answers in doing.scoring.ungraded())
+    missing = [plural(answers, "answer")] if answers else []
+    missing += [plural(ungraded, "grading")] if ungraded else []
+    return (
+        f"stopped before --max-cost {usd(account.limit)} would be passed: {usd(account.spent)} spent; what was answered is "
+        f"kept, and {' and '.join(missing) or 'nothing'} missing: run again to go on"
+    )
+
+
+def _refuse_missing(todo: Todo, vendors: Vendors) -> None:
+    """Packages, keys and prices that the work will need are looked for before anything is paid for.
 
     Raises:
         MissingExtra: naming the package and the extra that brings it.
-        BadInput: naming the key.
+        BadInput: naming the key, or the model without a price.
     """
     local = [cell for cell in todo.cells if is_local(cell.model)]
     if local:
@@ -209,9 +243,8 @@ def _refuse_missing(todo: Todo) -> None:
     if any(cell.suite.form == "choice" for cell in local):
         present("lm_eval", extra="lm-eval")
     judge = todo.matrix.experiment.judge
-    for model in judge.bases if judge else ():
-        if not is_local(model):
-            load_backend(model, home=todo.matrix.experiment.home).close()
+    asked = {cell.model.id: cell.model for cell in todo.cells}
+    vendors.check([*asked.values(), *(judge.bases if judge else ())])
 
 
 def _length(trial: Trial) -> int:
@@ -228,7 +261,12 @@ class _Doing:
     progress: Progress
     outcome: Outcome
     metrics: Metrics
+    vendors: Vendors
     labels: dict[str, str] = field(default_factory=dict)
+    later: dict[str, tuple[Juror, Trial]] = field(default_factory=dict)
+    """Questions to a judge that are answered in batches, by id."""
+    asked: set[str] = field(default_factory=set)
+    """Those of them that have come back in this run, whatever came."""
 
     @property
     def experiment(self) -> Experiment:
@@ -243,9 +281,13 @@ class _Doing:
         for job in self.matrix.jobs:
             if job.finished and self.store.training(job.adapter) is None:
                 self.store.add_training(read_training(job.out))
-        for cell in todo.cells:
-            if not is_local(cell.model):
-                self._here(cell)
+        for model in {cell.model.id: cell.model for cell in todo.cells if not is_local(cell.model)}.values():
+            cells = [cell for cell in todo.cells if cell.model == model]
+            if self.vendors.batched(model):
+                self._in_batches(model, cells)
+            else:
+                for cell in cells:
+                    self._here(cell)
         works = [*self._trainings(todo), *self._generations(todo)]
         if works:
             count = workers(self.experiment)
@@ -253,17 +295,33 @@ class _Doing:
                 pool.run(self._checks(todo), self)
                 pool.run(works, self)
         self.scoring.rest()
+        while self.later:
+            self._graded_in_batches()
+            self.scoring.rest()
 
     def _here(self, cell: Cell) -> None:
         """Served and scripted models need no worker of their own."""
-        with closing(load_backend(cell.model, home=self.experiment.home)) as backend:
-            for cases, trials in cell.chunks():
-                asked = {trial.id: case for trial, case in zip(trials, cases, strict=True)}
-                for batch in backend.generate(self._missing(trials)):
-                    self.batch(batch)
-                    self.scoring.at_once(
-                        cell, [(g.trial_id, asked[g.trial_id], g.text or "") for g in batch if g.error is None]
-                    )
+        for cases, trials in cell.chunks():
+            asked = {trial.id: case for trial, case in zip(trials, cases, strict=True)}
+            for batch in self.vendors.answers(cell.model, self._missing(trials)):
+                self.batch(batch)
+                self.scoring.at_once(
+                    cell, [(g.trial_id, asked[g.trial_id], g.text or "") for g in batch if g.error is None]
+                )
+
+    def _in_batches(self, model: Model, cells: list[Cell]) -> None:
+        """All cells of a model together: a batch may take a day."""
+        for batch in self.vendors.answers(model, self._missing([t for cell in cells for t in cell.trials()])):
+            self.batch(batch)
+
+    def _graded_in_batches(self) -> None:
+        """All questions to judges that wait, a model at a time; whether some have to be asked again shows the next scoring."""
+        later, self.later = self.later, {}
+        self.asked |= set(later)
+        for model in {juror.grader.model.id: juror.grader.model for juror, _ in later.values()}.values():
+            trials = [trial for juror, trial in later.values() if juror.grader.model == model]
+            for batch in self.vendors.answers(model, trials):
+                self.batch([checked(later[generation.trial_id][0], generation) for generation in batch])
 
     def _checks(self, todo: Todo) -> list[Work]:
         """The longest prompts show whether all of them fit the model."""
@@ -304,16 +362,25 @@ class _Doing:
         return list({trial.id: trial for trial in trials if trial.id in wanted}.values())
 
     def ask(self, juror: Juror, trials: list[Trial]) -> None:
-        """The replies of a juror that are missing, stored as they come."""
+        """The replies of a juror that are missing, stored as they come.
+
+        Raises:
+            Deferred: when they are made in batches, together with those to all other answers.
+        """
         model, missing = juror.grader.model, self._missing(trials)
+        if self.vendors.batched(model):
+            later = {trial.id: (juror, trial) for trial in missing if trial.id not in self.asked}
+            self.later |= later
+            if later:
+                raise Deferred
+            return
         if missing and is_local(model):
             work = Generate(f"judge {model.id}", model, self.experiment.home, lambda: missing)
             with Pool(workers=1, threads=cores()) as pool:
                 pool.run([work], _Replies(self, juror))
-        elif missing:
-            with closing(load_backend(model, home=self.experiment.home)) as backend:
-                for batch in backend.generate(missing):
-                    _Replies(self, juror).batch(batch)
+        else:
+            for batch in self.vendors.answers(model, missing):
+                _Replies(self, juror).batch(batch)
 
     def scored(self, count: int) -> None:
         self.outcome.scored += count

@@ -163,7 +163,7 @@ class Contest:
         return {
             case: Said(trial, final_answer(cell.contender, text))
             for case, trial in asked.items()
-            if (text := texts.get(trial, (None, None))[0]) is not None
+            if (text := texts.get(trial, (None, None, None))[0]) is not None
         }
 
     def _apart(self, contenders: set[str]) -> dict[str, float]:

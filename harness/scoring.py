@@ -9,14 +9,15 @@ A new or changed metric scores what is stored: nothing is generated for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from harness.errors import BadInput, HarnessError, suggest
 from harness.experiment import Experiment
 from harness.fingerprint import fingerprint
-from harness.grade import Replies, grade
+from harness.grade import Deferred, Replies, grade
 from harness.matrix import Cell, Matrix
 from harness.metrics import Metric, load_metric
 from harness.metrics.juror import Grader, Juror, Subject
@@ -36,7 +37,11 @@ class Sink(Protocol):
     """Who asks a judge, and is told how far the scoring is."""
 
     def ask(self, juror: Juror, trials: list[Trial]) -> None:
-        """Every reply that is missing, stored as it comes."""
+        """Every reply that is missing, stored as it comes.
+
+        Raises:
+            Deferred: when they come later.
+        """
         ...
 
     def scored(self, count: int) -> None: ...
@@ -59,6 +64,16 @@ class Scoring:
 
     def rest(self) -> None:
         """Answers of workers and of earlier runs, by metrics that are new or were changed."""
+        for cell, metric, answers in self._left():
+            with suppress(Deferred):
+                self._score(cell, metric, answers)
+
+    def ungraded(self) -> Iterator[tuple[Cell, Metric, Answers]]:
+        """Answers that a judge has not graded."""
+        return (left for left in self._left() if left[1].judge)
+
+    def _left(self) -> Iterator[tuple[Cell, Metric, Answers]]:
+        """Answers that lack a score, a metric and some cases of a cell at a time."""
         cells = {cell.id: cell for cell in self.matrix.cells}
         for cell_id, name in self.unscored():
             cell = cells[cell_id]
@@ -66,7 +81,7 @@ class Scoring:
             for cases in batches(cell.cases):
                 named = {case.id: case for case in cases}
                 found = self.store.unscored(cell_id, name, metric.hash, cases=list(named))
-                self._score(cell, metric, [(trial_id, named[case_id], text) for trial_id, case_id, text in found])
+                yield cell, metric, [(trial_id, named[case_id], text) for trial_id, case_id, text in found]
 
     def unscored(self) -> list[tuple[str, str]]:
         """(cell, metric) wherever an answer lacks a score."""

@@ -93,13 +93,16 @@ class Generation:
 
 @dataclass(slots=True)
 class Score:
-    """One finite number for a generation by one metric, more is better; ``metric_hash`` changes with the metric."""
+    """One finite number for a generation by one metric, more is better; ``metric_hash`` changes with the metric. ``served``
+    are the models, as vendors name them, whose replies a judge's score was read from.
+    """
 
     trial_id: str
     metric: str
     metric_hash: str
     value: float | None
     error: str | None = None
+    served: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

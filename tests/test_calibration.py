@@ -39,7 +39,7 @@ def test_each_criterion_has_its_kappas_and_its_confusion(project: Project, harne
     matrix = expand(load_experiment(project.experiment))
     trials = [trial for cell in matrix.cells for trial in cell.trials() if trial.split == "test"]
     with open_store(project.folder / ".harness", write=False) as store:
-        texts = {name: text or "" for name, (text, _) in store.replies([trial.id for trial in trials]).items()}
+        texts = {name: text or "" for name, (text, *_) in store.replies([trial.id for trial in trials]).items()}
     lines, pairs = [], []
     for number, trial in enumerate(trials):
         reference = str(2 * int(trial.case_id[1:]))

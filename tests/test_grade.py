@@ -206,7 +206,7 @@ def test_a_missing_key_is_said_before_anything_is_asked(judged: Callable[..., Pr
 
 def test_the_plan_counts_gradings(judged: Callable[..., Project], harness: Harness) -> None:
     project = judged("openai:judge@http://127.0.0.1:9/v1", "repeats = 2\n")
-    assert "not counted: 48 gradings by openai:judge@" in harness("run", project.experiment, "--dry-run").out
+    assert "48 gradings by openai:judge@" in harness("run", project.experiment, "--dry-run").out
 
 
 def test_keys_are_in_no_row(judged: Callable[..., Project], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,13 +17,18 @@ from typing import Any, Protocol
 
 from harness.errors import BadInput, suggest
 from harness.experiment import Model
+from harness.models.account import Terms
 from harness.trial import Generation, Message, Trial
 
-# scheme -> what makes the backend, called with (model, home=…), and what says its identity without loading packages
-BACKENDS: dict[str, tuple[str, str]] = {
-    "scripted": ("harness.models.scripted:load", "harness.models.scripted:identity"),
+# scheme -> what makes the backend, and what says its identity without loading packages; the first is called with
+# (model, terms=…) where the model is served, with (model, home=…) otherwise
+SERVED: dict[str, tuple[str, str]] = {
     "openai": ("harness.models.openai:OpenAI", "harness.models.openai:identity"),
     "anthropic": ("harness.models.anthropic:Anthropic", "harness.models.anthropic:identity"),
+}
+BACKENDS: dict[str, tuple[str, str]] = {
+    "scripted": ("harness.models.scripted:load", "harness.models.scripted:identity"),
+    **SERVED,
 }
 LOCAL = ("harness.models.local:Local", "harness.models.weights:identity")
 
@@ -61,15 +66,15 @@ class ModelBackend(Protocol):
         ...
 
 
-def load_backend(model: Model, *, home: Path) -> ModelBackend:
-    """The backend of a declared model; ``home`` is where adapters lie.
+def load_backend(model: Model, *, home: Path, terms: Terms | None = None) -> ModelBackend:
+    """The backend of a declared model; ``home`` is where adapters lie, ``terms`` say what a served one may cost.
 
     Raises:
         BadInput: for an unknown scheme, a missing key or unreadable weights.
         MissingExtra: when the package behind it is not installed.
     """
     make = _load(_backend(model)[0])
-    backend: ModelBackend = make(model, home=home)
+    backend: ModelBackend = make(model, terms=terms) if is_served(model) else make(model, home=home)
     return backend
 
 
@@ -85,6 +90,11 @@ def identity(model: Model) -> str:
 def is_local(model: Model) -> bool:
     """Whether the model runs in a worker of this machine, and can be trained."""
     return _backend(model) == LOCAL
+
+
+def is_served(model: Model) -> bool:
+    """Whether the model runs behind an API, and is paid for."""
+    return _backend(model) in SERVED.values()
 
 
 def _backend(model: Model) -> tuple[str, str]:

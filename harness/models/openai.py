@@ -10,12 +10,14 @@ samples are asked for; a model that refuses to be told a temperature, as reasoni
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from harness.errors import need
 from harness.experiment import Model
-from harness.models.served import RETRIES, TIMEOUT, WORKERS, Served, find_address, find_key, identify
+from harness.models.account import Terms
+from harness.models.address import find_address, find_key, identify
+from harness.models.flight import TRIES
+from harness.models.served import TIMEOUT, Served, named, open_client, whole
 from harness.trial import Generation, Trial
 
 FINISH = {"length": "length", "content_filter": "refusal"}
@@ -24,59 +26,67 @@ FINISH = {"length": "length", "content_filter": "refusal"}
 class OpenAI(Served):
     """A model that speaks Chat Completions."""
 
+    path = "/chat/completions"
+
     def __init__(
-        self,
-        model: Model,
-        *,
-        home: Path | None = None,
-        workers: int = WORKERS,
-        timeout: float = TIMEOUT,
-        retries: int = RETRIES,
+        self, model: Model, *, terms: Terms | None = None, timeout: float = TIMEOUT, tries: int = TRIES
     ) -> None:
         address = find_address(model, variable="OPENAI_BASE_URL")
         _, key = find_key(model, address, "OPENAI_API_KEY")
         sdk = need("openai", extra="api")
-        client = sdk.OpenAI(api_key=key, base_url=address.url, timeout=timeout, max_retries=retries)
-        super().__init__(model.id, identity=identity(model), key=key, client=client, workers=workers)
+        super().__init__(
+            model.id,
+            identity=identity(model),
+            key=key,
+            sdk=sdk,
+            client=open_client(sdk.AsyncOpenAI, sdk, api_key=key, base_url=address.url, timeout=timeout),
+            terms=terms or Terms(),
+            concurrency=model.concurrency,
+            tries=tries,
+        )
         self._model, self._bad_request = address.model, sdk.BadRequestError
         self._takes_temperature = True
         # OpenAI's newer models refuse ``max_tokens``; many other servers know nothing else.
         self._limit = "max_tokens" if address.url else "max_completion_tokens"
 
-    def _ask(self, trial: Trial) -> Generation:
+    async def ask(self, trial: Trial) -> Generation:
         try:
-            response = self._create(trial)
+            return await super().ask(trial)
         except self._bad_request as error:
             if error.param != "temperature":
                 raise
-            self._takes_temperature = False
-            response = self._create(trial)
-        return _read(trial, response)
+        self.without_temperature()
+        return await super().ask(trial)
 
-    def _create(self, trial: Trial) -> Any:
-        options: dict[str, Any] = {self._limit: trial.max_new_tokens}
+    def without_temperature(self) -> None:
+        """Say none from now on."""
+        self._takes_temperature = False
+
+    def body(self, trial: Trial) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": self._model, "messages": trial.messages, self._limit: trial.max_new_tokens}
         if self._takes_temperature:
-            options["temperature"] = trial.temperature
+            body["temperature"] = trial.temperature
         if trial.schema is not None:
             named = {"name": "answer", "schema": json.loads(trial.schema), "strict": True}
-            options["response_format"] = {"type": "json_schema", "json_schema": named}
-        return self._client.chat.completions.create(model=self._model, messages=list(trial.messages), **options)
+            body["response_format"] = {"type": "json_schema", "json_schema": named}
+        return body
+
+    def read(self, trial: Trial, reply: Any) -> Generation:
+        try:
+            choice, usage = reply["choices"][0], dict(reply.get("usage") or {})
+            text, refused = choice["message"].get("content"), choice["message"].get("refusal")
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            raise ValueError("the server sent no choice: is this address a Chat Completions API?") from None
+        return Generation(
+            trial.id,
+            text=text or refused or "",
+            prompt_tokens=whole(usage.get("prompt_tokens")),
+            output_tokens=whole(usage.get("completion_tokens")),
+            finish="refusal" if refused else FINISH.get(choice.get("finish_reason"), "stop"),
+            served=named(reply.get("model")),
+        )
 
 
 def identity(model: Model) -> str:
     """Fingerprint of provider, model and server."""
     return identify("openai", find_address(model, variable="OPENAI_BASE_URL"))
-
-
-def _read(trial: Trial, response: Any) -> Generation:
-    if not getattr(response, "choices", None):
-        raise ValueError("the server sent no choice: is this address a Chat Completions API?")
-    choice, usage = response.choices[0], response.usage
-    refused = getattr(choice.message, "refusal", None)
-    return Generation(
-        trial.id,
-        text=choice.message.content or refused or "",
-        prompt_tokens=usage.prompt_tokens if usage else None,
-        output_tokens=usage.completion_tokens if usage else None,
-        finish="refusal" if refused else FINISH.get(choice.finish_reason, "stop"),
-    )

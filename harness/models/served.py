@@ -1,165 +1,184 @@
-"""What models behind an API share: an address, a key, a few requests at once, failures as rows.
+"""What models behind an API share: a client, many requests at once, failures as rows.
 
     openai:gpt-5-mini
     openai:qwen3-8b@http://localhost:8000/v1
     anthropic:claude-haiku-4-5
 
-The SDKs retry rate limits, time-outs and 5xx answers with backoff; what still fails is a row with ``error``. A refused
-key or an unknown model stops at once instead: every further request would fail as well.
+Requests go through the vendor's SDK: its address, key, headers, errors and time-outs. They are posted as they are built and
+replies are read here: building and checking the SDK's typed objects took three times as long as sending (docs/judges.md).
+
+Rate limits, time-outs, cut connections, 5xx answers and replies that cannot be read are tried again (``harness.models.flight``);
+what still fails is a row with ``error``. A refused key, an unknown model or a used-up quota stops at once instead: every
+further request would fail as well.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-from harness.errors import BadInput
-from harness.experiment import Model
-from harness.fingerprint import fingerprint
+from harness.declaration import parse_json
+from harness.errors import BadInput, HarnessError, Incomplete
+from harness.models.account import Terms, tokens
+from harness.models.failure import Failure, causes, failure_of
+from harness.models.flight import TRIES, Flight
+from harness.models.loop import Loop
+from harness.models.throttle import Throttle
 from harness.trial import Generation, Message, Trial
 
-# Requests in flight; the rate limits of small accounts allow no more, and a local server batches them.
-WORKERS = 8
-# Seconds that one request may take, and how often it is tried again.
 TIMEOUT = 120.0
-RETRIES = 5
-# An English token has about 4 characters, any token at least one byte; a message's frame costs about 4.
-BYTES_A_TOKEN, FRAME = 4, 4
+"""Seconds that one request may take."""
+PATIENCE = 300.0
+"""Seconds that a server may ask to wait; a longer wait ends the run, which goes on when it is started again."""
+LONGEST_TOKEN = 256
+"""Characters: no vocabulary has a longer token. A server that heeds no limit may send megabytes; what is over is cut."""
 ERROR_LENGTH = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Which model, and where: ``url`` is None for the provider's own."""
-
-    model: str
-    url: str | None
-
-
-def find_address(model: Model, *, variable: str) -> Address:
-    """The address in an id, ``SCHEME:MODEL`` or ``SCHEME:MODEL@URL``; the environment's ``variable`` comes second.
-
-    Raises:
-        BadInput: without a model's name, or with something that is no URL.
-    """
-    name, _, url = model.id.partition(":")[2].partition("@")
-    url = url or os.environ.get(variable, "")
-    if not name:
-        raise BadInput(f"model {model.id!r}: name one after the colon")
-    if url and urlsplit(url).scheme not in ("http", "https"):
-        raise BadInput(f"model {model.id!r}: given the address {url!r}: write http://… or https://…")
-    return Address(name, url.rstrip("/") or None)
-
-
-def identify(scheme: str, address: Address) -> str:
-    """Fingerprint of provider, model and server. What is served under a name may change: nobody outside can see it."""
-    return fingerprint(scheme, address.model, _public(address.url))
-
-
-def find_key(model: Model, address: Address, *variables: str) -> tuple[str, str]:
-    """(variable, key) of the first that is set; a server of one's own may do without.
-
-    Raises:
-        BadInput: for the provider's own server when none is set.
-    """
-    for variable in variables:
-        if key := os.environ.get(variable):
-            return variable, key
-    if address.url is None:
-        raise BadInput(
-            f"model {model.id!r}: no key: set {' or '.join(variables)}, "
-            f"or name a server of your own: {model.id}@http://localhost:8000/v1"
-        )
-    return variables[0], "none"
-
-
 class Served:
-    """A model behind an API. Subclasses send one request and read its answer.
+    """A model behind an API. Subclasses say what a request is and read its reply.
 
     Attributes:
         name: The model as declared.
         hash: Fingerprint of provider, model and server.
+        concurrency: The most requests in flight.
     """
 
     context: int | None = None
+    path: str
+    """Where requests go, relative to the client's address."""
 
-    def __init__(self, name: str, *, identity: str, key: str, client: Any, workers: int = WORKERS) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        identity: str,
+        key: str,
+        sdk: Any,
+        client: Any,
+        terms: Terms,
+        concurrency: int,
+        tries: int = TRIES,
+    ) -> None:
         self.name, self.hash = name, identity
-        self._key, self._client, self._workers = key, client, workers
+        self.client, self.terms, self._key, self._lost = client, terms, key, sdk.APIConnectionError
+        self.loop, self._throttle, self._tries = Loop(), Throttle(concurrency), tries
 
     @abstractmethod
-    def _ask(self, trial: Trial) -> Generation:
-        """One request; any exception becomes an error row."""
+    def body(self, trial: Trial) -> dict[str, Any]:
+        """What is posted."""
+
+    @abstractmethod
+    def read(self, trial: Trial, reply: Any) -> Generation:
+        """The row of a reply, which is whatever JSON came.
+
+        Raises:
+            ValueError: when it is no answer.
+        """
 
     def count(self, messages: Sequence[Message]) -> int:
-        return sum(FRAME + -(-len(m["content"].encode("utf-8", "replace")) // BYTES_A_TOKEN) for m in messages)
+        return tokens(messages)
 
     def generate(self, trials: Sequence[Trial]) -> Iterator[list[Generation]]:
-        """Answers as they come, a few requests at once.
+        """Answers as they come, many requests at once.
 
         Raises:
             BadInput: when the server refuses the key or does not know the model.
+            Incomplete: when the quota is used up, the server asks to wait long, or the account's limit is reached.
         """
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="harness-served")
-        queue = iter(trials)
-        flying: set[Future[Generation]] = set()
+        asked, refused = self.parted(trials)
+        if refused:
+            yield refused
+        flight = Flight(asked, self, throttle=self._throttle, terms=self.terms, tries=self._tries)
+        self.loop.call(flight.start)
         try:
-            while True:
-                # twice the workers are queued, so that none waits while rows are stored
-                flying |= {pool.submit(self._answer, trial) for trial in islice(queue, 2 * self._workers - len(flying))}
-                if not flying:
-                    return
-                done, flying = wait(flying, return_when=FIRST_COMPLETED)
-                yield [future.result() for future in done]
+            while rows := flight.landed():
+                yield rows
         finally:
-            # requests in flight end first: a client that is closed under them leaks their sockets
-            pool.shutdown(cancel_futures=True)
+            self.loop.run(flight.stop())
+
+    def parted(self, trials: Sequence[Trial]) -> tuple[list[Trial], list[Generation]]:
+        """What can be asked of a served model, and a row for each trial that cannot."""
+        no = {trial.id: why for trial in trials if (why := _unasked(trial))}
+        return [t for t in trials if t.id not in no], [Generation(name, error=why) for name, why in no.items()]
 
     def close(self) -> None:
-        self._client.close()
+        self.loop.run(self.client.close())
+        self.loop.close()
 
-    def _answer(self, trial: Trial) -> Generation:
-        if trial.choices:
-            return Generation(trial.id, error="a served model cannot rank choices: run this suite on a local model")
-        if trial.adapter:
-            return Generation(
-                trial.id, error="a served model takes no adapter: serve the tuned model under its own name"
-            )
-        started = time.perf_counter()
-        try:
-            answer = self._ask(trial)
-        except Exception as error:
-            self._stop_if_hopeless(error)
-            return Generation(trial.id, error=self._said(error), seconds=time.perf_counter() - started)
-        return replace(answer, seconds=time.perf_counter() - started)
+    # --- what a flight asks for
 
-    def _stop_if_hopeless(self, error: Exception) -> None:
+    async def ask(self, trial: Trial) -> Generation:
+        """One request and its answer; raises what the SDK raises, and ValueError for a reply that is none."""
+        text = await self.client.post(self.path, body=self.body(trial), cast_to=str)
+        return self.checked(trial, self.read(trial, parse_json(text)))
+
+    def checked(self, trial: Trial, answer: Generation) -> Generation:
+        """The answer, cut where it is longer than any answer to the request can be.
+
+        Raises:
+            ValueError: when it is no text.
+        """
+        text, longest = answer.text, trial.max_new_tokens * LONGEST_TOKEN
+        if not isinstance(text, str):
+            raise ValueError("the server sent something else than text")
+        return answer if len(text) <= longest else replace(answer, text=text[:longest], finish="length")
+
+    def failure(self, error: Exception) -> Failure:
         status = getattr(error, "status_code", None)
         if status == 401:
             raise BadInput(f"model {self.name!r}: the server refused the key (401)") from None
         if status == 404:
             raise BadInput(f"model {self.name!r}: the server knows no such model or address (404)") from None
+        if getattr(error, "code", None) == "insufficient_quota":
+            raise self._stopped("the account's quota is used up") from None
+        failure = failure_of(error, lost=self._lost)
+        if failure.after is not None and failure.after > PATIENCE:
+            raise self._stopped(f"the server asks to wait {failure.after:,.0f} s") from None
+        return failure
 
-    def _said(self, error: Exception) -> str:
-        """The error on one line, without anything that looks like a key."""
-        message = " ".join(str(error).split())
+    def said(self, error: BaseException) -> str:
+        """The error on one line, without anything that looks like a key; of a broken connection, what broke it."""
+        if isinstance(error, self._lost):  # openai 3.54 on aiohttp calls a refused connection a time-out
+            error = next(cause for cause in reversed(list(causes(error))) if str(cause) or cause is error)
+        return f"{type(error).__name__}: {self.safe(str(error))}"[:ERROR_LENGTH]
+
+    def safe(self, text: str) -> str:
+        """Text on one line, without anything that looks like a key."""
+        message = " ".join(text.split())
         if len(self._key) > 4:
             message = message.replace(self._key, "***")
-        message = re.sub(r"\b(sk|key)-[\w*-]{4,}", "***", message)
-        return f"{type(error).__name__}: {message}"[:ERROR_LENGTH]
+        return re.sub(r"\b(sk|key)-[\w*-]{4,}", "***", message)
+
+    def _stopped(self, why: str) -> HarnessError:
+        return Incomplete(f"model {self.name!r}: {why}: what was answered is kept; run again then to go on")
 
 
-def _public(url: str | None) -> str | None:
-    """A URL without the user and password that it may carry."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+def _unasked(trial: Trial) -> str | None:
+    if trial.choices:
+        return "a served model cannot rank choices: run this suite on a local model"
+    if trial.adapter:
+        return "a served model takes no adapter: serve the tuned model under its own name"
+    return None
+
+
+def whole(given: Any) -> int | None:
+    """A count as a reply has it; None for anything else."""
+    return given if isinstance(given, int) and not isinstance(given, bool) and given >= 0 else None
+
+
+def named(given: Any) -> str | None:
+    """A model's name as a reply has it; None for anything else."""
+    return given if isinstance(given, str) and given else None
+
+
+def open_client(make: Any, sdk: Any, **options: Any) -> Any:
+    """An SDK's client on aiohttp where it is installed, which takes half the time of the SDK's default transport."""
+    try:
+        transport = sdk.DefaultAioHttpClient(timeout=options["timeout"])
+    except RuntimeError:  # its extra is not installed
+        transport = None
+    return make(max_retries=0, http_client=transport, **options)

@@ -29,6 +29,7 @@ class Console:
     started: float = 0.0
     shown: float = 0.0
     width: int = 0
+    told: str = ""
     answers: int = 0
     errors: int = 0
     trainings: int = 0
@@ -59,6 +60,13 @@ class Console:
 
     def scored(self, count: int) -> None:
         self._tick()
+
+    def waiting(self, said: str) -> None:
+        """One line, when it changes: a batch may take a day."""
+        if said != self.told:
+            self.told = said
+            self._clear()
+            self._say(said)
 
     def end(self) -> None:
         if self.todo is not None and (self.todo.cells or self.todo.jobs):

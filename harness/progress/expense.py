@@ -1,10 +1,11 @@
 """What a run would cost, before it is paid for: answers of served models by the token, work on this machine by the hour.
 
     openai:gpt-5.4-mini: at most $0.58 for 1,200 answers (310,000 tokens in, 76,800 out; litellm 1.109.1 of 2026-11-22)
+    openai:gpt-5.4-mini: at most $0.91 for 1,200 gradings (670,000 tokens in, 432,000 out; litellm 1.109.1 of 2026-11-22)
     this machine: $1.20 for 0.31 hours at $3.85 an hour
 
 Tokens of a prompt are estimated at four bytes each, those of an answer are all that it may have: an upper bound but for
-the estimate. A price is the model's own in the experiment, else that of the experiment's ``prices``, else the snapshot's.
+the estimate, and for replies of a judge that have to be asked for again. What a price is says ``harness.tariff``.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.experiment import Experiment, Model
+from harness.experiment import Model
 from harness.machine import gpus
 from harness.matrix import Cell
-from harness.models import is_local
-from harness.models.served import BYTES_A_TOKEN, FRAME
+from harness.metrics.juror import Subject
+from harness.models import is_local, is_served
+from harness.models.account import tokens
 from harness.plural import plural
+from harness.progress.gradings import Gradings
 from harness.run import Todo
-from harness.trial import Message
-from harness.verdict.economics import Prices, load_prices
+from harness.tariff import Tariff, unpriced
 from harness.verdict.economics.memo import amount, usd
 
-FREE = "scripted:"
 HOUR = 3600.0
 
 
@@ -36,9 +37,11 @@ class Bill:
     said: str
 
 
-def expenses(todo: Todo) -> tuple[Bill, ...]:
-    """One bill a served model that has answers to give, and one for this machine where its hour has a price."""
-    return (*_served(todo), *_here(todo))
+def expenses(todo: Todo, gradings: Sequence[Gradings] = (), *, batch: bool = False) -> tuple[Bill, ...]:
+    """One bill a served model that has answers to give, one a served judge, and one for this machine where its hour has a
+    price; with ``batch`` at the price of batches.
+    """
+    return (*_served(todo, batch), *_judged(todo, gradings, batch), *_here(todo))
 
 
 def total(bills: Iterable[Bill]) -> float | None:
@@ -47,51 +50,55 @@ def total(bills: Iterable[Bill]) -> float | None:
     return None if None in known else sum(usd for usd in known if usd is not None)
 
 
-def _served(todo: Todo) -> Iterator[Bill]:
+@dataclass(slots=True)
+class _Load:
+    """What one model is asked: how often, and with how many tokens in and out."""
+
+    model: Model
+    count: int = 0
+    into: int = 0
+    out: int = 0
+
+    def bill(self, tariff: Tariff, noun: str, *, batch: bool) -> Bill:
+        price = tariff.price(self.model)
+        if price is None:
+            return Bill(self.model.id, None, unpriced(self.model))
+        price = price.batched() if batch else price
+        cost = price.usd(self.into, self.out)
+        said = f"{plural(self.count, noun)} ({self.into:,} tokens in, {self.out:,} out; {price.source})"
+        return Bill(self.model.id, cost, f"{self.model.id}: at most {usd(cost)} for {said}")
+
+
+def _served(todo: Todo, batch: bool) -> Iterator[Bill]:
+    tariff = Tariff(todo.matrix.experiment)
     cells: dict[str, list[Cell]] = {}
     for cell in todo.cells:
-        if not is_local(cell.model) and not cell.model.id.startswith(FREE):
+        if is_served(cell.model):
             cells.setdefault(cell.model.id, []).append(cell)
-    if cells:
-        prices = _prices(todo.matrix.experiment)
-        yield from (_by_token(some, prices) for some in cells.values())
+    for some in cells.values():
+        load = _Load(some[0].model)
+        for trial in (trial for cell in some for trial in cell.trials()):
+            load.count += 1
+            load.into += tokens(trial.messages)
+            load.out += trial.max_new_tokens
+        yield load.bill(tariff, "answer", batch=batch)
 
 
-def _prices(experiment: Experiment) -> Prices:
-    return load_prices(experiment.folder / experiment.prices if experiment.prices else None)
-
-
-def _by_token(cells: Sequence[Cell], prices: Prices) -> Bill:
-    model = cells[0].model
-    found = _price(model, prices)
-    if found is None:
-        return Bill(
-            model.id,
-            None,
-            f"{model.id}: no price known: give the model input_cost_per_token and output_cost_per_token, or the "
-            "experiment a list of prices",
-        )
-    prompt, answer, source = found
-    trials = [trial for cell in cells for trial in cell.trials()]
-    into, out = sum(_tokens(trial.messages) for trial in trials), sum(trial.max_new_tokens for trial in trials)
-    cost = into * prompt + out * answer
-    said = f"{plural(len(trials), 'answer')} ({into:,} tokens in, {out:,} out; {source})"
-    return Bill(model.id, cost, f"{model.id}: at most {usd(cost)} for {said}")
-
-
-def _price(model: Model, prices: Prices) -> tuple[float, float, str] | None:
-    """USD a prompt and an answer token and where that stands; the dearer end of a range. A server of one's own has none."""
-    if model.input_cost_per_token is not None and model.output_cost_per_token is not None:
-        return model.input_cost_per_token, model.output_cost_per_token, "the experiment's price"
-    row = None if "@" in model.id else prices.model(model.id)
-    if row is None:
-        return None
-    source = ", ".join(filter(None, (row.source or prices.name, row.date)))
-    return row.input.high, row.output.high, source
-
-
-def _tokens(messages: Sequence[Message]) -> int:
-    return sum(FRAME + -(-len(message["content"].encode("utf-8", "replace")) // BYTES_A_TOKEN) for message in messages)
+def _judged(todo: Todo, gradings: Sequence[Gradings], batch: bool) -> Iterator[Bill]:
+    """What is asked about an answer is known but for the answer, which counts as long as it may be."""
+    tariff = Tariff(todo.matrix.experiment)
+    loads: dict[str, _Load] = {}
+    for some in gradings:
+        shown = some.longest * (2 if some.jury.opponent else 1)
+        for juror in some.jury.jurors:
+            model = juror.grader.model
+            for case in some.cases if is_served(model) else ():
+                load = loads.setdefault(model.id, _Load(model))
+                trial = juror.ask(Subject("", case, "", rival=""), 0)
+                load.count += juror.questions
+                load.into += juror.questions * (tokens(trial.messages) + shown)
+                load.out += juror.questions * trial.max_new_tokens
+    yield from (load.bill(tariff, "grading", batch=batch) for load in loads.values())
 
 
 def _here(todo: Todo) -> Iterator[Bill]:

@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.experiment import Experiment
-from harness.matrix import Matrix, expand
+from harness.matrix import expand
 from harness.plural import plural
 from harness.probe import probed, unprobed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
+from harness.progress.gradings import Gradings, gradings
 from harness.run import Todo, missing, steps_of
-from harness.scoring import Metrics, hashes_of, metrics_of
+from harness.scoring import hashes_of, metrics_of
 from harness.store import open_store
 
 
@@ -55,21 +56,20 @@ class Planned:
         }
 
 
-def plan_of(experiment: Experiment) -> Planned:
-    """What a run would do; reads the store where there is one, writes nothing."""
+def plan_of(experiment: Experiment, *, batch: bool = False) -> Planned:
+    """What a run would do; reads the store where there is one, writes nothing. With ``batch``, at the price of batches."""
     matrix = expand(experiment)
     metrics = metrics_of(matrix)
-    todo, unscored = _todo(matrix, metrics)
-    return Planned(todo, expenses(todo), _gradings(todo, metrics, unscored))
-
-
-def _todo(matrix: Matrix, metrics: Metrics) -> tuple[Todo, list[tuple[str, str]]]:
-    """What is missing, and (cell, metric) wherever a stored answer lacks a score."""
-    experiment, hashes = matrix.experiment, hashes_of(metrics)
     if not (experiment.home / "results.duckdb").exists():
-        return Todo(matrix, _distinct(matrix.cells), matrix.jobs), []
+        todo = Todo(matrix, _distinct(matrix.cells), matrix.jobs)
+        return _planned(todo, tuple(gradings(todo, metrics, None)), batch)
     with open_store(experiment.home, write=False) as store:
-        return missing(probed(matrix, store, hashes), store), store.unscored_cells(experiment.name, hashes)
+        todo = missing(probed(matrix, store, hashes_of(metrics)), store)
+        return _planned(todo, tuple(gradings(todo, metrics, store)), batch)
+
+
+def _planned(todo: Todo, graded: tuple[Gradings, ...], batch: bool) -> Planned:
+    return Planned(todo, expenses(todo, graded, batch=batch), sum(some.count for some in graded))
 
 
 def _distinct(cells: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -101,20 +101,5 @@ def plan_lines(planned: Planned) -> list[str]:
     judge = todo.matrix.experiment.judge
     if judge is not None and planned.gradings:
         jurors = ", ".join(model.id for model in judge.bases)
-        lines.append(f"not counted: {plural(planned.gradings, 'grading')} by {jurors}")
+        lines.append(f"{plural(planned.gradings, 'grading')} by {jurors}, more where a reply cannot be read")
     return [*lines, *(bill.said for bill in planned.bills)]
-
-
-def _gradings(todo: Todo, metrics: Metrics, unscored: list[tuple[str, str]]) -> int:
-    """What a judge will be asked about answers that are missing, and about stored ones that it has not graded: at most, since
-    a cell in part graded counts whole, and of answers that are the same only one is asked about.
-    """
-    cells = {cell.id: cell for cell in todo.matrix.cells}
-    missing = ((cell.id, name) for cell in todo.cells for name in metrics[cell.suite.name])
-    asked = 0
-    for cell_id, name in {*unscored, *missing}:
-        cell = cells.get(cell_id)
-        metric = metrics[cell.suite.name].get(name) if cell else None
-        if cell and metric and metric.judge and cell.contender.name != metric.opponent:
-            asked += cell.size * metric.judge.questions
-    return asked

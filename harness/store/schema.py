@@ -11,6 +11,7 @@ trainings    finished trainings by adapter
 runs         who measured when, with what configuration, versions and hardware
 ledger       what was locked, and what was looked at (see ``ledger``)
 reviews      what people said of answers (see ``reviews``)
+batches      what was submitted to a vendor's batch API (see ``submission``)
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ TABLES = {
         finish VARCHAR, error VARCHAR, cost DOUBLE, served VARCHAR, logprob DOUBLE, logprob_tokens BIGINT""",
     "scores": """
         trial_id VARCHAR NOT NULL, metric VARCHAR NOT NULL, metric_hash VARCHAR NOT NULL, value DOUBLE, error VARCHAR,
-        scored TIMESTAMP NOT NULL""",
+        scored TIMESTAMP NOT NULL, served VARCHAR[]""",
     "trainings": """
         adapter VARCHAR PRIMARY KEY, recipe VARCHAR NOT NULL, suite VARCHAR NOT NULL, model VARCHAR NOT NULL,
         seed BIGINT NOT NULL, path VARCHAR NOT NULL, seconds DOUBLE NOT NULL, steps BIGINT NOT NULL,
@@ -65,6 +66,9 @@ TABLES = {
     "reviews": """
         reviewer VARCHAR NOT NULL, trial_id VARCHAR NOT NULL, other_id VARCHAR, drawn VARCHAR NOT NULL, score DOUBLE,
         on_left BOOLEAN, grades VARCHAR, rubric VARCHAR, seconds DOUBLE, entered TIMESTAMP NOT NULL""",
+    "batches": """
+        id VARCHAR NOT NULL, model VARCHAR NOT NULL, trial_ids VARCHAR[] NOT NULL, submitted TIMESTAMP NOT NULL,
+        ended TIMESTAMP""",
 }
 
 VIEWS = {"trials": "SELECT * FROM cells JOIN asked USING (cell)"}

@@ -26,14 +26,16 @@ import pyarrow as pa
 
 from harness.errors import BadInput, Incomplete, suggest
 from harness.fingerprint import fingerprint
-from harness.store import ledger, reviews
+from harness.store import ledger, origin, reviews, submission
 from harness.store.database import Database, batches
 from harness.store.ledger import Entry
 from harness.store.lock import Lock, acquire
+from harness.store.origin import Origin
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
 from harness.store.reviews import Review
 from harness.store.rows import ANSWERS_OF, ROWS, ROWS_OF, UNSCORED_CELLS, wanted
 from harness.store.schema import create
+from harness.store.submission import Batch
 from harness.trial import Generation, Score, Training, Trial
 
 FILE = "results.duckdb"
@@ -145,10 +147,10 @@ class Store:
             ANTI JOIN (SELECT trial_id FROM generations WHERE error IS NULL) USING (trial_id)"""
         return {name for (name,) in self._database.run(sql, [trial_ids])}
 
-    def replies(self, trial_ids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
-        """Trial id -> (text, error) of what came back."""
-        sql = "SELECT trial_id, text, error FROM generations WHERE trial_id IN (SELECT unnest(?::VARCHAR[]))"
-        return {name: (text, error) for name, text, error in self._database.run(sql, [trial_ids])}
+    def replies(self, trial_ids: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
+        """Trial id -> (text, error, name of the served model) of what came back."""
+        sql = "SELECT trial_id, text, error, served FROM generations WHERE trial_id IN (SELECT unnest(?::VARCHAR[]))"
+        return {name: (text, error, served) for name, text, error, served in self._database.run(sql, [trial_ids])}
 
     def answered(self, cell: str, cases: Sequence[str]) -> list[tuple[str, str, str | None, str | None]]:
         """(trial id, case id, text, error) of a cell's first answer to each of ``cases``; both are None where there is none."""
@@ -264,6 +266,32 @@ class Store:
             "SELECT * FROM runs WHERE experiment = ? ORDER BY started DESC LIMIT 1", [experiment]
         )
         return run_of(found[0]) if found else None
+
+    # --- vendors
+
+    def add_batch(self, submitted: Batch) -> None:
+        """Note what was submitted. Committed when this returns."""
+        submission.add(self._database, submitted)
+
+    def batches(self, model: str) -> list[Batch]:
+        """Those of a model (its fingerprint) that have not ended."""
+        return submission.under_way(self._database, model)
+
+    def end_batch(self, name: str) -> bool:
+        """Note that all that came of a batch is here; False when no such batch is under way."""
+        return submission.end(self._database, name)
+
+    def origins(self, experiment: str, model: str, metrics: Mapping[str, Mapping[str, str]]) -> list[Origin]:
+        """Which served models are behind a base model's answers and scores; ``metrics`` is suite -> {metric: hash}."""
+        return origin.origins(self._database, experiment, model, metrics)
+
+    def served(self) -> list[str]:
+        """The names of all served models."""
+        return origin.names(self._database)
+
+    def forget(self, served: str) -> tuple[int, int]:
+        """Take a served model's answers and the scores that hang on them out; how many of each."""
+        return origin.forget(self._database, served)
 
     # --- the ledger
 

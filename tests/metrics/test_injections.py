@@ -54,9 +54,9 @@ def judged(juror: Juror, subject: Subject, judge: str) -> Heard:
     """What comes of a subject when that scripted judge is asked as the run asks."""
     model = Scripted(getattr(judges, judge))
 
-    def ask(juror: Juror, trials: list[Trial]) -> Mapping[str, tuple[str | None, str | None]]:
+    def ask(juror: Juror, trials: list[Trial]) -> Mapping[str, tuple[str | None, str | None, str | None]]:
         replies = [checked(juror, reply) for batch in model.generate(trials) for reply in batch]
-        return {reply.trial_id: (reply.text, reply.error) for reply in replies}
+        return {reply.trial_id: (reply.text, reply.error, None) for reply in replies}
 
     return hear(juror, [subject], ask)["t1"]
 

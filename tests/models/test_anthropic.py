@@ -45,8 +45,8 @@ def echo(number: int, body: dict[str, Any]) -> Reply:
     return message(body["messages"][-1]["content"].upper())
 
 
-def backend(url: str, **options: Any) -> Anthropic:
-    return Anthropic(Model(id=f"anthropic:small@{url}"), **options)
+def backend(url: str, *, concurrency: int = 64, **options: Any) -> Anthropic:
+    return Anthropic(Model(id=f"anthropic:small@{url}", concurrency=concurrency), **options)
 
 
 def test_answers_and_their_cost() -> None:
@@ -94,7 +94,7 @@ def test_odd_answers_are_answers(reply: Reply, text: str, finish: str) -> None:
 @pytest.mark.parametrize("status", [429, 500, 529])
 def test_passing_trouble_is_retried(status: int) -> None:
     with serve(lambda number, body: failure(status) if number < 2 else echo(number, body)) as api:
-        model = backend(api.url, retries=3)
+        model = backend(api.url, tries=4)
         row = collect(model.generate(make_trials(1)))["t0"]
         model.close()
     assert (row.text, len(api.bodies)) == ("QUESTION 0", 3)
@@ -102,7 +102,7 @@ def test_passing_trouble_is_retried(status: int) -> None:
 
 def test_lasting_trouble_is_an_error_row_without_the_key() -> None:
     with serve(lambda number, body: failure(500, f"broken for {KEY}")) as api:
-        model = backend(api.url, retries=1)
+        model = backend(api.url, tries=2)
         rows = collect(model.generate(make_trials(3)))
         model.close()
     assert len(api.bodies) == 6
@@ -116,11 +116,11 @@ def test_lasting_trouble_is_an_error_row_without_the_key() -> None:
 
 def test_time_outs_are_error_rows() -> None:
     with serve(lambda number, body: Reply(echo(number, body).body, delay=1.0)) as api:
-        model = backend(api.url, timeout=0.1, retries=0)
+        model = backend(api.url, timeout=0.1, tries=1)
         row = collect(model.generate(make_trials(1)))["t0"]
         model.close()
     assert row.error is not None
-    assert row.error.startswith("APITimeoutError: ")
+    assert "imeout" in row.error
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_time_outs_are_error_rows() -> None:
 )
 def test_what_cannot_get_better_stops_at_once(status: int, said: str) -> None:
     with serve(lambda number, body: failure(status)) as api:
-        model = backend(api.url, workers=2)
+        model = backend(api.url, concurrency=2)
         with pytest.raises(BadInput, match=said):
             collect(model.generate(make_trials(500)))
         model.close()

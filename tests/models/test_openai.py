@@ -44,8 +44,8 @@ def echo(number: int, body: dict[str, Any]) -> Reply:
     return completion(body["messages"][-1]["content"].upper())
 
 
-def backend(url: str, **options: Any) -> OpenAI:
-    return OpenAI(Model(id=f"openai:small@{url}/v1"), **options)
+def backend(url: str, *, concurrency: int = 64, **options: Any) -> OpenAI:
+    return OpenAI(Model(id=f"openai:small@{url}/v1", concurrency=concurrency), **options)
 
 
 def test_answers_and_their_cost() -> None:
@@ -73,7 +73,7 @@ def test_requests_fly_together_and_rows_come_as_they_finish() -> None:
         return Reply(reply.body, delay=0.5 if body["messages"][-1]["content"] == "question 0" else 0.02)
 
     with serve(slow_first) as api:
-        model = backend(api.url, workers=4)
+        model = backend(api.url, concurrency=4)
         batches = list(model.generate(make_trials(12)))
         model.close()
     assert 2 <= api.most <= 4
@@ -83,7 +83,7 @@ def test_requests_fly_together_and_rows_come_as_they_finish() -> None:
 
 def test_stopping_early_asks_no_more() -> None:
     with serve(lambda number, body: Reply(echo(number, body).body, delay=0.02)) as api:
-        model = backend(api.url, workers=2)
+        model = backend(api.url, concurrency=2)
         batches = model.generate(make_trials(200))
         next(batches)
         batches.close()  # type: ignore[attr-defined]
@@ -120,7 +120,7 @@ def test_a_server_need_not_count_tokens() -> None:
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_passing_trouble_is_retried(status: int) -> None:
     with serve(lambda number, body: failure(status) if number < 2 else echo(number, body)) as api:
-        model = backend(api.url, retries=3)
+        model = backend(api.url, tries=4)
         row = collect(model.generate(make_trials(1)))["t0"]
         model.close()
     assert (row.text, len(api.bodies)) == ("QUESTION 0", 3)
@@ -132,7 +132,7 @@ def test_lasting_trouble_is_an_error_row_and_the_others_go_on() -> None:
         return failure(500, f"broken for {KEY} and sk-other-999999") if odd else echo(number, body)
 
     with serve(half) as api:
-        model = backend(api.url, retries=1)
+        model = backend(api.url, tries=2)
         rows = collect(model.generate(make_trials(6)))
         model.close()
     assert [rows[f"t{i}"].text for i in range(0, 6, 2)] == ["QUESTION 0", "QUESTION 2", "QUESTION 4"]
@@ -147,22 +147,24 @@ def test_lasting_trouble_is_an_error_row_and_the_others_go_on() -> None:
 
 def test_time_outs_are_error_rows() -> None:
     with serve(lambda number, body: Reply(echo(number, body).body, delay=1.0)) as api:
-        model = backend(api.url, timeout=0.1, retries=0)
+        model = backend(api.url, timeout=0.1, tries=1)
         row = collect(model.generate(make_trials(1)))["t0"]
         model.close()
-    assert row.error == "APITimeoutError: Request timed out."
+    assert row.error is not None
+    assert "imeout" in row.error
 
 
 def test_no_server_is_an_error_row() -> None:
-    model = OpenAI(Model(id="openai:small@http://127.0.0.1:9/v1"), retries=0)
+    model = OpenAI(Model(id="openai:small@http://127.0.0.1:9/v1"), tries=1)
     row = collect(model.generate(make_trials(1)))["t0"]
     model.close()
-    assert row.error == "APIConnectionError: Connection error."
+    assert row.error is not None
+    assert row.error.startswith("ConnectionRefusedError: ")
 
 
 def test_another_protocol_is_an_error_row() -> None:
     with serve(lambda number, body: Reply({"hello": "world"})) as api:
-        model = backend(api.url)
+        model = backend(api.url, tries=1)
         row = collect(model.generate(make_trials(1)))["t0"]
         model.close()
     assert row.error == "ValueError: the server sent no choice: is this address a Chat Completions API?"
@@ -174,7 +176,7 @@ def test_another_protocol_is_an_error_row() -> None:
 )
 def test_what_cannot_get_better_stops_at_once(status: int, said: str) -> None:
     with serve(lambda number, body: failure(status, f"Incorrect key {KEY}")) as api:
-        model = backend(api.url, workers=2)
+        model = backend(api.url, concurrency=2)
         with pytest.raises(BadInput) as caught:
             collect(model.generate(make_trials(500)))
         model.close()
@@ -187,7 +189,7 @@ def test_a_model_that_takes_no_temperature_is_asked_without() -> None:
         return failure(400, "Unsupported value", param="temperature") if "temperature" in body else echo(number, body)
 
     with serve(picky) as api:
-        model = backend(api.url, workers=1)
+        model = backend(api.url, concurrency=1)
         rows = collect(model.generate(make_trials(5)))
         model.close()
     assert {row.error for row in rows.values()} == {None}

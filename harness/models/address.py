@@ -1,0 +1,69 @@
+"""Where a served model is, and with which key.
+
+openai:gpt-5-mini
+openai:qwen3-8b@http://localhost:8000/v1
+anthropic:claude-haiku-4-5
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from harness.errors import BadInput
+from harness.experiment import Model
+from harness.fingerprint import fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Which model, and where: ``url`` is None for the provider's own."""
+
+    model: str
+    url: str | None
+
+
+def find_address(model: Model, *, variable: str) -> Address:
+    """The address in an id, ``SCHEME:MODEL`` or ``SCHEME:MODEL@URL``; the environment's ``variable`` comes second.
+
+    Raises:
+        BadInput: without a model's name, or with something that is no URL.
+    """
+    name, _, url = model.id.partition(":")[2].partition("@")
+    url = url or os.environ.get(variable, "")
+    if not name:
+        raise BadInput(f"model {model.id!r}: name one after the colon")
+    if url and urlsplit(url).scheme not in ("http", "https"):
+        raise BadInput(f"model {model.id!r}: given the address {url!r}: write http://… or https://…")
+    return Address(name, url.rstrip("/") or None)
+
+
+def identify(scheme: str, address: Address) -> str:
+    """Fingerprint of provider, model and server. What is served under a name may change: see ``Generation.served``."""
+    return fingerprint(scheme, address.model, _public(address.url))
+
+
+def find_key(model: Model, address: Address, *variables: str) -> tuple[str, str]:
+    """(variable, key) of the first that is set; a server of one's own may do without.
+
+    Raises:
+        BadInput: for the provider's own server when none is set.
+    """
+    for variable in variables:
+        if key := os.environ.get(variable):
+            return variable, key
+    if address.url is None:
+        raise BadInput(
+            f"model {model.id!r}: no key: set {' or '.join(variables)}, "
+            f"or name a server of your own: {model.id}@http://localhost:8000/v1"
+        )
+    return variables[0], "none"
+
+
+def _public(url: str | None) -> str | None:
+    """A URL without the user and password that it may carry."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
