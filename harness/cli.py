@@ -522,7 +522,7 @@ def review(
     rate: Annotated[bool, typer.Option("--rate", help="Grade one answer at a time by the rubric's criteria.")] = False,
     trainings: Annotated[int, typer.Option(help="Of a tuned contender so many trainings.", min=1)] = 1,
     model: Annotated[str | None, typer.Option(help="The base model, where there are several.")] = None,
-    port: Annotated[int, typer.Option(help="The port on this machine; a free one otherwise.")] = 0,
+    port: Annotated[int, typer.Option(help="On this machine; 0 takes a free one.", min=0, max=65535)] = 0,
     no_open: Annotated[bool, typer.Option("--no-open", help="Print the page's address, open no browser.")] = False,
     agreement: Annotated[bool, typer.Option("--agreement", help="Say how far reviewers agree instead.")] = False,
     as_json: Json = False,
@@ -543,10 +543,11 @@ def review(
     wanted = Wanted(cases, "disagree" if disagree else "even", tuple(between or ()), trainings, rate)
     with evidence(load_experiment(experiment)) as found:
         session = open_session(found, suite, wanted, reviewer, model=model)
+    session.settle()
     from harness.review.server import Server
 
     server = Server(session, port=port)
-    typer.echo(f"{session.said_of()}\nopen {server.url} and stop with Ctrl-C whenever you like")
+    typer.echo(f"{session.said_of()}\n{session.becomes}\nopen {server.url} and stop with Ctrl-C whenever you like")
     server.run(show=not no_open)
     typer.echo(session.said_of())
 

@@ -73,14 +73,17 @@ class Evidence:
         }
         yield from compared(self.reviews, places, declared)
 
-    def _refuse_unreviewed(self) -> None:
+    def _refuse_unreviewed(self, model: str) -> None:
+        """Without a row a metric that people alone score would be taken for one that is not there."""
+        seen = {(place.suite, metric) for metric, place, _ in self._marks(model)}
         for task in self.matrix.tasks:
-            name = self.policy.suites[task.suite.name].metric or task.suite.metric
-            metric = self.metrics[task.suite.name].get(name)
-            if metric is not None and metric.people and not self.reviews:
+            suite = task.suite.name
+            name = self.policy.suites[suite].metric or task.suite.metric
+            metric = self.metrics[suite].get(name)
+            if metric is not None and metric.people and (suite, name) not in seen:
                 raise Incomplete(
-                    f"suite {task.suite.name!r} is decided by people ({name}), and nobody has reviewed it yet: "
-                    f"run `harness review {task.suite.name} --reviewer NAME`"
+                    f"suite {suite!r} is decided by people ({name}), and nobody has reviewed it yet: "
+                    f"run `harness review {suite} --reviewer NAME`"
                 )
 
     @cached_property
@@ -163,7 +166,8 @@ class Evidence:
                 f"{len(stale)} of {len(self.matrix.cells)} cells were changed or added since the last run ({names}"
                 f"{', …' if len(stale) > 3 else ''}): run `harness run`, which does only what is missing"
             )
-        self._refuse_unreviewed()
+        for model in self.models:
+            self._refuse_unreviewed(model)
         self._refuse_mixed()
         known = self.histories
         return {

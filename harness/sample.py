@@ -61,7 +61,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Field:
+class Contest:
     """Who answers a suite with a base model, and what the metrics say of them.
 
     Raises:
@@ -74,7 +74,7 @@ class Field:
     cells: tuple[Cell, ...]
 
     @classmethod
-    def of(cls, found: Evidence, suite: str, model: str | None) -> Field:
+    def of(cls, found: Evidence, suite: str, model: str | None) -> Contest:
         task, model = _task(found, suite), _model(found, model)
         here = (
             c for c in found.matrix.cells if (c.suite.name, c.model.id) == (suite, model) and not c.contender.probes
@@ -202,10 +202,10 @@ def sample(
     Raises:
         BadInput: for a name that is not there, a suite without a rubric, and when there is nothing to grade.
     """
-    field = Field.of(found, suite, model)
-    criteria = load_rubric(rubric_of(field.task))
-    names = [field.known(name) for name in contenders] or field.finalists()
-    drawn = field.draw([cell for name in names for cell in field.of_name(name)], cases)
+    contest = Contest.of(found, suite, model)
+    criteria = load_rubric(rubric_of(contest.task))
+    names = [contest.known(name) for name in contenders] or contest.finalists()
+    drawn = contest.draw([cell for name in names for cell in contest.of_name(name)], cases)
     lines = [
         {"trial": said.trial, "asked": case.input, "reference": case.reference, "answer": said.text, "reviewer": ""}
         for case, said in drawn.answers

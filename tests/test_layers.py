@@ -107,6 +107,7 @@ def test_imports_only_from_above(path: Path) -> None:
         "import harness",
         "from harness.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass",
         "import harness.evidence, harness.report, harness.verdict, harness.leaks",
+        "import harness.review.server",
         "import harness.pytest_plugin",
     ],
 )

@@ -30,7 +30,7 @@ from harness.evidence import Evidence
 from harness.metrics.rubric import Criterion, graded, load_rubric
 from harness.people import Place, rubric_id
 from harness.plural import plural
-from harness.sample import Field
+from harness.sample import Contest
 from harness.stats import Bounds, Statistic, accuracy, fleiss, kappa, krippendorff, mean
 from harness.store.reviews import Review
 
@@ -55,7 +55,9 @@ class Reviewer:
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """One kind of review of a suite; ``statistics`` is criterion (or ``""`` for the whole) → name → estimate and bounds."""
+    """One kind of review of a suite: statistic → estimate and bounds, of the whole and, where answers were rated, of each
+    criterion.
+    """
 
     suite: str
     model: str
@@ -63,7 +65,8 @@ class Agreed:
     reviewers: tuple[Reviewer, ...]
     shared: int
     cases: int
-    statistics: Mapping[str, Mapping[str, Bounds]]
+    whole: Mapping[str, Bounds]
+    criteria: Mapping[str, Mapping[str, Bounds]]
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,9 @@ def agreements(found: Evidence, suite: str, *, model: str | None = None) -> list
     Raises:
         BadInput: for an unknown suite or model, and when nobody has reviewed it.
     """
-    field = Field.of(found, suite, model)
+    contest = Contest.of(found, suite, model)
     reviews = [one for one in found.store.reviews() if one.seconds is not None]
-    places = found.store.places(found.experiment.name, field.model, sorted({one.trial for one in reviews}))
+    places = found.store.places(found.experiment.name, contest.model, sorted({one.trial for one in reviews}))
     clusters = {
         trial: place.cluster
         for trial, some in places.items()
@@ -100,7 +103,7 @@ def agreements(found: Evidence, suite: str, *, model: str | None = None) -> list
             kinds.setdefault(_kind(one), []).append(one)
     if not kinds:
         raise BadInput(f"nobody has reviewed suite {suite!r}: run `harness review {suite} --reviewer NAME`")
-    return [_agreed(field, kind, kinds[kind], clusters) for kind in KINDS if kind in kinds]
+    return [_agreed(contest, kind, kinds[kind], clusters) for kind in KINDS if kind in kinds]
 
 
 def lines(made: Sequence[Agreed]) -> Iterator[str]:
@@ -110,9 +113,9 @@ def lines(made: Sequence[Agreed]) -> Iterator[str]:
         yield from (f"  {_told(reviewer)}" for reviewer in one.reviewers)
         what = "answer" if one.kind == "rated" else "pair"
         yield f"  {plural(one.shared, what)} of {plural(one.cases, 'case')} that two or more decided"
-        for name, statistics in one.statistics.items():
-            for key, bounds in statistics.items():
-                yield f"    {f'{name}: ' if name else ''}{key} {_interval(bounds)}"
+        yield from (f"    {key} {_interval(bounds)}" for key, bounds in one.whole.items())
+        for name, some in one.criteria.items():
+            yield from (f"    `{name}`: {key} {_interval(bounds)}" for key, bounds in some.items())
 
 
 def as_dict(made: Sequence[Agreed]) -> list[dict[str, Any]]:
@@ -121,8 +124,9 @@ def as_dict(made: Sequence[Agreed]) -> list[dict[str, Any]]:
         {
             **asdict(one),
             "reviewers": [{**asdict(who), "left": _plain(who.left)} for who in one.reviewers],
-            "statistics": {
-                name: {key: _plain(bounds) for key, bounds in some.items()} for name, some in one.statistics.items()
+            "whole": {key: _plain(bounds) for key, bounds in one.whole.items()},
+            "criteria": {
+                name: {key: _plain(bounds) for key, bounds in some.items()} for name, some in one.criteria.items()
             },
         }
         for one in made
@@ -133,25 +137,35 @@ def _kind(one: Review) -> str:
     return "rated" if one.other is None else "compared" if one.drawn == "even" else "disagree"
 
 
-def _agreed(field: Field, kind: str, reviews: list[Review], clusters: Mapping[str, str]) -> Agreed:
-    alpha = field.found.policy.alpha
+def _agreed(contest: Contest, kind: str, reviews: list[Review], clusters: Mapping[str, str]) -> Agreed:
+    alpha = contest.found.policy.alpha
     by: dict[str, list[Review]] = {}
     for one in reviews:
         by.setdefault(one.reviewer, []).append(one)
-    who = tuple(_reviewer(name, some, alpha) for name, some in sorted(by.items()))
+    criteria = _rubric(contest) if kind == "rated" else ()
+    rated = [one for one in reviews if one.grades is not None and one.rubric == rubric_id(criteria)]
     if kind == "rated":
-        suite = field.task.suite
-        criteria = load_rubric(suite.path(suite.rubric)) if suite.rubric else ()
-        rated = [one for one in reviews if one.grades is not None and one.rubric == rubric_id(criteria)]
-        whole = _table(((one.reviewer, one.trial, graded(criteria, one.grades or {})) for one in rated), clusters)
-        shared = whole.shared()
-        found = {"": _whole(shared, alpha)} | {c.id: _criterion(c, rated, clusters, alpha) for c in criteria}
+        marks = ((one.reviewer, one.trial, graded(criteria, one.grades or {})) for one in rated)
+        shared = _table(marks, clusters).shared()
+        whole = _whole(shared, alpha)
     else:
         shared = _table(_oriented(reviews), clusters).shared()
-        found = {"": _statistics(shared, COMPARED, "none", alpha)}
-    cases = len(set(shared.clusters.tolist()))
-    found = {name: some for name, some in found.items() if some}
-    return Agreed(field.task.suite.name, field.model, kind, who, shared.values.shape[1], cases, found)
+        whole = _statistics(shared, COMPARED, "none", alpha)
+    return Agreed(
+        suite=contest.task.suite.name,
+        model=contest.model,
+        kind=kind,
+        reviewers=tuple(_reviewer(name, some, alpha) for name, some in sorted(by.items())),
+        shared=shared.values.shape[1],
+        cases=len(set(shared.clusters.tolist())),
+        whole=whole,
+        criteria={c.id: some for c in criteria if (some := _criterion(c, rated, clusters, alpha))},
+    )
+
+
+def _rubric(contest: Contest) -> tuple[Criterion, ...]:
+    suite = contest.task.suite
+    return load_rubric(suite.path(suite.rubric)) if suite.rubric else ()
 
 
 def _oriented(reviews: Iterable[Review]) -> Iterator[tuple[str, str, float]]:

@@ -1,6 +1,6 @@
 """What a reviewer is shown, in an order and on sides of their own.
 
-    batch = load_batch(Field.of(found, "reply", None), Wanted(cases=60))
+    batch = load_batch(Contest.of(found, "reply", None), Wanted(cases=60))
     batch.order("r5f0c9a1e3b")[0].answers          # ('We will send a fitter.', 'Please wait.')
 
 A case comes again only after all others, so that nobody knows an answer by having just read it; of any few items in a row, every
@@ -17,11 +17,9 @@ from harness.errors import BadInput, suggest
 from harness.fingerprint import fingerprint
 from harness.matrix import Cell
 from harness.metrics.rubric import Criterion, load_rubric, refuse_unanchored
-from harness.sample import Field, Pair, Sample, rubric_of
-from harness.store.reviews import Drawn, Review
+from harness.sample import Contest, Pair, Sample, rubric_of
+from harness.store.reviews import Drawn
 from harness.suite import Case, Suite
-
-SAME = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,11 @@ class Item:
         """By what a stored review of it is known."""
         return frozenset(self.trials)
 
+    @property
+    def same(self) -> bool:
+        """Whether two answers are one: a tie that nobody needs to look at."""
+        return len(self.answers) == 2 and self.answers[0] == self.answers[1]
+
     def turned(self, reviewer: str) -> Item:
         """As that reviewer sees it: which of two answers is on the left is drawn for every pair and reviewer."""
         if len(self.answers) == 1:
@@ -81,7 +84,6 @@ class Batch:
         suite: whose cases they are.
         criteria: the rubric's; empty where the suite has none.
         groups: the items of each case.
-        ties: pairs of which both answers are the same, which nobody need look at.
         rates: whether one answer is rated instead of two compared.
     """
 
@@ -89,7 +91,6 @@ class Batch:
     criteria: tuple[Criterion, ...]
     drawn: Drawn
     groups: tuple[tuple[Item, ...], ...]
-    ties: tuple[tuple[str, str], ...] = ()
     rates: bool = False
 
     def order(self, reviewer: str) -> list[Item]:
@@ -102,45 +103,39 @@ class Batch:
         turned = [_from(group, start) for group, start in zip(groups, starts, strict=False)]
         return [group[i].turned(reviewer) for i in range(width) for group in turned if i < len(group)]
 
-    def unasked(self, reviewer: str) -> list[Review]:
-        """The ties as that reviewer's."""
-        return [Review(reviewer, ours, theirs, self.drawn, SAME) for ours, theirs in self.ties]
 
-
-def load_batch(field: Field, wanted: Wanted) -> Batch:
+def load_batch(contest: Contest, wanted: Wanted) -> Batch:
     """All that is wanted of a suite.
 
     Raises:
         BadInput: when there is no pair to compare, no rubric to rate by, a criterion without a scale, or no answer yet.
     """
-    return _ratings(field, wanted) if wanted.rates else _comparisons(field, wanted)
+    return _ratings(contest, wanted) if wanted.rates else _comparisons(contest, wanted)
 
 
-def _comparisons(field: Field, wanted: Wanted) -> Batch:
+def _comparisons(contest: Contest, wanted: Wanted) -> Batch:
     """Two answers to every case, for each pair of contenders."""
-    pairs = _pairs(field, wanted)
-    sample = field.draw((cell for pair in pairs for cell in pair), wanted.cases, drawn=wanted.drawn)
+    pairs = _pairs(contest, wanted)
+    sample = contest.draw((cell for pair in pairs for cell in pair), wanted.cases, drawn=wanted.drawn)
     items = [[item for pair in pairs if (item := _item(sample, case, pair))] for case in sample.cases]
-    differ = tuple(tuple(item for item in group if item.answers[0] != item.answers[1]) for group in items)
-    ties = tuple(item.trials for group in items for item in group if item.answers[0] == item.answers[1])
-    criteria = load_rubric(rubric_of(field.task)) if field.task.suite.rubric else ()
-    return Batch(field.task.suite, criteria, wanted.drawn, tuple(filter(None, differ)), tuple((a, b) for a, b in ties))
+    criteria = load_rubric(rubric_of(contest.task)) if contest.task.suite.rubric else ()
+    return Batch(contest.task.suite, criteria, wanted.drawn, tuple(tuple(group) for group in items if group))
 
 
-def _ratings(field: Field, wanted: Wanted) -> Batch:
+def _ratings(contest: Contest, wanted: Wanted) -> Batch:
     """One answer at a time; what several contenders answered alike is shown once."""
-    criteria = load_rubric(rubric_of(field.task))
+    criteria = load_rubric(rubric_of(contest.task))
     refuse_unanchored(criteria)
-    names = [field.known(name) for name in wanted.between] or field.finalists()
-    cells = [cell for name in names for cell in field.of_name(name, wanted.trainings)]
-    sample = field.draw(cells, wanted.cases, drawn=wanted.drawn)
+    names = [contest.known(name) for name in wanted.between] or contest.finalists()
+    cells = [cell for name in names for cell in contest.of_name(name, wanted.trainings)]
+    sample = contest.draw(cells, wanted.cases, drawn=wanted.drawn)
     said: dict[str, dict[str, list[str]]] = {case.id: {} for case in sample.cases}
     for case, one in sample.answers:
         said[case.id].setdefault(one.text, []).append(one.trial)
     groups = (
         tuple(Item(case, (text,), tuple(trials)) for text, trials in said[case.id].items()) for case in sample.cases
     )
-    return Batch(field.task.suite, criteria, wanted.drawn, tuple(filter(None, groups)), rates=True)
+    return Batch(contest.task.suite, criteria, wanted.drawn, tuple(filter(None, groups)), rates=True)
 
 
 def _from(group: Sequence[Item], start: int) -> list[Item]:
@@ -149,50 +144,50 @@ def _from(group: Sequence[Item], start: int) -> list[Item]:
     return [*group[at:], *group[:at]]
 
 
-def _pairs(field: Field, wanted: Wanted) -> list[Pair]:
-    named = list(_between(field, wanted.between) if wanted.between else _compared(field))
+def _pairs(contest: Contest, wanted: Wanted) -> list[Pair]:
+    named = list(_between(contest, wanted.between) if wanted.between else _compared(contest))
     pairs = [
         (ours, theirs)
         for first, second in named
-        for ours in field.of_name(first, wanted.trainings)
-        for theirs in field.of_name(second, wanted.trainings)
+        for ours in contest.of_name(first, wanted.trainings)
+        for theirs in contest.of_name(second, wanted.trainings)
         if None in (ours.seed, theirs.seed) or ours.seed == theirs.seed
     ]
     if not pairs:
         raise BadInput(
-            f"suite {field.task.suite.name!r}: there is no tuned contender to compare with an untrained one: name two with "
-            f"--between A --between B: {suggest('', field.names)}"
+            f"suite {contest.task.suite.name!r}: there is no tuned contender to compare with an untrained one: name two with "
+            f"--between A --between B: {suggest('', contest.names)}"
         )
     return pairs
 
 
-def _between(field: Field, names: Sequence[str]) -> Iterable[tuple[str, str]]:
+def _between(contest: Contest, names: Sequence[str]) -> Iterable[tuple[str, str]]:
     """The two as they are scored: the one that a metric compares with comes second, else the one that is not tuned."""
     if len(set(names)) != 2:
-        raise BadInput(f"--between: given {', '.join(names)}: name two contenders: {suggest('', field.names)}")
-    first, second = (field.known(name) for name in names)
-    rank = {name: (name in field.references, not _tuned(field, name)) for name in (first, second)}
+        raise BadInput(f"--between: given {', '.join(names)}: name two contenders: {suggest('', contest.names)}")
+    first, second = (contest.known(name) for name in names)
+    rank = {name: (name in contest.references, not _tuned(contest, name)) for name in (first, second)}
     return [(second, first) if rank[first] > rank[second] else (first, second)]
 
 
-def _compared(field: Field) -> Iterable[tuple[str, str]]:
+def _compared(contest: Contest) -> Iterable[tuple[str, str]]:
     """Every finalist with those that the suite's metrics compare with; without such metrics every tuned one with every
     untrained one.
     """
-    names = field.finalists()
-    if not field.references:
-        tuned = [name for name in names if _tuned(field, name)]
+    names = contest.finalists()
+    if not contest.references:
+        tuned = [name for name in names if _tuned(contest, name)]
         return [(ours, theirs) for ours in tuned for theirs in names if theirs not in tuned]
     found: dict[frozenset[str], tuple[str, str]] = {}
-    for reference in field.references:
+    for reference in contest.references:
         for name in names:
             if name != reference:
                 found.setdefault(frozenset((name, reference)), (name, reference))
     return found.values()
 
 
-def _tuned(field: Field, name: str) -> bool:
-    return any(cell.contender.tuned for cell in field.of_name(name))
+def _tuned(contest: Contest, name: str) -> bool:
+    return any(cell.contender.tuned for cell in contest.of_name(name))
 
 
 def _item(sample: Sample, case: Case, pair: tuple[Cell, Cell]) -> Item | None:

@@ -77,12 +77,19 @@
     const left = missing();
     if (left.length) {
       tell(`Still to be graded: ${left.map((one) => one.id).join(", ")}.`, true);
-      document.getElementsByName(left[0].id)[0].focus();
+      look(left[0]);
     } else send("/rate", { number: view.item.number, grades }, "Kept.");
   }
 
   function undo() {
     if (view && view.progress.done) send("/undo", {}, "Taken back.");
+  }
+
+  // to a criterion, and no further than needed: the answer is to stay in sight
+  function look(one) {
+    const box = document.getElementsByName(one.id)[0];
+    box.focus({ preventScroll: true });
+    box.closest("fieldset").scrollIntoView({ block: "nearest" });
   }
 
   // what a digit means: the score of the criterion that has the focus, else of the first that has none yet
@@ -94,7 +101,8 @@
     input.checked = true;
     grades[one.id] = Number(key);
     const next = missing()[0];
-    (next ? document.getElementsByName(next.id)[0] : find("keep")).focus();
+    if (next) look(next);
+    else find("keep").focus();
   }
 
   // --- keys --------------------------------------------------------------------------------------------------------
@@ -234,7 +242,8 @@
     find("desk").hidden = !item;
     find("end").hidden = Boolean(item);
     find("acts").hidden = false;
-    for (const name of used()) find(name).disabled = name === "undo" ? !progress.done : !item;
+    for (const name of used()) if (name !== "undo") find(name).hidden = !item;
+    find("undo").disabled = !progress.done;
     if (item) shown(item, progress, noun, said);
     else ended(progress, noun, said);
     scrollTo(0, 0);

@@ -10,8 +10,10 @@ not even to one who tries all names that there are.
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import BadInput
@@ -37,9 +39,10 @@ def pseudonym(home: Path, name: str) -> str:
 
 def _key(path: Path) -> bytes:
     try:
-        path.touch(mode=0o600)
-        if not path.read_bytes():
-            path.write_text(secrets.token_hex(32), encoding="ascii")
+        with suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32))
         return path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path}: cannot be read or written: {error.strerror}: choose a store of your own") from error

@@ -60,8 +60,10 @@ class Server:
 
         try:
             self._socket = socket.create_server(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            raise BadInput(f"--port {port}: cannot be listened on: {error}: leave it out to take a free one") from error
+        except OSError as error:
+            raise BadInput(
+                f"--port {port}: cannot be listened on: {error.strerror}: leave it out to take a free one"
+            ) from error
         self.port: int = self._socket.getsockname()[1]
         self.token = secrets.token_urlsafe(24)
         config = uvicorn.Config(

@@ -22,14 +22,14 @@ from typing import Any
 from harness.errors import BadInput, suggest
 from harness.evidence import Evidence
 from harness.metrics.rubric import graded
-from harness.people import rubric_id
+from harness.people import PAIRWISE, TIE, rubric_id
 from harness.plural import plural
 from harness.report.visible import visible
 from harness.review.items import Batch, Item, Wanted, load_batch
 from harness.review.pseudonym import pseudonym
-from harness.sample import Field
+from harness.sample import Contest
 from harness.store import open_store
-from harness.store.reviews import Review
+from harness.store.reviews import Drawn, Review
 
 WAIT = 2.0
 """Seconds that a decision waits for a store that another process holds, before the page is told."""
@@ -46,10 +46,13 @@ class Session:
     reviewer: str
     home: Path
     items: Sequence[Item]
+    becomes: str
+    """What becomes of the decisions, in a sentence."""
+    ties: Mapping[int, tuple[Review, ...]]
+    """Number of an item, from 1 → pairs of equal answers that come before it in the order, or after the last one. They are kept
+    with its decision: were all of them kept at once, whoever stops early would seem to have found more ties than there are."""
     said: dict[int, tuple[Review, ...]] = field(default_factory=dict)
-    """Number of an item, from 1 → what was said of it, in the order of saying."""
-    unasked: list[Review] = field(default_factory=list)
-    """Ties of equal answers that are not in the store yet."""
+    """Number of an item → what was said of it, in the order of saying."""
     _shown: dict[int, float] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -79,7 +82,7 @@ class Session:
         """How far it is, in a line for the terminal."""
         progress, what = self._progress(), "answer" if self.batch.rates else "pair"
         skipped = f", {progress['skipped']} of them skipped" if progress["skipped"] else ""
-        same = len(self.batch.ties)
+        same = sum(map(len, self.ties.values()))
         equal = f"; {plural(same, 'pair')} more with the same answer on both sides: ties" if same else ""
         what = plural(progress["total"], what)
         return f"{self.reviewer} on {self.batch.suite.name}: {progress['done']} of {what} decided{skipped}{equal}"
@@ -96,7 +99,7 @@ class Session:
         with self._lock:
             item = self._at(number)
             won = {"left": item.on_left, "right": not item.on_left}.get(choice)
-            score = None if choice == "skip" else 0.5 if choice == "tie" else float(bool(won))
+            score = None if choice == "skip" else TIE if choice == "tie" else float(bool(won))
             return self._keep(number, score)
 
     def rate(self, number: int, grades: Mapping[str, int]) -> bool:
@@ -126,6 +129,16 @@ class Session:
                 raise BadInput("there is nothing to undo")
             self._withdraw([next(reversed(self.said))])
 
+    def settle(self) -> None:
+        """Keep what nobody needs to be asked about, where that is all there is.
+
+        Raises:
+            StoreBusy: while another process holds the store.
+        """
+        if self.ties.get(0):
+            with open_store(self.home, write=True, wait=WAIT) as store:
+                store.add_reviews(self.ties[0])
+
     def again(self) -> None:
         """Show what was skipped once more."""
         with self._lock:
@@ -152,14 +165,13 @@ class Session:
             return False
         reviews = self._reviews(number, score, grades)
         with open_store(self.home, write=True, wait=WAIT) as store:
-            store.add_reviews([*self.unasked, *reviews])
-        self.unasked.clear()
+            store.add_reviews([*self.ties.get(number, ()), *reviews])
         self.said[number] = reviews
         return True
 
     def _withdraw(self, numbers: Sequence[int]) -> None:
         with open_store(self.home, write=True, wait=WAIT) as store:
-            store.withdraw([review for number in numbers for review in self.said[number]])
+            store.withdraw([one for number in numbers for one in (*self.ties.get(number, ()), *self.said[number])])
         for number in numbers:
             del self.said[number]
             self._shown.pop(number, None)
@@ -193,19 +205,48 @@ def open_session(found: Evidence, suite: str, wanted: Wanted, name: str, *, mode
     Raises:
         BadInput: as ``load_batch`` and ``pseudonym`` do, and for an unknown suite or model.
     """
-    batch = load_batch(Field.of(found, suite, model), wanted)
+    contest = Contest.of(found, suite, model)
+    batch = load_batch(contest, wanted)
     reviewer = pseudonym(found.experiment.home, name)
     kept: dict[frozenset[str], list[Review]] = {}
     for review in found.store.reviews():
         if (review.reviewer, review.drawn) == (reviewer, batch.drawn) and (review.other is None) == batch.rates:
             kept.setdefault(frozenset(filter(None, (review.trial, review.other))), []).append(review)
-    items = batch.order(reviewer)
-    session = Session(batch, reviewer, found.experiment.home, items)
+    order = batch.order(reviewer)
+    items = [item for item in order if not item.same]
+    ties = _ties(order, reviewer, batch.drawn)
+    session = Session(batch, reviewer, found.experiment.home, items, _becomes(contest, batch), ties)
     held = {number: _held(item, kept, batch) for number, item in enumerate(items, 1)}
     decided = {number: reviews for number, reviews in held.items() if reviews}
     session.said = dict(sorted(decided.items(), key=lambda pair: pair[1][-1].entered))
-    session.unasked = [tie for tie in batch.unasked(reviewer) if frozenset((tie.trial, tie.other)) not in kept]
     return session
+
+
+def _becomes(contest: Contest, batch: Batch) -> str:
+    metrics = contest.found.metrics[contest.task.suite.name].values()
+    if batch.drawn == "disagree":
+        return "cases that were chosen for their scores are for reading: what is decided here enters no verdict"
+    if batch.rates and not any(metric.judge and metric.opponent is None for metric in metrics):
+        return "no judge grades this suite by its rubric: ratings are kept, and are rows of a verdict when one does"
+    if batch.rates:
+        return "ratings are rows of a verdict, beside the judge's"
+    if not contest.references:
+        return 'to decide or to be shown, the suite needs metrics such as "pairwise:CONTENDER" in its suite.toml'
+    return f"decisions are rows of a verdict: {', '.join(f'{PAIRWISE}{name}' for name in contest.references)}"
+
+
+def _ties(order: Sequence[Item], reviewer: str, drawn: Drawn) -> dict[int, tuple[Review, ...]]:
+    """Pairs of equal answers by the number of the item that they are kept with; 0 where there is no item."""
+    last, number = sum(not item.same for item in order), 1
+    found: dict[int, tuple[Review, ...]] = {}
+    for item in order:
+        if item.same:
+            ours, theirs = item.trials
+            tie = Review(reviewer, ours, theirs, drawn, TIE)
+            found[min(number, last)] = (*found.get(min(number, last), ()), tie)
+        else:
+            number += 1
+    return found
 
 
 def _held(item: Item, kept: Mapping[frozenset[str], list[Review]], batch: Batch) -> tuple[Review, ...]:

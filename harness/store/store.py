@@ -305,11 +305,13 @@ class Store:
         ledger.enter(self._database, entries)
 
     def tested(self, suite: str, model: str) -> set[str]:
-        """Ids of a suite's test cases that any contender of a base model has a score on."""
+        """Ids of a suite's test cases on which any contender of a base model has a score, or was reviewed."""
         sql = """
-            SELECT DISTINCT case_id FROM trials JOIN scores USING (trial_id)
-            WHERE suite = ? AND model = ? AND split = 'test' AND scores.error IS NULL"""
-        return {case for (case,) in self._database.run(sql, [suite, model])}
+            SELECT DISTINCT case_id FROM trials LEFT JOIN scores USING (trial_id)
+            WHERE suite = ? AND model = ? AND split = 'test'
+                AND (scores.value IS NOT NULL OR trial_id IN (SELECT unnest(?::VARCHAR[])))"""
+        reviewed = [one.trial for one in self.reviews() if one.score is not None]
+        return {case for (case,) in self._database.run(sql, [suite, model, reviewed])}
 
     # --- people
 

@@ -31,6 +31,7 @@ from tests.made_project import make
 Said = Callable[[Cell, Trial], str]
 Worth = Callable[[Cell, Trial], float]
 RUBRIC = "- `right` (3): Gives the sum.\n  2: Exactly.\n  1: Nearly.\n  0: Not at all.\n- `short`: Says no more.\n  1: Nothing.\n  0: Chatter.\n"
+JUDGE = '[judge]\nmodel = "scripted:constant=judge"\n'
 SUITE = 'metric = "exact_match"\nrubric = "rubric.md"\ntrain = "train.jsonl"\n'
 
 
@@ -51,6 +52,7 @@ def say(
     project.write("suites/sums/suite.toml", suite)
     project.write("suites/sums/rubric.md", RUBRIC)
     project.write("experiment.toml", project.experiment.read_text(encoding="utf-8") + more)
+    project.write(".harness/reviewers.key", "the same pseudonyms each time")
     answer(project, said, score=score)
     return project
 
@@ -74,14 +76,28 @@ def sit(project: Project, name: str = "Ada", **wanted: Any) -> Session:
         return open_session(found, "sums", Wanted(**{"cases": 10, **wanted}), name)
 
 
-def prefer(session: Session, choose: Callable[[list[str]], str]) -> None:
-    """Decide everything that is open by what is seen, with the store held open meanwhile: 0.1 s a decision otherwise."""
+@contextmanager
+def held(session: Session) -> Iterator[None]:
+    """The store held open meanwhile: opening it takes 0.1 s a decision otherwise."""
     with (
         open_store(session.home, write=True) as store,
         patch.object(module, "open_store", lambda *_, **__: nullcontext(store)),
     ):
+        yield
+
+
+def prefer(session: Session, choose: Callable[[list[str]], str]) -> None:
+    """Decide everything that is open by what is seen."""
+    with held(session):
         while (item := session.view()["item"]) is not None:
             session.compare(item["number"], choose(item["answers"]))
+
+
+def grade(session: Session, by: Callable[[str], dict[str, int]]) -> None:
+    """Rate everything that is open by what is seen."""
+    with held(session):
+        while (item := session.view()["item"]) is not None:
+            session.rate(item["number"], by(item["answers"][0]))
 
 
 def brief(answers: list[str]) -> str:
@@ -94,17 +110,22 @@ def brief(answers: list[str]) -> str:
 class Page:
     """What a browser, or something else, sends to a server."""
 
-    server: Server
+    port: int
+    token: str
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/#{self.token}"
 
     def send(self, method: str, path: str, body: Any = None, **headers: str | None) -> tuple[int, dict[str, str], Any]:
         """Status, headers and content. Headers are the page's own, unless given; None leaves one out."""
-        here = f"127.0.0.1:{self.server.port}"
-        ours: dict[str, str | None] = {"Host": here, "Authorization": f"Bearer {self.server.token}"}
+        here = f"127.0.0.1:{self.port}"
+        ours: dict[str, str | None] = {"Host": here, "Authorization": f"Bearer {self.token}"}
         if method == "POST":
             ours |= {"Origin": f"http://{here}", "Content-Type": "application/json"}
         ours |= {name.replace("_", "-"): value for name, value in headers.items()}
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        talk = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        talk = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             talk.request(method, path, content, {name: value for name, value in ours.items() if value is not None})
             reply = talk.getresponse()
@@ -125,7 +146,7 @@ def serving(session: Session) -> Iterator[Page]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        yield Page(server)
+        yield Page(server.port, server.token)
     finally:
         server.stop()
         thread.join(20)

@@ -15,7 +15,7 @@ from harness.review import agreements
 from harness.review.agreement import Agreed
 from harness.stats import fleiss, kappa, krippendorff
 from tests.conftest import Project, Ran
-from tests.review.reviewed import brief, prefer, sit
+from tests.review.reviewed import brief, grade, prefer, sit
 
 Harness = Callable[..., Ran]
 
@@ -45,7 +45,7 @@ def test_two_reviewers_as_the_statistics_have_them(ready: Project) -> None:
     bo = np.array([0.5 if case % 4 == 0 else 0.0 if case % 7 == 0 else 1.0 for case in cases])
     counts = np.stack([[(ada == c) * 1 + (bo == c) * 1] for c in (0, 0.5, 1)], axis=-1)[0]
     assert (one.kind, one.shared, one.cases) == ("compared", 30, 30)
-    got = {name: bounds.estimate for name, bounds in one.statistics[""].items()}
+    got = {name: bounds.estimate for name, bounds in one.whole.items()}
     assert got == pytest.approx(
         {
             "accuracy": np.mean(ada == bo),
@@ -54,7 +54,7 @@ def test_two_reviewers_as_the_statistics_have_them(ready: Project) -> None:
             "krippendorff": krippendorff(np.stack([ada, bo]), level="ordinal").value,
         }
     )
-    bounds = one.statistics[""]["accuracy"]
+    bounds = one.whole["accuracy"]
     assert bounds.lower < bounds.estimate < bounds.upper
 
 
@@ -80,7 +80,7 @@ def test_three_reviewers_and_missing_decisions(ready: Project) -> None:
     prefer(sit(ready, "Bo", cases=20), now_and_then)
     prefer(sit(ready, "Cy", cases=20), lambda answers: "skip" if number(answers) % 2 else "tie")
     (one,) = agreed(ready)
-    assert set(one.statistics[""]) == {"fleiss", "krippendorff"}
+    assert set(one.whole) == {"fleiss", "krippendorff"}
     assert sum(who.skipped for who in one.reviewers) > 0
     assert one.shared == 20
 
@@ -88,7 +88,7 @@ def test_three_reviewers_and_missing_decisions(ready: Project) -> None:
 def test_one_reviewer_has_nobody_to_agree_with(ready: Project, harness: Harness) -> None:
     prefer(sit(ready, "Ada", cases=5), brief)
     (one,) = agreed(ready)
-    assert (one.shared, dict(one.statistics)) == (0, {})
+    assert (one.shared, dict(one.whole)) == (0, {})
     ran = harness("review", "sums", ready.experiment, "--agreement")
     assert "0 pairs of 0 cases that two or more decided" in ran.out
 
@@ -113,22 +113,27 @@ def test_on_the_terminal_and_as_json(ready: Project, harness: Harness) -> None:
     ]
     assert lines[8] == "sums (embedded:tiny), pairs compared where scores differ most"
     told = json.loads(harness("review", "sums", ready.experiment, "--agreement", "--json").out)
-    assert told[0]["statistics"][""]["cohen"] == {"estimate": 1.0, "lower": 1.0, "upper": 1.0}
+    assert told[0]["whole"]["cohen"] == {"estimate": 1.0, "lower": 1.0, "upper": 1.0}
     assert told[0]["reviewers"][0]["decided"] == 12
 
 
 def test_rated_answers_by_criterion(ready: Project) -> None:
+    def by(off: int) -> Callable[[str], dict[str, int]]:
+        def marks(answer: str) -> dict[str, int]:
+            case = number([answer])
+            return {"right": (case + off * (case % 5 == 0)) % 3, "short": case % 2}
+
+        return marks
+
     for name, off in (("Ada", 0), ("Bo", 1)):
-        session = sit(ready, name, rates=True, cases=8)
-        while (item := session.view()["item"]) is not None:
-            case = number(item["answers"])
-            session.rate(item["number"], {"right": (case + off * (case % 5 == 0)) % 3, "short": case % 2})
+        grade(sit(ready, name, rates=True, cases=8), by(off))
     (one,) = agreed(ready)
     assert (one.kind, one.shared, one.cases) == ("rated", 16, 8)
-    assert set(one.statistics) == {"", "right", "short"}
-    assert one.statistics["short"]["cohen"].estimate == 1.0
-    assert one.statistics["right"]["cohen"].estimate < 1.0
-    assert one.statistics[""]["krippendorff"].estimate < 1.0
+    assert set(one.whole) == {"krippendorff"}
+    assert one.whole["krippendorff"].estimate < 1.0
+    assert set(one.criteria) == {"right", "short"}
+    assert one.criteria["short"]["cohen"].estimate == 1.0
+    assert one.criteria["right"]["cohen"].estimate < 1.0
 
 
 @pytest.mark.parametrize(
@@ -139,6 +144,7 @@ def test_rated_answers_by_criterion(ready: Project) -> None:
         (("sums",), "--reviewer: missing: give your name or a pseudonym"),
         (("sums", "--reviewer", " "), "--reviewer: given ' ': give a name or a pseudonym"),
         (("sums", "--reviewer", "a", "--model", "big"), "no base model 'big'"),
+        (("sums", "--reviewer", "a", "--port", "70000"), "Invalid value for '--port'"),
         (("sums", "--reviewer", "a", "--between", "sft"), "--between: given sft: name two contenders"),
     ],
 )

@@ -63,8 +63,8 @@ def kept(project: Project) -> list[Review]:
 
 def test_with_the_keyboard_alone(ready: Project, browser: Browser) -> None:
     with serving(sit(ready, cases=5)) as served:
-        seat = Seat(browser, served.server.url)
-        assert served.server.token not in seat.page.url, "taken off the address"
+        seat = Seat(browser, served.url)
+        assert served.token not in seat.page.url, "taken off the address"
         for done, key in enumerate(("ArrowLeft", "2", "t", "s"), 1):
             seat.press(key)
             seat.wait(done)
@@ -94,7 +94,7 @@ def test_with_the_keyboard_alone(ready: Project, browser: Browser) -> None:
 
 def test_with_the_mouse_and_once_more_after_a_reload(ready: Project, browser: Browser) -> None:
     with serving(sit(ready, cases=3)) as served:
-        seat = Seat(browser, served.server.url)
+        seat = Seat(browser, served.url)
         seat.page.click("#skip")
         seat.wait(1)
         seat.page.click("#left")
@@ -109,7 +109,7 @@ def test_with_the_mouse_and_once_more_after_a_reload(ready: Project, browser: Br
         seat.wait(1)
         assert seat.complaints == []
         stranger = browser.new_page()
-        stranger.goto(f"http://127.0.0.1:{served.server.port}/")
+        stranger.goto(f"http://127.0.0.1:{served.port}/")
         stranger.wait_for_selector("#said.wrong")
         assert "the token is missing or wrong" in stranger.inner_text("#said")
         seat.page.close()
@@ -118,7 +118,7 @@ def test_with_the_mouse_and_once_more_after_a_reload(ready: Project, browser: Br
 
 def test_rating_with_digits(ready: Project, browser: Browser) -> None:
     with serving(sit(ready, cases=2, rates=True)) as served:
-        seat = Seat(browser, served.server.url)
+        seat = Seat(browser, served.url)
         seat.press("2", "Enter")
         assert seat.said() == "Still to be graded: short."
         seat.press("1", "Enter")
@@ -135,7 +135,7 @@ def test_a_busy_store_is_told_and_the_decision_kept(
 ) -> None:
     monkeypatch.setattr(module, "WAIT", 0.0)
     with serving(sit(ready, cases=3)) as served:
-        seat = Seat(browser, served.server.url)
+        seat = Seat(browser, served.url)
         with open_store(ready.folder / ".harness", write=True):
             seat.press("ArrowLeft")
             seat.page.wait_for_selector("#said.wrong")
@@ -150,7 +150,7 @@ def test_a_busy_store_is_told_and_the_decision_kept(
 def test_hostile_answers_on_a_narrow_screen(project: Project, browser: Browser, scheme: str) -> None:
     say(project, lambda cell, trial: f"{hostile(cell, trial)} {'x' * 3000}")
     with serving(sit(project, cases=2)) as served:
-        seat = Seat(browser, served.server.url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+        seat = Seat(browser, served.url, viewport={"width": 390, "height": 844}, color_scheme=scheme)
         shown = seat.page.inner_text(".answer .words")
         assert shown.startswith("<script>alert(1)</script><img src=x")
         assert seat.page.locator(".answer img, .answer script, .answer a").count() == 0

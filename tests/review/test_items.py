@@ -12,7 +12,7 @@ from harness.experiment import load_experiment
 from harness.matrix import Cell
 from harness.review import Wanted
 from harness.review.items import Batch, load_batch
-from harness.sample import Field
+from harness.sample import Contest
 from harness.trial import Trial
 from tests.conftest import Project
 from tests.review.reviewed import SUITE, say
@@ -20,7 +20,7 @@ from tests.review.reviewed import SUITE, say
 
 def batch(project: Project, **wanted: object) -> Batch:
     with evidence(load_experiment(project.experiment)) as found:
-        return load_batch(Field.of(found, "sums", None), Wanted(**{"cases": 20, **wanted}))  # type: ignore[arg-type]
+        return load_batch(Contest.of(found, "sums", None), Wanted(**{"cases": 20, **wanted}))  # type: ignore[arg-type]
 
 
 def both(cell: Cell, trial: Trial) -> str:
@@ -62,13 +62,6 @@ def test_a_case_returns_late_and_every_pair_has_its_share(project: Project) -> N
     assert len({item.case.id for item in first}) == 20
     who = Counter(item.answers[0 if item.on_left else 1].split()[0] for item in first)
     assert who == {"few_shot": 10, "sft": 10}
-
-
-def test_equal_answers_are_ties_that_nobody_reads(project: Project) -> None:
-    made = batch(say(project, lambda cell, trial: "yes" if int(trial.case_id[1:]) % 2 else both(cell, trial)))
-    assert len(made.order("ada")) + len(made.ties) == 20
-    assert made.ties
-    assert {review.score for review in made.unasked("ada")} == {0.5}
 
 
 def test_where_the_scores_differ_most(project: Project) -> None:

@@ -13,12 +13,9 @@ from harness.experiment import load_experiment
 from harness.matrix import Cell
 from harness.trial import Trial
 from tests.conftest import Project, Ran, write_rows
-from tests.review.reviewed import SUITE, answer, brief, prefer, say, sit
+from tests.review.reviewed import JUDGE, SUITE, answer, brief, grade, prefer, say, sit
 
 DECIDES = SUITE.replace('"exact_match"', '"pairwise:zero_shot"')
-
-
-JUDGE = '[judge]\nmodel = "scripted:constant=judge"\n'
 
 
 def people(project: Project, metric: str | None = None) -> list[dict[str, Any]]:
@@ -110,6 +107,15 @@ def test_people_decide(project: Project, harness: Callable[..., Ran]) -> None:
     assert "pairwise:zero_shot" in (project.folder / "out/report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("cases", "state"), [(0, "locked"), (3, "late")])
+def test_what_was_reviewed_was_seen_before_a_lock(
+    project: Project, harness: Callable[..., Ran], cases: int, state: str
+) -> None:
+    say(project, suite=DECIDES)
+    prefer(sit(project, cases=cases or 3), brief if cases else lambda answers: "skip")
+    assert json.loads(harness("lock", project.experiment, "--json").out)["locked"][0]["state"] == state
+
+
 @pytest.mark.parametrize(("choose", "verdict"), [(brief, "JUSTIFIED"), (lambda answers: "tie", "INVALID")])
 def test_people_beside_a_judge_that_compares(
     project: Project, harness: Callable[..., Ran], choose: Any, verdict: str
@@ -130,9 +136,7 @@ def test_people_beside_a_judge_that_compares(
 def test_ratings_are_labels_beside_a_judge(project: Project) -> None:
     suite = 'metric = "rubric"\nrubric = "rubric.md"\ntrain = "train.jsonl"\n'
     say(project, suite=suite, more=JUDGE)
-    session = sit(project, rates=True, cases=6)
-    while (item := session.view()["item"]) is not None:
-        session.rate(item["number"], {"right": 2, "short": int(item["answers"][0].endswith("so."))})
+    grade(sit(project, rates=True, cases=6), lambda answer: {"right": 2, "short": int(answer.endswith("so."))})
     rated = people(project, "rubric")
     assert {(row["contender"], row["score"]) for row in rated} == {("sft", 1.0), ("few_shot", 0.75)}
     assert len(rated) == 12

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -29,14 +33,21 @@ def page(ready: Project) -> Iterator[Page]:
         yield page
 
 
-def test_the_page_and_all_it_loads(page: Page) -> None:
+@pytest.fixture(scope="module")
+def still(answered: Project) -> Iterator[Page]:
+    """For whoever is refused and so changes nothing."""
+    with serving(sit(answered)) as page:
+        yield page
+
+
+def test_the_page_and_all_it_loads(still: Page) -> None:
     for path, kind in {
         "/": "text/html",
         "/page.js": "text/javascript",
         "/style.css": "text/css",
         "/icon.svg": "image/svg+xml",
     }.items():
-        status, headers, text = page.send("GET", path, Authorization=None)
+        status, headers, text = still.send("GET", path, Authorization=None)
         assert status == 200
         assert headers["content-type"].startswith(kind)
         policy = headers["content-security-policy"]
@@ -46,34 +57,34 @@ def test_the_page_and_all_it_loads(page: Page) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
         assert "access-control-allow-origin" not in headers
-        assert page.server.token not in text
+        assert still.token not in text
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in text
-    html = page.send("GET", "/")[2]
+    html = still.send("GET", "/")[2]
     assert "<script>" not in html
     assert "style=" not in html
     assert " on" not in html.replace(" once", "").replace(" only", "").replace(" one", "").replace(" on ", "")
 
 
 @pytest.mark.parametrize("given", [None, "Bearer ", "Bearer wrong", "Basic abc"])
-def test_without_the_token_there_is_nothing(page: Page, given: str | None) -> None:
+def test_without_the_token_there_is_nothing(still: Page, given: str | None) -> None:
     for path in ("/view", "/about", "/nowhere"):
-        status, headers, said = page.send("GET", path, Authorization=given)
+        status, headers, said = still.send("GET", path, Authorization=given)
         assert (status, "the token is missing or wrong" in said["error"]) == (401, True)
         assert "content-security-policy" in headers
-    assert page.send("POST", "/compare", {"number": 1, "choice": "left"}, Authorization=given)[0] == 401
-    assert page.view()["progress"]["done"] == 0
-    assert page.send("GET", f"/view?token={page.server.token}", Authorization=None)[0] == 401, "no token in an address"
+    assert still.send("POST", "/compare", {"number": 1, "choice": "left"}, Authorization=given)[0] == 401
+    assert still.view()["progress"]["done"] == 0
+    assert still.send("GET", f"/view?token={still.token}", Authorization=None)[0] == 401, "no token in an address"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost", "[::1]:80", ""])
-def test_another_name_of_this_machine_is_refused(page: Page, host: str) -> None:
-    assert page.send("GET", "/", Host=host)[0] == 421
-    assert page.send("GET", "/view", Host=host)[0] == 421
+def test_another_name_of_this_machine_is_refused(still: Page, host: str) -> None:
+    assert still.send("GET", "/", Host=host)[0] == 421
+    assert still.send("GET", "/view", Host=host)[0] == 421
 
 
 def test_localhost_is_this_machine_too(page: Page) -> None:
-    here = f"localhost:{page.server.port}"
+    here = f"localhost:{page.port}"
     assert page.send("POST", "/compare", {"number": 1, "choice": "tie"}, Host=here, Origin=f"http://{here}")[0] == 200
 
 
@@ -88,14 +99,14 @@ def test_localhost_is_this_machine_too(page: Page) -> None:
         {"Sec_Fetch_Site": "same-site"},
     ],
 )
-def test_another_page_is_refused(page: Page, headers: dict[str, str | None]) -> None:
-    assert page.send("POST", "/compare", {"number": 1, "choice": "left"}, **headers)[0] == 403
-    assert page.view()["progress"]["done"] == 0
+def test_another_page_is_refused(still: Page, headers: dict[str, str | None]) -> None:
+    assert still.send("POST", "/compare", {"number": 1, "choice": "left"}, **headers)[0] == 403
+    assert still.view()["progress"]["done"] == 0
 
 
-def test_nobody_is_told_that_others_may_ask(page: Page) -> None:
+def test_nobody_is_told_that_others_may_ask(still: Page) -> None:
     asked = {"Access-Control-Request-Method": "POST", "Origin": "http://evil.example"}
-    status, headers, _ = page.send("OPTIONS", "/compare", Authorization=None, **asked)
+    status, headers, _ = still.send("OPTIONS", "/compare", Authorization=None, **asked)
     assert status == 403
     assert not [name for name in headers if name.lower().startswith("access-control")]
 
@@ -115,18 +126,18 @@ def test_nobody_is_told_that_others_may_ask(page: Page) -> None:
         ({"number": 1, "choice": "left"}, {"Content_Type": None}, 415),
     ],
 )
-def test_odd_requests_are_refused(page: Page, body: object, headers: dict[str, str], status: int) -> None:
-    got, _, said = page.send("POST", "/compare", body, **headers)
+def test_odd_requests_are_refused(still: Page, body: object, headers: dict[str, str], status: int) -> None:
+    got, _, said = still.send("POST", "/compare", body, **headers)
     assert got == status
     assert said["error"]
-    assert page.view()["progress"]["done"] == 0
+    assert still.view()["progress"]["done"] == 0
 
 
-def test_a_large_head_and_unknown_paths(page: Page) -> None:
-    assert page.send("GET", "/view", X_Long="x" * 20000)[0] == 431
-    assert page.send("GET", "/../../etc/passwd")[0] == 404
-    assert page.send("GET", "/compare")[0] == 405
-    assert page.send("DELETE", "/view")[0] == 405
+def test_a_large_head_and_unknown_paths(still: Page) -> None:
+    assert still.send("GET", "/view", X_Long="x" * 20000)[0] == 431
+    assert still.send("GET", "/../../etc/passwd")[0] == 404
+    assert still.send("GET", "/compare")[0] == 405
+    assert still.send("DELETE", "/view")[0] == 405
 
 
 def test_nothing_says_whose_an_answer_is(project: Project) -> None:
@@ -175,7 +186,7 @@ def test_two_reviewers_at_once(ready: Project) -> None:
             assert ada.send("POST", "/compare", {"number": number, "choice": "left"})[0] == 200
             assert bo.send("POST", "/compare", {"number": number, "choice": "right"})[0] == 200
         assert seen["ada"] != seen["bo"], "an order of their own"
-        assert ada.send("GET", "/view", Authorization=f"Bearer {bo.server.token}")[0] == 401
+        assert ada.send("GET", "/view", Authorization=f"Bearer {bo.token}")[0] == 401
     assert sit(ready, "Ada").view()["progress"]["done"] == 5
 
 
@@ -208,10 +219,11 @@ def test_rating_and_a_rubric_beside_it(ready: Project) -> None:
         assert page.send("POST", "/rate", {"number": 1, "grades": {"right": 2, "short": 1}})[2]["progress"]["done"] == 1
 
 
-def test_a_port_that_is_taken_and_one_that_is_none(page: Page, ready: Project) -> None:
-    for port in (page.server.port, 70000, -1):
-        with pytest.raises(BadInput, match=f"--port {port}: cannot be listened on"):
-            Server(sit(ready), port=port)
+def test_a_port_that_is_taken(page: Page, ready: Project) -> None:
+    with pytest.raises(
+        BadInput, match=rf"--port {page.port}: cannot be listened on: .*: leave it out to take a free one"
+    ):
+        Server(sit(ready), port=page.port)
 
 
 def test_when_all_is_decided(ready: Project) -> None:
@@ -220,3 +232,32 @@ def test_when_all_is_decided(ready: Project) -> None:
     with serving(session) as page:
         assert page.view()["item"] is None
         assert page.send("POST", "/undo", {})[2]["item"]["number"] == 10
+
+
+def test_the_command_serves_until_it_is_interrupted(ready: Project) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "harness.cli",
+        "review",
+        "sums",
+        str(ready.experiment),
+        "--reviewer",
+        "Ada",
+        "--no-open",
+    ]
+    with subprocess.Popen(
+        [*command, "--cases", "4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None
+        first, becomes, where = (started.stdout.readline() for _ in range(3))
+        assert re.fullmatch(r"r[0-9a-f]{10} on sums: 0 of 4 pairs decided\n", first)
+        assert becomes.startswith("to decide or to be shown, the suite needs metrics such as")
+        found = re.fullmatch(r"open http://127\.0\.0\.1:(\d+)/#(\S+) and stop with Ctrl-C whenever you like\n", where)
+        assert found is not None
+        page = Page(port=int(found[1]), token=found[2])
+        assert page.send("POST", "/compare", {"number": 1, "choice": "left"})[0] == 200
+        started.send_signal(signal.SIGINT)
+        out, err = started.communicate(timeout=30)
+        assert (started.returncode, err) == (0, "")
+        assert "1 of 4 pairs decided" in out

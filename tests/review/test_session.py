@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.errors import BadInput, StoreBusy
 from harness.experiment import load_experiment
+from harness.matrix import Cell
 from harness.review import session as module
 from harness.store import open_store
 from harness.store.reviews import Review
+from harness.trial import Trial
 from tests.conftest import Project
-from tests.review.reviewed import brief, prefer, say, sit
+from tests.review.reviewed import JUDGE, SUITE, brief, prefer, say, sit
 
 
 def kept(project: Project) -> list[Review]:
@@ -97,16 +101,34 @@ def test_a_busy_store_keeps_nothing_and_says_so(ready: Project, monkeypatch: pyt
     assert session.view()["progress"]["done"] == 1
 
 
-def test_ties_of_equal_answers_come_with_the_first_decision(project: Project) -> None:
-    session = sit(say(project, lambda cell, trial: str(int(trial.case_id[1:]) % 2 * (cell.seed or 0))))
-    ties = len(session.batch.ties)
-    assert ties
-    assert not kept(project)
-    session.compare(1, "tie")
-    rows = kept(project)
-    assert len(rows) == ties + 1
-    assert sum(row.seconds is None for row in rows) == ties
-    assert not sit(project).unasked
+def half(cell: Cell, trial: Trial) -> str:
+    """Every second case is answered alike by all."""
+    return str(int(trial.case_id[1:]) % 2 * (cell.seed or 0))
+
+
+def test_ties_of_equal_answers_are_kept_as_they_are_passed(project: Project) -> None:
+    session = sit(say(project, half), cases=16)
+    ties = sum(map(len, session.ties.values()))
+    assert len(session.items) + ties == 16
+    assert ties > 3
+    assert not kept(project), "opening the page says nothing"
+    seen = []
+    while (item := session.view()["item"]) is not None:
+        session.compare(item["number"], "left")
+        seen.append(sum(row.seconds is None for row in kept(project)))
+    assert seen == sorted(seen)
+    assert seen[-1] == ties
+    assert seen[len(seen) // 2] < ties, "who stops early has not found more ties than there are"
+    session.undo()
+    assert sum(row.seconds is None for row in kept(project)) == ties - len(session.ties.get(len(session.items), ()))
+
+
+def test_where_all_answers_are_equal_nobody_is_asked(project: Project) -> None:
+    session = sit(say(project, lambda cell, trial: "yes"), cases=5)
+    assert session.view()["item"] is None
+    session.settle()
+    assert [row.score for row in kept(project)] == [0.5] * 5
+    assert session.said_of().endswith("0 of 0 pairs decided; 5 pairs more with the same answer on both sides: ties")
 
 
 def test_rating(ready: Project) -> None:
@@ -124,6 +146,20 @@ def test_rating(ready: Project) -> None:
     assert sit(ready, rates=True).view()["progress"]["done"] == 1
     ready.replace("suites/sums/rubric.md", "Nearly", "Almost")
     assert sit(ready, rates=True).view()["progress"]["done"] == 0, "it was rated by other words"
+
+
+@pytest.mark.parametrize(
+    ("suite", "more", "wanted", "said"),
+    [
+        ("", "", {}, "to decide or to be shown, the suite needs metrics"),
+        ('metrics = ["pairwise:zero_shot"]\n', "", {}, "decisions are rows of a verdict: pairwise:zero_shot"),
+        ('metrics = ["rubric"]\n', JUDGE, {"rates": True}, "ratings are rows of a verdict, beside the judge's"),
+        ("", "", {"rates": True}, "no judge grades this suite by its rubric: ratings are kept"),
+        ("", "", {"drawn": "disagree"}, "what is decided here enters no verdict"),
+    ],
+)
+def test_what_becomes_of_it_is_said(project: Project, suite: str, more: str, wanted: dict[str, Any], said: str) -> None:
+    assert said in sit(say(project, suite=SUITE + suite, more=more), **wanted).becomes
 
 
 @pytest.mark.parametrize(("number", "choice"), [(0, "left"), (11, "left"), (1, "up"), (1, "")])
