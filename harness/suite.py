@@ -212,7 +212,7 @@ class Task:
     def content(self) -> str:
         """Fingerprint of declaration and cases."""
         declared = self.suite.model_dump(
-            mode="json", exclude={"folder", "gates", "description", "lenient", "labels", "skip"}
+            mode="json", exclude={"folder", "gates", "description", "lenient", "labels", "ratings", "skip"}
         )
         cases = self.cases.content if isinstance(self.cases, Cases) else fingerprint_each(map(_content, self.cases))
         return fingerprint(declared, cases)
