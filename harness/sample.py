@@ -98,7 +98,7 @@ def _lines(found: Evidence, task: Task, cells: Sequence[Cell], count: int) -> It
     tested = {case.id: case for case in task.split("test")}
     chosen = set(rng.sample(sorted(tested), min(count, len(tested))))
     trials = {trial.id: trial.case_id for cell in cells for trial in cell.trials() if trial.case_id in chosen}
-    texts = {name: text for name, (text, _) in found.store.replies(list(trials)).items() if text is not None}
+    texts = {name: text for name, (text, *_) in found.store.replies(list(trials)).items() if text is not None}
     if not texts:
         raise BadInput(f"suite {task.suite.name!r}: there are no answers to grade yet: run `harness run`")
     order = sorted(texts)
