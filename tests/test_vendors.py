@@ -167,6 +167,29 @@ def test_a_whole_batch_may_fail(project: Project, whole: str, capsys: pytest.Cap
         assert fill(project, batch=True).errors == 0
 
 
+@pytest.mark.parametrize(("id", "path"), [(IDS[0], "/v1/batches"), (IDS[1], "/v1/messages/batches")])
+@pytest.mark.parametrize(("status", "sent"), [(0, 1), (500, 1), (529, 2), (429, 2)])
+def test_a_batch_that_may_have_been_taken_is_not_sent_again(
+    project: Project, harness: Harness, id: str, path: str, status: int, sent: int
+) -> None:
+    """Where the vendor surely took nothing it is sent again, and only there."""
+    with open_vendor(answer) as vendor:
+        handle = vendor.handle
+
+        def once(method: str, asked: str, raw: bytes) -> Any:
+            first = (method, asked) == ("POST", path) and not vendor.calls[f"POST {path}"]
+            kept = handle(method, asked, raw)
+            return (0.0, status, {}, b"{}" if status else None) if first else kept
+
+        vendor.handle = once  # type: ignore[method-assign]
+        ran = harness("run", served(project, vendor, id=id).experiment, "--batch")
+        assert vendor.calls[f"POST {path}"] == sent
+    if sent == 1:
+        assert ran.code == 3
+        assert f"model '{id.format(vendor.url)}': a batch failed: " in ran.err
+        assert "it may have been taken all the same" in ran.err
+
+
 def test_a_batch_that_must_not_say_a_temperature_is_sent_again(project: Project) -> None:
     with open_vendor(answer, item=lambda body: "temperature" if "temperature" in body else None) as vendor:
         outcome = fill(served(project, vendor), batch=True)

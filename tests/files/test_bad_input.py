@@ -50,8 +50,8 @@ def read(path: Path, content: bytes) -> list[dict[str, object]]:
         ("rows.csv", b'prompt,completion\n"q,a\n', "rows.csv:2: not valid CSV: unexpected end of data"),
         ("rows.csv", b"prompt,completion\nq,\xe9\n", "rows.csv:2: not UTF-8"),
         ("rows.parquet", b"PAR1 and no more", "rows.parquet: not valid Parquet"),
-        ("rows.parquet.gz", gzip.compress(b"PAR1"), "Parquet packed by gzip: unpack it first"),
-        ("rows.jsonl.gz", gzip.compress(GOOD * 1000)[:-20], "rows.jsonl.gz: damaged"),
+        ("rows.parquet.gz", gzip.compress(b"PAR1", mtime=0), "Parquet packed by gzip: unpack it first"),
+        ("rows.jsonl.gz", gzip.compress(GOOD * 1000, mtime=0)[:-20], "rows.jsonl.gz: damaged"),
         ("rows.jsonl.gz", b"\x1f\x8bnonsense", "rows.jsonl.gz: damaged"),
         ("rows.jsonl.zst", pa.compress(GOOD * 1000, "zstd", asbytes=True)[:-9], "rows.jsonl.zst: damaged"),
         ("rows.xlsx", b"PK\x03\x04", "rows.xlsx: neither JSON (it begins with b'PK"),
@@ -69,9 +69,9 @@ def test_one_clear_error(name: str, content: bytes, said: str, tmp_path: Path) -
     [
         ("rows.jsonl", b"\xef\xbb\xbf" + GOOD, "JSON lines, with a byte order mark"),
         ("rows.jsonl", b"\n \n" + GOOD.replace(b"\n", b"\r\n"), "JSON lines"),
-        ("rows.data", gzip.compress(b"\xef\xbb\xbf" + GOOD), "JSON lines, gzip, with a byte order mark"),
+        ("rows.data", gzip.compress(b"\xef\xbb\xbf" + GOOD, mtime=0), "JSON lines, gzip, with a byte order mark"),
         ("rows.zst", pa.compress(b"[" + GOOD + b"]", "zstd", asbytes=True), "a JSON array, zstd"),
-        ("rows.jsonl.gz", gzip.compress(GOOD) + gzip.compress(b""), "JSON lines, gzip"),
+        ("rows.jsonl.gz", gzip.compress(GOOD, mtime=0) + gzip.compress(b"", mtime=0), "JSON lines, gzip"),
         ("rows.csv", b"prompt,completion\nq,a", "CSV"),
     ],
 )

@@ -46,4 +46,4 @@ class AnthropicDesk(Desk):
         if found.get("type") == "succeeded":
             return self.backend.read(trial, found.get("message"))
         error = (found.get("error") or {}).get("error") or {}
-        raise ValueError(error.get("message") or REASONS.get(found.get("type"), "no reason given"))
+        raise ValueError(error.get("message") or REASONS.get(str(found.get("type")), "no reason given"))

@@ -144,7 +144,7 @@ class Desk:
                 failure = self.backend.failure(error)
                 harmless = not once or getattr(error, "status_code", None) in NOT_TAKEN
                 if not (failure.again and harmless) or tries >= TRIES:
-                    raise Incomplete(self._said(error, unsure=once and failure.billed)) from error
+                    raise Incomplete(self._said(error, unsure=once and failure.again and not harmless)) from error
                 after = failure.after
             await asyncio.sleep(pause(tries, random.random) if after is None else after)
 
