@@ -10,7 +10,7 @@ Killed anywhere, the next run goes on: finished batches are in the store, traini
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -29,8 +29,9 @@ from harness.models import is_local, load_backend
 from harness.probe import probed
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
+from harness.suite import Case
 from harness.training.job import Job, examples, read_training
-from harness.trial import Generation, Training, Trial
+from harness.trial import Generation, Output, Training, Trial, output_of
 
 UNCOLLECTED = 50_000
 """New objects before the garbage collector looks at them."""
@@ -178,6 +179,7 @@ def _fill(doing: _Doing) -> None:
     if not (todo.cells or todo.jobs or doing.scoring.unscored()):
         return
     _refuse_missing(todo)
+    doing.scoring.refuse(todo.cells)
     started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
     doing.progress.begin(todo)
     try:
@@ -209,8 +211,12 @@ def _refuse_missing(todo: Todo) -> None:
 
 
 def _length(trial: Trial) -> int:
-    """Characters of a prompt."""
-    return sum(len(message["content"]) for message in trial.messages)
+    """Characters of a prompt, and of the reference where its likelihood is asked for."""
+    return sum(len(message["content"]) for message in trial.messages) + len(trial.reference or "")
+
+
+def _answered(generation: Generation, case: Case, documents: Sequence[str]) -> tuple[str, Case, Output]:
+    return generation.trial_id, case, output_of(generation, documents)
 
 
 @dataclass
@@ -252,12 +258,10 @@ class _Doing:
         """Served and scripted models need no worker of their own."""
         with closing(load_backend(cell.model, home=self.experiment.home)) as backend:
             for cases, trials in cell.chunks():
-                asked = {trial.id: case for trial, case in zip(trials, cases, strict=True)}
+                asked = {trial.id: (case, trial.documents) for trial, case in zip(trials, cases, strict=True)}
                 for batch in backend.generate(self._missing(trials)):
                     self.batch(batch)
-                    self.scoring.at_once(
-                        cell, [(g.trial_id, asked[g.trial_id], g.text or "") for g in batch if g.error is None]
-                    )
+                    self.scoring.at_once(cell, [_answered(g, *asked[g.trial_id]) for g in batch if g.error is None])
 
     def _checks(self, todo: Todo) -> list[Work]:
         """The longest prompts show whether all of them fit the model."""

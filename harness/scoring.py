@@ -1,34 +1,34 @@
 """Scoring: answers become scores, by the metrics of their suite; where a judge grades, by what it replies.
 
     scoring = Scoring(matrix, store, metrics_of(matrix), sink)
-    scoring.at_once(cell, [("5f0c…", case, "billing")])    # as an answer comes
-    scoring.rest()                                         # answers of workers and of earlier runs, and a judge's gradings
+    scoring.at_once(cell, [("5f0c…", case, Output("billing"))])    # as an answer comes
+    scoring.rest()                                                 # answers of workers and of earlier runs, and a judge's gradings
 
 A new or changed metric scores what is stored: nothing is generated for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from harness.errors import HarnessError
-from harness.experiment import Experiment
+from harness.experiment import Experiment, Model
 from harness.grade import Replies, grade
 from harness.matrix import Cell, Matrix
-from harness.metrics import Metric, load_metric
+from harness.metrics import Metric, load_metrics
 from harness.metrics.judge import Grader, Judge
 from harness.models import identity
 from harness.prompt import final_answer
 from harness.store import Store, batches
 from harness.suite import Case
-from harness.trial import Score, Trial
+from harness.trial import Output, Score, Trial
 
 Metrics = dict[str, dict[str, Metric]]
 """Suite → metric name → metric."""
-Answers = list[tuple[str, Case, str]]
-"""(id of the trial, case, text)."""
+Answers = list[tuple[str, Case, Output]]
+"""(id of the trial, case, what came back)."""
 
 
 class Sink(Protocol):
@@ -50,10 +50,20 @@ class Scoring:
     metrics: Metrics
     sink: Sink
 
+    def refuse(self, cells: Sequence[Cell]) -> None:
+        """Refuse cases that can never be scored, before ``cells`` are paid for.
+
+        Raises:
+            BadInput: naming the first of them.
+        """
+        for task in {cell.suite.name: cell.task for cell in cells}.values():
+            for metric in self.metrics[task.suite.name].values():
+                metric.refuse(task.cases)
+
     def at_once(self, cell: Cell, answers: Answers) -> None:
         """Answers that have just come, by every metric that needs nobody else."""
         for metric in self.metrics[cell.suite.name].values():
-            if metric.judge is None:
+            if metric.judge is None and metric.concerns(cell.contender):
                 self._score(cell, metric, answers)
 
     def rest(self) -> None:
@@ -62,21 +72,35 @@ class Scoring:
         for cell_id, name in self.unscored():
             cell = cells[cell_id]
             metric = self.metrics[cell.suite.name][name]
-            for cases in batches(cell.cases):
-                named = {case.id: case for case in cases}
-                found = self.store.unscored(cell_id, name, metric.hash, cases=list(named))
-                self._score(cell, metric, [(trial_id, named[case_id], text) for trial_id, case_id, text in found])
+            for cases in batches(filter(metric.covers, cell.cases)):
+                self._score(cell, metric, self._open(cell, metric, cases))
 
     def unscored(self) -> list[tuple[str, str]]:
         """(cell, metric) wherever an answer lacks a score."""
-        return self.store.unscored_cells(self.matrix.experiment.name, hashes_of(self.metrics))
+        cells = {cell.id: cell for cell in self.matrix.cells}
+        found = self.store.unscored_cells(self.matrix.experiment.name, hashes_of(self.metrics))
+        return [(cell_id, name) for cell_id, name in found if self._lacks(cells[cell_id], name)]
+
+    def _lacks(self, cell: Cell, name: str) -> bool:
+        """Whether a metric that means nothing for some contenders or cases lacks one of those scores that it has."""
+        metric = self.metrics[cell.suite.name][name]
+        if not metric.concerns(cell.contender):
+            return False
+        return not metric.gold or any(self._open(cell, metric, some) for some in batches(filter(metric.covers, cell.cases)))
+
+    def _open(self, cell: Cell, metric: Metric, cases: Sequence[Case]) -> Answers:
+        """Answers to ``cases`` without a score."""
+        named = {case.id: case for case in cases}
+        found = self.store.unscored(cell.id, metric.name, metric.hash, cases=list(named))
+        return [(trial_id, named[case_id], output) for trial_id, case_id, output in found]
 
     def _score(self, cell: Cell, metric: Metric, answers: Answers) -> None:
-        spoken = [(trial_id, case, final_answer(cell.contender, text)) for trial_id, case, text in answers]
+        spoken = [(trial_id, case, said(cell, output)) for trial_id, case, output in answers if metric.covers(case)]
         if metric.judge is not None:
-            self._keep(grade(metric.judge, metric, spoken, self._replies))
+            texts = [(trial_id, case, output.text) for trial_id, case, output in spoken]
+            self._keep(grade(metric.judge, metric, texts, self._replies))
         else:
-            self._keep([_scored(metric, case, trial_id, text) for trial_id, case, text in spoken])
+            self._keep([_scored(metric, case, trial_id, output) for trial_id, case, output in spoken])
 
     def _replies(self, judge: Judge, trials: list[Trial]) -> Replies:
         self.sink.ask(judge, trials)
@@ -88,18 +112,37 @@ class Scoring:
             self.sink.scored(len(scores))
 
 
+def said(cell: Cell, output: Output) -> Output:
+    """What of an answer is scored: its final part where the contender thinks first, at the model's price where it has one."""
+    text = final_answer(cell.contender, output.text)
+    cost = _cost(cell.model, output) if output.cost is None else output.cost
+    if text == output.text and cost is output.cost:
+        return output
+    return replace(output, text=text, cost=cost)
+
+
+def _cost(model: Model, output: Output) -> float | None:
+    """USD of an answer at the model's declared price; None where price or tokens are not known."""
+    read, written = model.input_cost_per_token, model.output_cost_per_token
+    if read is None or written is None or output.prompt_tokens is None or output.output_tokens is None:
+        return None
+    return read * output.prompt_tokens + written * output.output_tokens
+
+
 def metrics_of(matrix: Matrix) -> Metrics:
     """Every suite's metrics, the deciding one first."""
     grader = _grader(matrix.experiment)
+    return {task.suite.name: load_metrics(task.suite, grader=grader) for task in matrix.tasks}
+
+
+def hashes_of(metrics: Mapping[str, Mapping[str, Metric]], *, amounts: bool | None = None) -> dict[str, dict[str, str]]:
+    """Suite → metric name → the metric's hash, which is how the store knows its scores: of shares (``amounts`` False), of
+    amounts (True) or of both.
+    """
     return {
-        task.suite.name: {name: load_metric(name, task.suite, grader=grader) for name in task.suite.all_metrics}
-        for task in matrix.tasks
+        suite: {name: metric.hash for name, metric in named.items() if amounts in (None, metric.amount)}
+        for suite, named in metrics.items()
     }
-
-
-def hashes_of(metrics: Mapping[str, Mapping[str, Metric]]) -> dict[str, dict[str, str]]:
-    """Suite → metric name → the metric's hash, which is how the store knows its scores."""
-    return {suite: {name: metric.hash for name, metric in named.items()} for suite, named in metrics.items()}
 
 
 def _grader(experiment: Experiment) -> Grader | None:
@@ -109,9 +152,9 @@ def _grader(experiment: Experiment) -> Grader | None:
     return Grader(judging.base, identity(judging.base), judging.repeats, judging.tries)
 
 
-def _scored(metric: Metric, case: Case, trial_id: str, text: str) -> Score:
+def _scored(metric: Metric, case: Case, trial_id: str, output: Output) -> Score:
     try:
-        value = metric(case, text)
+        value = metric(case, output)
     except HarnessError as error:
         return Score(trial_id, metric.name, metric.hash, None, str(error))
     return Score(trial_id, metric.name, metric.hash, value)

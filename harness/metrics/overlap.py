@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from harness.errors import BadInput
@@ -33,6 +34,25 @@ def rouge_l(case: Case, text: str) -> float:
     return _f1(_subsequence(wanted, given), len(given), len(wanted))
 
 
+def rouge_lsum(case: Case, text: str) -> float:
+    """F1 of the union of longest common subsequences over lines, as rouge-score takes it for summaries; as ``rouge_l`` for one
+    line each.
+    """
+    _reference(case.reference)  # refuses one without a token
+    wanted, given = _lines(case.reference), _lines(text)
+    counts, left = (Counter(chain.from_iterable(side)) for side in (wanted, given))
+    sizes = left.total(), counts.total()
+    shared = 0
+    for line in wanted:
+        places = set().union(*(_places(line, other) for other in given))
+        for token in (line[place] for place in sorted(places)):
+            if left[token] > 0 and counts[token] > 0:  # none counts twice
+                left[token] -= 1
+                counts[token] -= 1
+                shared += 1
+    return _f1(shared, *sizes)
+
+
 def bleu(case: Case, text: str) -> float:
     """Sentence BLEU of sacrebleu, effective order, tokenizer 13a, scaled to [0, 1]."""
     return _sacre("BLEU", case.reference, text)
@@ -53,7 +73,35 @@ def _counts(tokens: tuple[str, ...], order: int) -> Counter[tuple[str, ...]]:
 
 
 def _f1(shared: int, given: int, wanted: int) -> float:
-    return 2 * shared / (given + wanted) if shared else 0.0
+    """In rouge-score's order of operations, which decides the last digit."""
+    if not shared:
+        return 0.0
+    precision, recall = shared / given, shared / wanted
+    return 2 * precision * recall / (precision + recall)
+
+
+def _lines(text: str) -> list[tuple[str, ...]]:
+    return [_tokens(line) for line in text.split("\n") if line]
+
+
+def _places(wanted: tuple[str, ...], given: tuple[str, ...]) -> list[int]:
+    """Where in ``wanted`` a longest common subsequence lies: of several, the one that rouge-score reads out of its table."""
+    rows = [[0] * (len(given) + 1)]
+    for token in wanted:
+        above, row = rows[-1], [0]
+        for place, other in enumerate(given):
+            row.append(above[place] + 1 if token == other else max(above[place + 1], row[place]))
+        rows.append(row)
+    found, i, j = [], len(wanted), len(given)
+    while i and j:
+        if wanted[i - 1] == given[j - 1]:
+            i, j = i - 1, j - 1
+            found.append(i)
+        elif rows[i][j - 1] > rows[i - 1][j]:
+            j -= 1
+        else:
+            i -= 1
+    return found
 
 
 def _subsequence(wanted: tuple[str, ...], given: tuple[str, ...]) -> int:
