@@ -6,7 +6,7 @@ with evidence(load_experiment(Path("experiment.toml"))) as found:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ from harness.metrics import Metric
 from harness.people import Label, load_labels, rows_of
 from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
-from harness.scoring import hashes_of, metrics_of
+from harness.scoring import hashes_of, meant, metrics_of
 from harness.store import Store, open_store
 from harness.verdict import Policy, Verdict, decide
 from harness.verdict.lock import History
@@ -49,16 +49,24 @@ class Evidence:
         return self.matrix.policy
 
     def rows(self, model: str) -> pa.Table:
-        """One row a trial and metric, with the columns that ``decide`` takes."""
-        hashes = hashes_of(self.metrics)
+        """One row a trial and metric, with the columns that ``decide`` takes; amounts are not among them."""
         judged = {name: "judge" for named in self.metrics.values() for name, metric in named.items() if metric.judge}
-        flagged = {place: list(matches) for place, matches in self.exposure.items()}
-        rows = self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=judged, flagged=flagged)
+        rows = self._rows(model, sources=judged, amounts=False)
         people = [
             rows_of(labels, self.store, self.experiment.name, metric=metric, model=model, like=rows.schema)
             for metric, labels in self.labels
         ]
         return pa.concat_tables([rows, *people])
+
+    def amounts(self, model: str) -> pa.Table:
+        """The same of what is no share: seconds, tokens, USD, perplexity."""
+        return self._rows(model, sources={}, amounts=True)
+
+    def _rows(self, model: str, *, sources: Mapping[str, str], amounts: bool) -> pa.Table:
+        hashes = hashes_of(self.metrics, amounts=amounts)
+        flagged = {place: list(matches) for place, matches in self.exposure.items()}
+        rows = self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=sources, flagged=flagged)
+        return meant(rows, self.matrix, self.metrics)
 
     @cached_property
     def labels(self) -> list[tuple[str, list[Label]]]:
@@ -128,7 +136,7 @@ def evidence(asked: Experiment | Matrix) -> Iterator[Evidence]:
     matrix = asked if isinstance(asked, Matrix) else expand(asked)
     with open_store(matrix.experiment.home, write=False) as store:
         metrics = metrics_of(matrix)
-        found = Evidence(probed(matrix, store, hashes_of(metrics)), store, metrics)
+        found = Evidence(probed(matrix, store, hashes_of(metrics, amounts=False)), store, metrics)
         yield found
     if "verdicts" in vars(found):
         found.noted = note(matrix.experiment.home, found.questions, found.verdicts, found.histories)

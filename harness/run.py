@@ -157,11 +157,12 @@ def run(experiment: Experiment, *, progress: Progress, wait: float = 0.0, limit:
     declared = expand(experiment, limit=limit)
     metrics = metrics_of(declared)
     with open_store(declared.experiment.home, write=True, wait=wait) as store:
-        matrix = probed(declared, store, hashes_of(metrics))
+        shares = hashes_of(metrics, amounts=False)
+        matrix = probed(declared, store, shares)
         outcome = Outcome(matrix)
         while True:
             _fill(_Doing(matrix, store, progress, outcome, metrics))
-            outcome.matrix, matrix = matrix, probed(declared, store, hashes_of(metrics))
+            outcome.matrix, matrix = matrix, probed(declared, store, shares)
             if matrix.id == outcome.matrix.id:  # whom to probe is known when dev was measured
                 return outcome
 

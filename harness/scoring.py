@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from harness.errors import HarnessError
 from harness.experiment import Experiment, Model
 from harness.grade import Replies, grade
@@ -143,6 +146,22 @@ def hashes_of(metrics: Mapping[str, Mapping[str, Metric]], *, amounts: bool | No
         suite: {name: metric.hash for name, metric in named.items() if amounts in (None, metric.amount)}
         for suite, named in metrics.items()
     }
+
+
+def meant(rows: pa.Table, matrix: Matrix, metrics: Metrics) -> pa.Table:
+    """Rows without those of a metric that means nothing for their contender or case: these have no score, and lack none."""
+    for task in matrix.tasks:
+        suite = task.suite.name
+        partial = [metric for metric in metrics[suite].values() if metric.retrieval]
+        retrieving = [c.contender.name for c in matrix.cells if c.suite.name == suite and c.contender.retrieves]
+        covered = [case.id for case in task.cases if case.documents] if partial else []
+        for metric in partial:
+            of = pc.and_(pc.equal(rows["suite"], suite), pc.equal(rows["metric"], metric.name))
+            keep = pc.is_in(rows["contender"], pa.array(retrieving, pa.string()))
+            if metric.gold:
+                keep = pc.and_(keep, pc.is_in(rows["case_id"], pa.array(covered, pa.string())))
+            rows = rows.filter(pc.or_(pc.invert(of), keep))
+    return rows
 
 
 def _grader(experiment: Experiment) -> Grader | None:

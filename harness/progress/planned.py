@@ -64,7 +64,7 @@ def _todo(experiment: Experiment) -> Todo:
     if not (experiment.home / "results.duckdb").exists():
         return Todo(matrix, _distinct(matrix.cells), matrix.jobs)
     with open_store(experiment.home, write=False) as store:
-        return missing(probed(matrix, store, hashes_of(metrics_of(matrix))), store)
+        return missing(probed(matrix, store, hashes_of(metrics_of(matrix), amounts=False)), store)
 
 
 def _distinct(cells: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@
 """
 
 from harness.stats.clusters import cluster_variance
-from harness.stats.crossed import Interval, Moments, crossed, seed_variance
+from harness.stats.crossed import DIFFERENCE, Interval, Moments, crossed, seed_variance
 from harness.stats.holm import holm
 from harness.stats.looks import look_alpha
 from harness.stats.mean import mean
@@ -13,6 +13,7 @@ from harness.stats.power import cases_needed, seeds_needed
 from harness.stats.ppi import concordance, ppi, share_seen
 
 __all__ = [
+    "DIFFERENCE",
     "Interval",
     "Moments",
     "cases_needed",
