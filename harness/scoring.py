@@ -21,6 +21,7 @@ from harness.experiment import Experiment, Model
 from harness.grade import Replies, grade
 from harness.matrix import Cell, Matrix
 from harness.metrics import Metric, load_metrics
+from harness.metrics.estimate import load_estimates
 from harness.metrics.judge import Grader, Judge
 from harness.models import identity
 from harness.prompt import final_answer
@@ -62,6 +63,8 @@ class Scoring:
         for task in {cell.suite.name: cell.task for cell in cells}.values():
             for metric in self.metrics[task.suite.name].values():
                 metric.refuse(task.cases)
+            for estimate in load_estimates(task.suite).values() if task.suite.estimates else ():
+                estimate.refuse(task.split("test"))
 
     def at_once(self, cell: Cell, answers: Answers) -> None:
         """Answers that have just come, by every metric that needs nobody else."""

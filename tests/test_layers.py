@@ -16,7 +16,7 @@ LAYERS = [
     {"errors", "fingerprint", "machine", "plural", "stats", "embedded"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
-    {"prompt", "matrix", "probe", "grade", "scoring", "people", "engine", "run", "question", "exposure", "evidence"},
+    {"prompt", "matrix", "probe", "grade", "scoring", "people", "engine", "run", "question", "exposure", "evidence", "estimates"},
     {"gate", "report", "progress", "project", "outlook", "leaks", "sample", "calibration"},
     {"cli", "pytest_plugin", "__init__"},
 ]

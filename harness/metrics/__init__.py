@@ -29,7 +29,7 @@ from harness.suite import Case, Suite
 if TYPE_CHECKING:
     from harness.metrics.judge import Grader
 
-__all__ = ["Function", "Measure", "Metric", "asks_likelihood", "load_metric", "load_metrics"]
+__all__ = ["Function", "Measure", "Metric", "asks_likelihood", "load_metric", "load_metrics", "load_object"]
 
 Maker = Callable[[Suite, str], tuple[Function | Measure, Sequence[str]]]
 
@@ -222,19 +222,20 @@ def _judged(name: str, suite: Suite, grader: Grader, where: str) -> Metric:
 
 def _resolve(name: str, head: str, argument: str, suite: Suite) -> tuple[Function | Measure, Sequence[str]]:
     if name in METRICS:
-        return _load(METRICS[name]), ()
+        return load_object(METRICS[name]), ()
     if head in MAKERS:
-        maker: Maker = _load(MAKERS[head])
+        maker: Maker = load_object(MAKERS[head])
         return maker(suite, argument)
     if argument and head not in METRICS:
-        own: Maker = _load("harness.metrics.own:make_own")
+        own: Maker = load_object("harness.metrics.own:make_own")
         return own(suite, name)
     if argument:
         raise BadInput(f"{head!r} takes no argument: write {head!r}")
     raise BadInput(f"unknown metric: {suggest(name, [*METRICS, *MAKERS])}")
 
 
-def _load(target: str) -> Any:
+def load_object(target: str) -> Any:
+    """What ``module:attribute`` names in this package."""
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
 

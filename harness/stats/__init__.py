@@ -1,10 +1,12 @@
 """Pure numbers: arrays in, values out. Knows nothing of suites, files or models.
 
 `crossed` (paired difference over seeds and cases) · `mean` (one contender) · `ppi` (a judge corrected by people) ·
+`bootstrap` (what is no mean) ·
 `holm` (several claims) · `look_alpha` (several looks) · `cases_needed`, `seeds_needed` (planning)
 """
 
-from harness.stats.clusters import cluster_variance
+from harness.stats.bootstrap import bootstrap
+from harness.stats.clusters import Codes, Floats, cluster_variance
 from harness.stats.crossed import DIFFERENCE, Interval, Moments, crossed, seed_variance
 from harness.stats.holm import holm
 from harness.stats.looks import look_alpha
@@ -14,8 +16,11 @@ from harness.stats.ppi import concordance, ppi, share_seen
 
 __all__ = [
     "DIFFERENCE",
+    "Codes",
+    "Floats",
     "Interval",
     "Moments",
+    "bootstrap",
     "cases_needed",
     "cluster_variance",
     "concordance",

@@ -49,19 +49,18 @@ UNSCORED_CELLS = f"""
     WHERE experiment = $experiment AND g.error IS NULL ORDER BY cell, metric
 """
 
-OUTPUT = """trial_id, min(case_id), any_value(text), any_value(prompt_tokens), any_value(output_tokens),
-        any_value(seconds), any_value(cost), any_value(finish), any_value(documents), any_value(logprob),
-        any_value(logprob_tokens)"""
-"""The columns of an ``Output``, after trial and case: in its order."""
+OUTPUT = "text, prompt_tokens, output_tokens, seconds, cost, finish, documents, logprob, logprob_tokens"
+"""The columns of an ``Output``, in its order."""
 
 OUTPUTS = f"""
-    SELECT {OUTPUT} FROM asked JOIN generations g USING (trial_id)
-    WHERE cell = $cell AND case_id IN (SELECT unnest($cases::VARCHAR[])) AND g.error IS NULL
-    GROUP BY trial_id ORDER BY trial_id
+    SELECT case_id, {OUTPUT} FROM asked JOIN generations g USING (trial_id)
+    WHERE cell = $cell AND repeat = 0 AND case_id IN (SELECT unnest($cases::VARCHAR[])) AND g.error IS NULL
+    ORDER BY case_id
 """
 
 UNSCORED = f"""
-    SELECT {OUTPUT} FROM asked JOIN generations g USING (trial_id)
+    SELECT trial_id, min(case_id), {", ".join(f"any_value({name})" for name in OUTPUT.split(", "))}
+    FROM asked JOIN generations g USING (trial_id)
     ANTI JOIN (SELECT trial_id FROM scores WHERE metric = $metric AND metric_hash = $hash AND error IS NULL) s
         USING (trial_id)
     WHERE cell = $cell AND case_id IN (SELECT unnest($cases::VARCHAR[])) AND g.error IS NULL

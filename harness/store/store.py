@@ -193,10 +193,10 @@ class Store:
         given = {"cell": cell, "metric": metric, "hash": metric_hash, "cases": cases}
         return [(trial, case, Output(*values)) for trial, case, *values in self._database.run(UNSCORED, given)]
 
-    def outputs(self, cell: str, *, cases: Sequence[str]) -> list[tuple[str, str, Output]]:
-        """(trial id, case id, output) of each distinct answer of a cell to ``cases``."""
+    def outputs(self, cell: str, *, cases: Sequence[str]) -> list[tuple[str, Output]]:
+        """(case id, output) of each of ``cases`` that a cell answered; of several answers to one, the first."""
         given = {"cell": cell, "cases": cases}
-        return [(trial, case, Output(*values)) for trial, case, *values in self._database.run(OUTPUTS, given)]
+        return [(case, Output(*values)) for case, *values in self._database.run(OUTPUTS, given)]
 
     def add_scores(self, rows: Iterable[Score]) -> None:
         """Keep scores. The first value of an answer and version of a metric stays; an error is replaced by what a later

@@ -166,7 +166,7 @@ def test_unscored_are_distinct_answers_that_this_metric_has_not_scored(
     assert store.unscored("a", "exact", "h1", cases=cases) == unscored
     assert store.unscored("a", "exact", "h1", cases=["c2", "c3"]) == unscored[1:], "of these cases alone"
     assert len(store.unscored("a", "exact", "h2", cases=cases)) == 3, "a changed metric scores again"
-    assert [case for _, case, _ in store.outputs("a", cases=cases)] == ["c1", "c2", "c3"], "every answer, scored or not"
+    assert [case for case, _ in store.outputs("a", cases=cases)] == ["c1", "c2", "c3"], "every answer, scored or not"
     assert store.unscored_cells("e", {"triage": {"exact": "h1", "other": "o1"}}) == [("a", "exact"), ("a", "other")]
     store.add_scores([Score(trial(i).id, "exact", "h1", 1.0) for i in (1, 3)])
     assert store.unscored_cells("e", METRICS) == []
