@@ -9,14 +9,16 @@ A new or changed metric scores what is stored: nothing is generated for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.errors import HarnessError
 from harness.experiment import Experiment, Model
 from harness.grade import Replies, grade
 from harness.matrix import Cell, Matrix
@@ -25,14 +27,13 @@ from harness.metrics.estimate import load_estimates
 from harness.metrics.judge import Grader, Judge
 from harness.models import identity
 from harness.prompt import final_answer
+from harness.scorers import Answers, Scorers, scored
 from harness.store import Store, batches
 from harness.suite import Case
 from harness.trial import Output, Score, Trial
 
 Metrics = dict[str, dict[str, Metric]]
 """Suite → metric name → metric."""
-Answers = list[tuple[str, Case, Output]]
-"""(id of the trial, case, what came back)."""
 
 
 class Sink(Protocol):
@@ -70,43 +71,57 @@ class Scoring:
         """Answers that have just come, by every metric that needs nobody else."""
         for metric in self.metrics[cell.suite.name].values():
             if metric.judge is None and metric.concerns(cell.contender):
-                self._score(cell, metric, answers)
+                self._keep(scored(metric, _spoken(cell, metric, answers)))
 
     def rest(self) -> None:
         """Answers of workers and of earlier runs, by metrics that are new or were changed."""
-        cells = {cell.id: cell for cell in self.matrix.cells}
-        for cell_id, name in self.unscored():
-            cell = cells[cell_id]
-            metric = self.metrics[cell.suite.name][name]
-            for cases in batches(filter(metric.covers, cell.cases)):
-                self._score(cell, metric, self._open(cell, metric, cases))
+        lacking = self.unscored()
+        suites = {task.suite.name: task.suite for task in self.matrix.tasks}
+        with Scorers(suites, count=sum(self._cells[cell_id].size for cell_id, _ in lacking)) as scorers:
+            for cell, metric, cases in self._batches(lacking):
+                answers = _spoken(cell, metric, self._open(cell, metric, cases))
+                if metric.judge is not None:
+                    self._grade(metric.judge, metric, answers)
+                else:
+                    for scores in scorers.score(metric, cell.suite.name, answers):
+                        self._keep(scores)
+            for scores in scorers.rest():
+                self._keep(scores)
+
+    def _batches(self, lacking: Sequence[tuple[str, str]]) -> Iterator[tuple[Cell, Metric, list[Case]]]:
+        """Cell by cell, so that its cases are read once for all metrics."""
+        for cell_id, pairs in groupby(lacking, key=itemgetter(0)):
+            cell = self._cells[cell_id]
+            metrics = [self.metrics[cell.suite.name][name] for _, name in pairs]
+            for cases in batches(cell.cases):
+                for metric in metrics:
+                    yield cell, metric, cases
+
+    @cached_property
+    def _cells(self) -> dict[str, Cell]:
+        return {cell.id: cell for cell in self.matrix.cells}
 
     def unscored(self) -> list[tuple[str, str]]:
         """(cell, metric) wherever an answer lacks a score."""
-        cells = {cell.id: cell for cell in self.matrix.cells}
         found = self.store.unscored_cells(self.matrix.experiment.name, hashes_of(self.metrics))
-        return [(cell_id, name) for cell_id, name in found if self._lacks(cells[cell_id], name)]
+        return [(cell_id, name) for cell_id, name in found if self._lacks(self._cells[cell_id], name)]
 
     def _lacks(self, cell: Cell, name: str) -> bool:
         """Whether a metric that means nothing for some contenders or cases lacks one of those scores that it has."""
         metric = self.metrics[cell.suite.name][name]
         if not metric.concerns(cell.contender):
             return False
-        return not metric.gold or any(self._open(cell, metric, some) for some in batches(filter(metric.covers, cell.cases)))
+        return not metric.gold or any(self._open(cell, metric, some) for some in batches(cell.cases))
 
     def _open(self, cell: Cell, metric: Metric, cases: Sequence[Case]) -> Answers:
-        """Answers to ``cases`` without a score."""
-        named = {case.id: case for case in cases}
+        """Answers without a score, to those of ``cases`` that the metric covers."""
+        named = {case.id: case for case in cases if metric.covers(case)}
         found = self.store.unscored(cell.id, metric.name, metric.hash, cases=list(named))
         return [(trial_id, named[case_id], output) for trial_id, case_id, output in found]
 
-    def _score(self, cell: Cell, metric: Metric, answers: Answers) -> None:
-        spoken = [(trial_id, case, said(cell, output)) for trial_id, case, output in answers if metric.covers(case)]
-        if metric.judge is not None:
-            texts = [(trial_id, case, output.text) for trial_id, case, output in spoken]
-            self._keep(grade(metric.judge, metric, texts, self._replies))
-        else:
-            self._keep([_scored(metric, case, trial_id, output) for trial_id, case, output in spoken])
+    def _grade(self, judge: Judge, metric: Metric, answers: Answers) -> None:
+        texts = [(trial_id, case, output.text) for trial_id, case, output in answers]
+        self._keep(grade(judge, metric, texts, self._replies))
 
     def _replies(self, judge: Judge, trials: list[Trial]) -> Replies:
         self.sink.ask(judge, trials)
@@ -116,6 +131,11 @@ class Scoring:
         if scores:
             self.store.add_scores(scores)
             self.sink.scored(len(scores))
+
+
+def _spoken(cell: Cell, metric: Metric, answers: Answers) -> Answers:
+    """What is scored of the answers to cases that a metric covers."""
+    return [(trial_id, case, said(cell, output)) for trial_id, case, output in answers if metric.covers(case)]
 
 
 def said(cell: Cell, output: Output) -> Output:
@@ -138,6 +158,8 @@ def _cost(model: Model, output: Output) -> float | None:
 def metrics_of(matrix: Matrix) -> Metrics:
     """Every suite's metrics, the deciding one first."""
     grader = _grader(matrix.experiment)
+    for task in matrix.tasks:
+        load_estimates(task.suite)  # wrong names are said now
     return {task.suite.name: load_metrics(task.suite, grader=grader) for task in matrix.tasks}
 
 
@@ -172,11 +194,3 @@ def _grader(experiment: Experiment) -> Grader | None:
         return None
     judging = experiment.judge
     return Grader(judging.base, identity(judging.base), judging.repeats, judging.tries)
-
-
-def _scored(metric: Metric, case: Case, trial_id: str, output: Output) -> Score:
-    try:
-        value = metric(case, output)
-    except HarnessError as error:
-        return Score(trial_id, metric.name, metric.hash, None, str(error))
-    return Score(trial_id, metric.name, metric.hash, value)

@@ -83,10 +83,6 @@ VERSIONS: dict[str, int] = dict.fromkeys([*METRICS, *MAKERS], 1) | dict.fromkeys
 
 # Packages that decide a metric's numbers: another version is another metric.
 PACKAGES: dict[str, str] = {
-    "rouge_1": "rouge_score",
-    "rouge_2": "rouge_score",
-    "rouge_l": "rouge_score",
-    "rouge_lsum": "rouge_score",
     "similarity": "sentence_transformers",
     "bleu": "sacrebleu",
     "chrf": "sacrebleu",
@@ -145,7 +141,9 @@ def load_metrics(suite: Suite, *, grader: Grader | None = None) -> dict[str, Met
             )
     likelihood = next((name for name in metrics if asks_likelihood(name)), None)
     if likelihood is not None and suite.form == "choice":
-        raise BadInput(f"{where}: metric {likelihood!r}: it is of written answers, and this suite's form is 'choice': leave it out")
+        raise BadInput(
+            f"{where}: metric {likelihood!r}: it is of written answers, and this suite's form is 'choice': leave it out"
+        )
     _refuse_gates(suite, metrics)
     return metrics
 

@@ -31,7 +31,7 @@ DECLINING = (
 def make_declines(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
     """1 when the text declines just where the reference does."""
     if argument:
-        raise BadInput(f"given {argument!r}: it takes no argument: name the pattern in suite.toml: declining = \"…\"")
+        raise BadInput(f'given {argument!r}: it takes no argument: name the pattern in suite.toml: declining = "…"')
     pattern = declining(suite)
 
     def declines(case: Case, text: str) -> float:

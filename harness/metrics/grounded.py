@@ -1,6 +1,6 @@
 """Whether an answer stands on the documents in its prompt.
 
-    document "The filter is called kladrun.", text "kladrun, blue"    groundedness 0.5
+document "The filter is called kladrun.", text "kladrun, blue"    groundedness 0.5
 """
 
 from __future__ import annotations

@@ -98,7 +98,11 @@ class Metric:
         except (TypeError, ValueError):
             score = float("nan")
         if not (isfinite(score) and score <= 0 if self.amount else 0 <= score <= 1):
-            allowed = "an amount is one finite float, zero or less" if self.amount else "a score is one finite float in [0, 1]"
+            allowed = (
+                "an amount is one finite float, zero or less"
+                if self.amount
+                else "a score is one finite float in [0, 1]"
+            )
             raise Incomplete(f"{self._said(case)}: gave {value!r}: {allowed}")
         return score
 

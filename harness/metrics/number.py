@@ -27,9 +27,7 @@ class Tolerance:
 
     def near(self, given: float, wanted: float) -> bool:
         try:
-            return math.isclose(
-                given, wanted, abs_tol=max(self.absolute, self.relative * abs(wanted)), rel_tol=0
-            )
+            return math.isclose(given, wanted, abs_tol=max(self.absolute, self.relative * abs(wanted)), rel_tol=0)
         except OverflowError:  # a whole number beyond a double
             return given == wanted
 

@@ -26,7 +26,9 @@ KEPT = 512
 def make_similarity(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
     """F1 of greedily matched tokens, in [0, 1]; 0 for an empty text."""
     if not argument:
-        raise BadInput("name an embedding model: similarity:PATH relative to the suite, or similarity:OWNER/NAME of the Hub")
+        raise BadInput(
+            "name an embedding model: similarity:PATH relative to the suite, or similarity:OWNER/NAME of the Hub"
+        )
     path = suite.path(argument)
     if not path.is_dir() and (argument.startswith((".", "/", "~")) or argument.count("/") > 1):
         raise BadInput(f"given {argument!r}: no such folder: {path}")
@@ -68,9 +70,7 @@ def _vectors(model: Any, text: str) -> Any:
     """Unit vectors [tokens, width] of a text, without the special tokens."""
     import numpy as np
 
-    encoded = model.tokenizer(
-        text, truncation=True, max_length=model.max_seq_length, return_special_tokens_mask=True
-    )
+    encoded = model.tokenizer(text, truncation=True, max_length=model.max_seq_length, return_special_tokens_mask=True)
     plain = np.asarray(encoded["special_tokens_mask"]) == 0
     vectors = model.encode(text, output_value="token_embeddings", show_progress_bar=False).float().cpu().numpy()
     vectors = vectors[: plain.size][plain[: len(vectors)]]

@@ -1,7 +1,7 @@
 """Trials as token ids, and how they are put into batches.
 
-    sorted(encoded, key=order)      rows that begin alike and are of one length stand together
-    pack(encoded, 8192)             batches of at most so many tokens
+sorted(encoded, key=order)      rows that begin alike and are of one length stand together
+pack(encoded, 8192)             batches of at most so many tokens
 """
 
 from __future__ import annotations

@@ -43,9 +43,7 @@ def log_likelihoods(
         ]
 
 
-def _batch(
-    model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], pad: int
-) -> Iterator[float]:
+def _batch(model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], pad: int) -> Iterator[float]:
     whole = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
     widest, longest = max(map(len, whole)), max(map(len, answers))
     ids = torch.tensor([[pad] * (widest - len(row)) + row for row in whole], device=model.device)

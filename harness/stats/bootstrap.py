@@ -34,7 +34,7 @@ Value = Callable[[Floats], Floats]
 def bootstrap(
     statistics: Floats, value: Value, *, clusters: Codes | None = None, alpha: float, draws: int = DRAWS
 ) -> Interval:
-    """The estimate and both one-sided bounds, each of error ``alpha``; infinite for a single cluster.
+    """The estimate and both one-sided bounds, each of error ``alpha``; infinite for a single cluster, and where no draw differs.
 
     Args:
         statistics: shape (trainings, n, k), one training for what is not trained.
@@ -47,12 +47,15 @@ def bootstrap(
     totals = _totals(statistics, clusters)
     estimate = float(np.mean(value(totals.sum(axis=1))))
     count = totals.shape[1]
-    if count < 2:
-        lower, upper = -inf, inf
-    else:
-        lower, upper = np.nanquantile(_drawn(totals, value, draws), [alpha, 1 - alpha])
+    lower, upper = _ends(_drawn(totals, value, draws), alpha) if count > 1 else (-inf, inf)
     seeds = trainings if trainings > 1 else 0
-    return Interval(estimate, float(lower), float(upper), alpha, float(count - 1), n, seeds, count)
+    return Interval(estimate, lower, upper, alpha, float(count - 1), n, seeds, count)
+
+
+def _ends(drawn: Floats, alpha: float) -> tuple[float, float]:
+    """Percentiles; infinite where no draw differs (all answers right): drawing again then says nothing."""
+    lower, upper = (float(end) for end in np.nanquantile(drawn, [alpha, 1 - alpha]))
+    return (lower, upper) if np.nanmin(drawn) < np.nanmax(drawn) else (-inf, inf)
 
 
 def _totals(statistics: Floats, clusters: Codes | None) -> Floats:

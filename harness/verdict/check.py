@@ -58,7 +58,12 @@ def check_values(
     Raises:
         BadInput: with all problems, one a line.
     """
-    problems = [*_nulls(table), *_words(columns), *_scores(table, scores, -np.inf if amounts else 0.0), *_numbers(table)]
+    problems = [
+        *_nulls(table),
+        *_words(columns),
+        *_scores(table, scores, -np.inf if amounts else 0.0),
+        *_numbers(table),
+    ]
     problems = problems or [*_contradictions(columns), *_seeds(columns)]
     if problems:
         raise BadInput("\n".join(f"{name}: {problem}" for problem in problems))

@@ -19,7 +19,7 @@ from harness.metrics.estimate import ESTIMATES, Sums, load_estimates
 from harness.suite import Case, Suite
 from harness.trial import Output
 
-WORDS = st.sampled_from("the a cat Cat sat mat. on, in! 1889 don't Über 你好 naïve - x' 🙂👩‍👩‍👧 שלום".split())
+WORDS = st.sampled_from(["the", "a", "cat", "Cat", "sat", "mat.", "on,", "in!", "1889", "don't", "Über", "你好", "naïve", "-", "x'", "🙂👩\u200d👩\u200d👧", "שלום"])
 SENTENCES = st.lists(WORDS, max_size=14).map(" ".join) | st.text(max_size=30)
 LABELS = st.sampled_from(["a", "b", "c", "Ünal", "退款"])
 
@@ -60,21 +60,31 @@ def test_a_corpus_is_no_mean_of_sentences() -> None:
 
 
 def test_rates() -> None:
-    pairs = [("I don't know.", "It is kladrun."), ("I don't know.", "That is not in the documents."), ("x", "unknown"), ("y", "y")]
+    pairs = [
+        ("I don't know.", "It is kladrun."),
+        ("I don't know.", "That is not in the documents."),
+        ("x", "unknown"),
+        ("y", "y"),
+    ]
     assert number("hallucination", pairs) == 0.5
     assert number("over_refusal", pairs) == 0.5
     assert number("hallucination", [("weiß ich nicht", "Weiß ich nicht!")], declining="weiß ich nicht") == 0.0
     assert math.isnan(number("hallucination", [("x", "x")]))
     rate = load_estimates(suite("stop_rate"))["stop_rate"]
-    assert rate([Case("a", "?", "x"), Case("b", "?", "x")], [Output("x", finish="length"), Output("x", finish="stop")]) == 0.5
+    assert (
+        rate([Case("a", "?", "x"), Case("b", "?", "x")], [Output("x", finish="length"), Output("x", finish="stop")])
+        == 0.5
+    )
 
 
 @pytest.mark.parametrize("name", ESTIMATES)
 def test_intervals(name: str) -> None:
     random = np.random.default_rng(7)
-    words = ["red", "old", "I don't know"]
+    words = ["the red boats stand here", "an old red lamp is here", "I don't know where that is"]
     cases = [Case(f"c{i}", "?", words[i % 3], cluster=f"k{i // 2}") for i in range(60)]
-    trained = [[Output(words[random.integers(3)], finish="stop" if i % 4 else "length") for i in range(60)] for _ in range(2)]
+    trained = [
+        [Output(words[random.integers(3)], finish="stop" if i % 4 else "length") for i in range(60)] for _ in range(2)
+    ]
     estimate = load_estimates(suite(name))[name]
     clusters = np.unique([case.cluster for case in cases], return_inverse=True)[1]
     found = estimate.interval(cases, trained, clusters, alpha=0.05)

@@ -20,7 +20,20 @@ ANSWERS = ("red lighthouse", "Mira", "", "boats stand in the old city 你好 �
 
 def a_trial(number: int, *, reference: str | None, adapter: str | None = None) -> Trial:
     asked = {"role": "user", "content": "Which city " * (1 + 3 * number)}
-    return Trial(f"t{number}", "s", "c", "prompt", "m", f"c{number}", "test", "x", (asked,), 4, adapter=adapter, reference=reference)
+    return Trial(
+        f"t{number}",
+        "s",
+        "c",
+        "prompt",
+        "m",
+        f"c{number}",
+        "test",
+        "x",
+        (asked,),
+        4,
+        adapter=adapter,
+        reference=reference,
+    )
 
 
 def answered(local: Local, trials: list[Trial]) -> dict[str, Generation]:
@@ -69,7 +82,9 @@ def test_of_the_adapter_that_is_worn(tmp_path: Path) -> None:
     local = Local(Model(id=str(folder), quantization="none"), home=tmp_path)
     plain, worn = a_trial(0, reference="Mira"), a_trial(1, reference="Mira", adapter="a1")
     found = answered(local, [plain, worn])
-    assert found["t0"].logprob == pytest.approx(expected(AutoModelForCausalLM.from_pretrained(folder), local, plain)[0], rel=1e-5)
+    assert found["t0"].logprob == pytest.approx(
+        expected(AutoModelForCausalLM.from_pretrained(folder), local, plain)[0], rel=1e-5
+    )
     assert found["t1"].logprob == pytest.approx(expected(tuned.eval(), local, worn)[0], rel=1e-5)
 
 

@@ -35,7 +35,10 @@ def test_the_same_data_give_the_same_interval() -> None:
 def test_clusters_are_drawn_whole() -> None:
     hits = np.repeat((np.random.default_rng(3).random((1, 40)) < 0.5).astype(float), 10, axis=1)
     codes = np.repeat(np.arange(40) * 7, 10)
-    alone, whole = bootstrap(counted(hits), share, alpha=0.05), bootstrap(counted(hits), share, clusters=codes, alpha=0.05)
+    alone, whole = (
+        bootstrap(counted(hits), share, alpha=0.05),
+        bootstrap(counted(hits), share, clusters=codes, alpha=0.05),
+    )
     assert whole.clusters == 40
     assert whole.upper - whole.lower > 2 * (alone.upper - alone.lower)
 
@@ -53,6 +56,11 @@ def test_trainings_are_drawn_too() -> None:
 def test_one_cluster_tells_nothing() -> None:
     found = bootstrap(counted(np.ones((1, 5))), share, clusters=np.zeros(5, dtype=int), alpha=0.05)
     assert (found.lower, found.upper) == (-np.inf, np.inf)
+
+
+def test_all_right_is_not_certain() -> None:
+    found = bootstrap(counted(np.ones((1, 9))), share, alpha=0.05)
+    assert (found.estimate, found.lower, found.upper) == (1.0, -np.inf, np.inf)
 
 
 def test_coverage() -> None:
