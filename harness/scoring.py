@@ -27,13 +27,15 @@ from harness.metrics.estimate import load_estimates
 from harness.metrics.judge import Grader, Judge
 from harness.models import identity
 from harness.prompt import final_answer
-from harness.scorers import Answers, Scorers, scored
+from harness.scorers import Scorers, Work, scored
 from harness.store import Store, batches
 from harness.suite import Case
 from harness.trial import Output, Score, Trial
 
 Metrics = dict[str, dict[str, Metric]]
 """Suite → metric name → metric."""
+Answers = list[tuple[str, Case, Output]]
+"""(id of the trial, case, what came back)."""
 
 
 class Sink(Protocol):
@@ -69,33 +71,33 @@ class Scoring:
 
     def at_once(self, cell: Cell, answers: Answers) -> None:
         """Answers that have just come, by every metric that needs nobody else."""
-        for metric in self.metrics[cell.suite.name].values():
-            if metric.judge is None and metric.concerns(cell.contender):
-                self._keep(scored(metric, _spoken(cell, metric, answers)))
+        metrics = self.metrics[cell.suite.name]
+        names = [name for name, metric in metrics.items() if metric.judge is None and metric.concerns(cell.contender)]
+        works = [(trial_id, case, said(cell, output), names) for trial_id, case, output in answers]
+        self._keep(scored(metrics, self._covered(cell, works)))
 
     def rest(self) -> None:
         """Answers of workers and of earlier runs, by metrics that are new or were changed."""
         lacking = self.unscored()
         suites = {task.suite.name: task.suite for task in self.matrix.tasks}
-        with Scorers(suites, count=sum(self._cells[cell_id].size for cell_id, _ in lacking)) as scorers:
-            for cell, metric, cases in self._batches(lacking):
-                answers = _spoken(cell, metric, self._open(cell, metric, cases))
-                if metric.judge is not None:
-                    self._grade(metric.judge, metric, answers)
-                else:
-                    for scores in scorers.score(metric, cell.suite.name, answers):
+        count = sum(self._cells[cell_id].size for cell_id, _ in lacking)
+        with Scorers(self.metrics, suites, count=count) as scorers:
+            for cell_id, pairs in groupby(lacking, key=itemgetter(0)):
+                cell, names = self._cells[cell_id], [name for _, name in pairs]
+                for cases in batches(cell.cases):
+                    for scores in self._scores(cell, self._open(cell, names, cases), scorers):
                         self._keep(scores)
             for scores in scorers.rest():
                 self._keep(scores)
 
-    def _batches(self, lacking: Sequence[tuple[str, str]]) -> Iterator[tuple[Cell, Metric, list[Case]]]:
-        """Cell by cell, so that its cases are read once for all metrics."""
-        for cell_id, pairs in groupby(lacking, key=itemgetter(0)):
-            cell = self._cells[cell_id]
-            metrics = [self.metrics[cell.suite.name][name] for _, name in pairs]
-            for cases in batches(cell.cases):
-                for metric in metrics:
-                    yield cell, metric, cases
+    def _scores(self, cell: Cell, works: Sequence[Work], scorers: Scorers) -> Iterator[list[Score]]:
+        judges = {name: m.judge for name, m in self.metrics[cell.suite.name].items() if m.judge is not None}
+        for name, judge in judges.items():
+            texts = [(trial_id, case, output.text) for trial_id, case, output, names in works if name in names]
+            yield grade(judge, self.metrics[cell.suite.name][name], texts, self._replies)
+        if judges:
+            works = [(*work, [n for n in names if n not in judges]) for *work, names in works]
+        yield from scorers.score(cell.suite.name, works)
 
     @cached_property
     def _cells(self) -> dict[str, Cell]:
@@ -111,17 +113,26 @@ class Scoring:
         metric = self.metrics[cell.suite.name][name]
         if not metric.concerns(cell.contender):
             return False
-        return not metric.gold or any(self._open(cell, metric, some) for some in batches(cell.cases))
+        return not metric.gold or any(self._open(cell, [name], cases) for cases in batches(cell.cases))
 
-    def _open(self, cell: Cell, metric: Metric, cases: Sequence[Case]) -> Answers:
-        """Answers without a score, to those of ``cases`` that the metric covers."""
-        named = {case.id: case for case in cases if metric.covers(case)}
-        found = self.store.unscored(cell.id, metric.name, metric.hash, cases=list(named))
-        return [(trial_id, named[case_id], output) for trial_id, case_id, output in found]
+    def _open(self, cell: Cell, names: Sequence[str], cases: Sequence[Case]) -> list[Work]:
+        """Answers to ``cases`` with those of the named metrics that have not scored them."""
+        named, metrics = {case.id: case for case in cases}, self.metrics[cell.suite.name]
+        found = self.store.unscored(cell.id, {name: metrics[name].hash for name in names}, cases=list(named))
+        works = [
+            (trial_id, named[case_id], said(cell, output), lacking) for trial_id, case_id, lacking, output in found
+        ]
+        return self._covered(cell, works)
 
-    def _grade(self, judge: Judge, metric: Metric, answers: Answers) -> None:
-        texts = [(trial_id, case, output.text) for trial_id, case, output in answers]
-        self._keep(grade(judge, metric, texts, self._replies))
+    def _covered(self, cell: Cell, works: list[Work]) -> list[Work]:
+        """Without metrics that mean nothing for the case."""
+        metrics = self.metrics[cell.suite.name]
+        if not any(metric.gold for metric in metrics.values()):
+            return works
+        some = [
+            (trial, case, output, [n for n in names if metrics[n].covers(case)]) for trial, case, output, names in works
+        ]
+        return [work for work in some if work[-1]]
 
     def _replies(self, judge: Judge, trials: list[Trial]) -> Replies:
         self.sink.ask(judge, trials)
@@ -131,11 +142,6 @@ class Scoring:
         if scores:
             self.store.add_scores(scores)
             self.sink.scored(len(scores))
-
-
-def _spoken(cell: Cell, metric: Metric, answers: Answers) -> Answers:
-    """What is scored of the answers to cases that a metric covers."""
-    return [(trial_id, case, said(cell, output)) for trial_id, case, output in answers if metric.covers(case)]
 
 
 def said(cell: Cell, output: Output) -> Output:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from answers import pairs, peak
 
-from harness import scorers
-from harness.experiment import load_experiment
-from harness.matrix import Matrix, expand
-from harness.scoring import Scoring, hashes_of, metrics_of
-from harness.store import open_store
-from harness.trial import Generation
+if __name__ == "__main__":  # the processes that score import this file too, and need nothing of it
+    from harness import scorers
+    from harness.experiment import load_experiment
+    from harness.matrix import Matrix, expand
+    from harness.scoring import Scoring, hashes_of, metrics_of
+    from harness.store import open_store
+    from harness.trial import Generation
 
 METRICS = ("json_exact", "token_f1", "rouge_l")
 

@@ -59,10 +59,12 @@ OUTPUTS = f"""
 """
 
 UNSCORED = f"""
-    SELECT trial_id, min(case_id), {", ".join(f"any_value({name})" for name in OUTPUT.split(", "))}
-    FROM asked JOIN generations g USING (trial_id)
-    ANTI JOIN (SELECT trial_id FROM scores WHERE metric = $metric AND metric_hash = $hash AND error IS NULL) s
-        USING (trial_id)
+    WITH named AS (SELECT unnest($metrics::VARCHAR[]) AS metric, unnest($hashes::VARCHAR[]) AS metric_hash)
+    SELECT trial_id, min(case_id), list(DISTINCT metric ORDER BY metric),
+        {", ".join(f"any_value({name})" for name in OUTPUT.split(", "))}
+    FROM asked JOIN generations g USING (trial_id) CROSS JOIN named
+    ANTI JOIN (SELECT trial_id, metric, metric_hash FROM scores WHERE error IS NULL) s
+        USING (trial_id, metric, metric_hash)
     WHERE cell = $cell AND case_id IN (SELECT unnest($cases::VARCHAR[])) AND g.error IS NULL
     GROUP BY trial_id ORDER BY trial_id
 """

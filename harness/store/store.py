@@ -185,13 +185,14 @@ class Store:
         return self._database.run(UNSCORED_CELLS, {"experiment": experiment, **wanted(metrics)})
 
     def unscored(
-        self, cell: str, metric: str, metric_hash: str, *, cases: Sequence[str]
-    ) -> list[tuple[str, str, Output]]:
-        """(trial id, case id, output) of each distinct answer of a cell to ``cases`` that this version of a metric has not
-        scored yet, or where it failed.
+        self, cell: str, metrics: Mapping[str, str], *, cases: Sequence[str]
+    ) -> list[tuple[str, str, list[str], Output]]:
+        """(trial id, case id, names of metrics, output) of each distinct answer of a cell to ``cases`` that some of ``metrics``
+        (name -> hash) have not scored yet, or where they failed.
         """
-        given = {"cell": cell, "metric": metric, "hash": metric_hash, "cases": cases}
-        return [(trial, case, Output(*values)) for trial, case, *values in self._database.run(UNSCORED, given)]
+        given = {"cell": cell, "metrics": list(metrics), "hashes": list(metrics.values()), "cases": cases}
+        found = self._database.run(UNSCORED, given)
+        return [(trial, case, names, Output(*values)) for trial, case, names, *values in found]
 
     def outputs(self, cell: str, *, cases: Sequence[str]) -> list[tuple[str, Output]]:
         """(case id, output) of each of ``cases`` that a cell answered; of several answers to one, the first."""

@@ -19,7 +19,27 @@ from harness.metrics.estimate import ESTIMATES, Sums, load_estimates
 from harness.suite import Case, Suite
 from harness.trial import Output
 
-WORDS = st.sampled_from(["the", "a", "cat", "Cat", "sat", "mat.", "on,", "in!", "1889", "don't", "Über", "你好", "naïve", "-", "x'", "🙂👩\u200d👩\u200d👧", "שלום"])
+WORDS = st.sampled_from(
+    [
+        "the",
+        "a",
+        "cat",
+        "Cat",
+        "sat",
+        "mat.",
+        "on,",
+        "in!",
+        "1889",
+        "don't",
+        "Über",
+        "你好",
+        "naïve",
+        "-",
+        "x'",
+        "🙂👩\u200d👩\u200d👧",
+        "שלום",
+    ]
+)
 SENTENCES = st.lists(WORDS, max_size=14).map(" ".join) | st.text(max_size=30)
 LABELS = st.sampled_from(["a", "b", "c", "Ünal", "退款"])
 

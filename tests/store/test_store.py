@@ -162,10 +162,12 @@ def test_unscored_are_distinct_answers_that_this_metric_has_not_scored(
     store.add_scores([Score(trial(2).id, "exact", "h1", 1.0), Score(trial(3).id, "exact", "h1", None, "judge failed")])
     cases = ["c1", "c2", "c3", "c4"]
     output = Output("billing", 5, 2, 0.5, 0.001, "stop", [])
-    unscored = [(trial(1).id, "c1", output), (trial(3).id, "c3", output)]
-    assert store.unscored("a", "exact", "h1", cases=cases) == unscored
-    assert store.unscored("a", "exact", "h1", cases=["c2", "c3"]) == unscored[1:], "of these cases alone"
-    assert len(store.unscored("a", "exact", "h2", cases=cases)) == 3, "a changed metric scores again"
+    unscored = [(trial(1).id, "c1", ["exact"], output), (trial(3).id, "c3", ["exact"], output)]
+    assert store.unscored("a", {"exact": "h1"}, cases=cases) == unscored
+    assert store.unscored("a", {"exact": "h1"}, cases=["c2", "c3"]) == unscored[1:], "of these cases alone"
+    assert len(store.unscored("a", {"exact": "h2"}, cases=cases)) == 3, "a changed metric scores again"
+    both = store.unscored("a", {"exact": "h1", "other": "o1"}, cases=cases)
+    assert [names for _, _, names, _ in both] == [["exact", "other"], ["other"], ["exact", "other"]]
     assert [case for case, _ in store.outputs("a", cases=cases)] == ["c1", "c2", "c3"], "every answer, scored or not"
     assert store.unscored_cells("e", {"triage": {"exact": "h1", "other": "o1"}}) == [("a", "exact"), ("a", "other")]
     store.add_scores([Score(trial(i).id, "exact", "h1", 1.0) for i in (1, 3)])
@@ -370,7 +372,7 @@ def test_twenty_thousand_rows_go_through_every_method(home: Path, trial: Make, a
         store.add_generations(answered(*trials))
         store.add_generations(answered(*trials[:5]))
         ((cell, _),) = store.unscored_cells("e", METRICS)
-        assert len(store.unscored(cell, "exact", "h1", cases=[t.case_id for t in trials])) == 21_000
+        assert len(store.unscored(cell, {"exact": "h1"}, cases=[t.case_id for t in trials])) == 21_000
         store.add_scores([Score(t.id, "exact", "h1", 1.0) for t in trials])
     with open_store(home, write=False) as store:
         assert store.missing([t.id for t in trials]) == set()
