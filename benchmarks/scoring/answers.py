@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 WORDS = [
     "the",
@@ -67,9 +72,34 @@ def pairs(count: int) -> Iterator[tuple[str, str]]:
         yield json.dumps(reference), json.dumps(text)
 
 
-def peak() -> float:
-    """MiB that this process and the largest of its finished children held at most; children count once."""
-    import resource
+class Meter:
+    """Seconds, CPU seconds and the most memory of a stretch of work, other processes of this one included."""
 
-    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return (own + children) / 1024
+    def __enter__(self) -> Meter:
+        self._most, self._before, self._done = 0.0, resident(), threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+        self._cpu, self._started = sum(os.times()[:4]), time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.figures = {"seconds": time.perf_counter() - self._started, "cpu_seconds": sum(os.times()[:4]) - self._cpu}
+        self._done.set()
+        self._watch.join()
+        self.figures |= {"peak_mib": self._most, "peak_mib_before": self._before}
+
+    def _look(self) -> None:
+        while not self._done.wait(0.2):
+            self._most = max(self._most, resident())
+
+
+def resident() -> float:
+    """MiB that this process and its children hold now."""
+    children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    return sum(map(_pages, ["self", *children])) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _pages(pid: str) -> int:
+    with suppress(OSError):  # it has just ended
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return 0

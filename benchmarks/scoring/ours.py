@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 
-from answers import pairs, peak
+from answers import Meter, pairs
 
 if __name__ == "__main__":  # the processes that score import this file too, and need nothing of it
     from harness import scorers
@@ -53,25 +52,29 @@ def write(folder: Path, count: int) -> Matrix:
     return matrix
 
 
-def scored(matrix: Matrix) -> float:
-    """Seconds that all missing scores took."""
-    with open_store(matrix.experiment.home, write=True) as store:
-        started = time.perf_counter()
+def score(matrix: Matrix) -> Meter:
+    """All missing scores."""
+    with open_store(matrix.experiment.home, write=True) as store, Meter() as meter:
         Scoring(matrix, store, metrics_of(matrix), Nobody()).rest()
-        return time.perf_counter() - started
+    return meter
+
+
+def means(matrix: Matrix, count: int) -> dict[str, float]:
+    """Metric → mean."""
+    with open_store(matrix.experiment.home, write=False) as store:
+        rows = store.rows("notes", metrics=hashes_of(metrics_of(matrix)))
+    found = dict.fromkeys(METRICS, 0.0)
+    for metric, value in zip(rows["metric"].to_pylist(), rows["score"].to_pylist(), strict=True):
+        found[metric] += value / count
+    return found
 
 
 if __name__ == "__main__":
     folder, count = Path(sys.argv[1]), int(sys.argv[2])
     if "alone" in sys.argv:
         scorers.MANY = sys.maxsize
-    scored(write(folder / "warm", 5))
+    score(write(folder / "warm", 5))
     matrix = write(folder / "notes", count)
-    before, seconds = peak(), scored(matrix)
-    with open_store(matrix.experiment.home, write=False) as store:
-        rows = store.rows("notes", metrics=hashes_of(metrics_of(matrix)))
-    found = dict.fromkeys(METRICS, 0.0)
-    for metric, score in zip(rows["metric"].to_pylist(), rows["score"].to_pylist(), strict=True):
-        found[metric] += score / count
-    told = {"answers": count, "seconds": seconds, "metrics": ", ".join(METRICS), "means": found}
-    print(json.dumps(told | {"peak_mib": peak(), "peak_mib_before": before}))
+    meter = score(matrix)
+    told = {"answers": count, "metrics": ", ".join(METRICS), **means(matrix, count)}
+    print(json.dumps(told | meter.figures))
