@@ -21,6 +21,7 @@ LAYERS = [
         "matrix",
         "probe",
         "grade",
+        "scorers",
         "scoring",
         "tariff",
         "vendors",
@@ -31,6 +32,7 @@ LAYERS = [
         "question",
         "exposure",
         "evidence",
+        "estimates",
     },
     {
         "gate",

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats import Moments, crossed, ppi, seed_variance, share_seen
+from harness.stats import DIFFERENCE, Moments, crossed, ppi, seed_variance, share_seen
 from harness.verdict.check import TUNED
 from harness.verdict.rows import Codes, Floats, Rows, Run
 
@@ -59,7 +59,9 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Scores by contender; ``source`` is who graded, and ``people`` has human labels beside a judge's scores."""
+    """Scores by contender; ``source`` is who graded, and ``people`` has human labels beside a judge's scores; ``amounts`` are no
+    shares.
+    """
 
     suite: str
     metric: str
@@ -69,6 +71,7 @@ class Board:
     dev: Mapping[str, Scores] = field(default_factory=dict)
     people: Mapping[str, Scores] = field(default_factory=dict)
     fractions: Mapping[tuple[str, float], Scores] = field(default_factory=dict)
+    amounts: bool = False
 
     def techniques(self, *wanted: str) -> list[str]:
         """Names of contenders of those techniques with rows on any split, sorted."""
@@ -112,9 +115,8 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
         for name, some in full.items()
     }
     people = gather("test", "human") if source == "judge" else {}
-    return Board(
-        suite, metric, source, rows.clusters[suite], gather("test", source), gather("dev", source), people, fractions
-    )
+    test, dev = gather("test", source), gather("dev", source)
+    return Board(suite, metric, source, rows.clusters[suite], test, dev, people, fractions, rows.amounts)
 
 
 def compare(board: Board, ours: Scores, theirs: Scores, *, flagged: bool = False) -> Moments | None:
@@ -131,7 +133,8 @@ def compare(board: Board, ours: Scores, theirs: Scores, *, flagged: bool = False
         return None
     fixed = ours.fixed or theirs.fixed
     moments = _corrected(board, ours, theirs, cases, matrix) if board.people else None
-    moments = moments or crossed(matrix, _clusters(board, cases))
+    pseudo = () if board.amounts else DIFFERENCE
+    moments = moments or crossed(matrix, _clusters(board, cases), pseudo=pseudo)
     return replace(moments, seeds=1) if fixed else moments
 
 
