@@ -67,6 +67,11 @@ class Contender(Declaration):
         return self.recipe is not None
 
     @property
+    def retrieves(self) -> bool:
+        """Whether documents are put into its prompt."""
+        return self.gold or (self.retrieve is not None and self.technique != "golden")
+
+    @property
     def label(self) -> str:
         """Its name, and on which share of the data it was trained."""
         return self.name if self.share == 1 else f"{self.name} on {self.share:g}"

@@ -6,7 +6,7 @@ with evidence(load_experiment(Path("experiment.toml"))) as found:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,7 +22,7 @@ from harness.origins import mixed, way_out
 from harness.people import PAIRWISE, Label, Mark, Place, compared, labels_of, load_labels, rated, table
 from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
-from harness.scoring import hashes_of, metrics_of
+from harness.scoring import hashes_of, meant, metrics_of
 from harness.store import Store, open_store
 from harness.store.reviews import Review
 from harness.taught import Taught, taught
@@ -52,11 +52,10 @@ class Evidence:
         return self.matrix.policy
 
     def rows(self, model: str) -> pa.Table:
-        """One row a trial and metric, with the columns that ``decide`` takes."""
-        hashes = hashes_of(self.metrics)
+        """One row a trial and metric, with the columns that ``decide`` takes; amounts are not among them."""
         judged = {name: "judge" for named in self.metrics.values() for name, metric in named.items() if metric.judge}
+        rows = self._rows(model, sources=judged, amounts=False)
         flagged = {place: list(matches) for place, matches in self.exposure.items()}
-        rows = self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=judged, flagged=flagged)
         people = table(self._marks(model), flagged=flagged, like=rows.schema)
         return pa.concat_tables([rows, people]) if people.num_rows else rows
 
@@ -85,6 +84,16 @@ class Evidence:
                     f"suite {suite!r} is decided by people ({name}), and nobody has reviewed it yet: "
                     f"run `harness review {suite} --reviewer NAME`"
                 )
+
+    def amounts(self, model: str) -> pa.Table:
+        """The same of what is no share: seconds, tokens, USD, perplexity."""
+        return self._rows(model, sources={}, amounts=True)
+
+    def _rows(self, model: str, *, sources: Mapping[str, str], amounts: bool) -> pa.Table:
+        hashes = hashes_of(self.metrics, amounts=amounts)
+        flagged = {place: list(matches) for place, matches in self.exposure.items()}
+        rows = self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=sources, flagged=flagged)
+        return meant(rows, self.matrix, self.metrics)
 
     @cached_property
     def reviews(self) -> list[Review]:
@@ -221,7 +230,7 @@ def evidence(asked: Experiment | Matrix) -> Iterator[Evidence]:
     matrix = asked if isinstance(asked, Matrix) else expand(asked)
     with open_store(matrix.experiment.home, write=False) as store:
         metrics = metrics_of(matrix)
-        found = Evidence(probed(matrix, store, hashes_of(metrics)), store, metrics)
+        found = Evidence(probed(matrix, store, hashes_of(metrics, amounts=False)), store, metrics)
         yield found
     if "verdicts" in vars(found):
         found.noted = note(matrix.experiment.home, found.questions, found.verdicts, found.histories)

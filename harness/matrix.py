@@ -23,7 +23,7 @@ from harness.errors import BadInput
 from harness.experiment import Experiment, Model, contenders, load_tasks
 from harness.fingerprint import fingerprint
 from harness.jobs import Place, jobs
-from harness.metrics import LENIENT
+from harness.metrics import LENIENT, asks_likelihood
 from harness.metrics.json import read_schema
 from harness.models import identity, is_local
 from harness.prompt import Prompter
@@ -102,6 +102,7 @@ class Cell:
     def _trials(self, cases: list[Case]) -> list[Trial]:
         suite, contender, technique = self.suite.name, self.contender.name, self.contender.technique
         model, seed, adapter, schema = self.model.id, self.seed, self.adapter, self.schema
+        likelihood = any(map(asks_likelihood, self.suite.all_metrics))
         limit, choice_by, temperature = self.suite.max_new_tokens, self.suite.choice_by, self.contender.temperature
         ask_id = ask_ids(
             model=self.identity,
@@ -110,6 +111,7 @@ class Cell:
             choice_by=choice_by,
             schema=schema,
             temperature=temperature,
+            likelihood=likelihood,
         )
         repeats = range(self.contender.samples)
         return [
@@ -132,6 +134,7 @@ class Cell:
                 choice_by,
                 schema,
                 temperature,
+                case.reference if likelihood else None,
             )
             for case, (messages, documents) in zip(cases, self.prompter.ask_all(cases), strict=True)
             for repeat in repeats

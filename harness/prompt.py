@@ -53,7 +53,7 @@ class Prompter:
         files = []
         if contender.shots:
             files += [suite.path(name) for name in (_examples_file(suite), suite.skip) if name]
-        if (contender.gold or (contender.retrieve and contender.technique != "golden")) and suite.documents:
+        if contender.retrieves and suite.documents:
             documents = suite.path(suite.documents)
             files += [p for p in documents.rglob("*") if p.is_file()] if documents.is_dir() else [documents]
         if contender.technique == "constrain" and suite.schema_file:

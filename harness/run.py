@@ -10,7 +10,7 @@ Killed anywhere, the next run goes on: finished batches are in the store, traini
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -32,8 +32,9 @@ from harness.probe import probed
 from harness.recipe import ELSEWHERE, ONLINE
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
+from harness.suite import Case
 from harness.training.job import Job, examples, read_training
-from harness.trial import Generation, Training, Trial
+from harness.trial import Generation, Output, Training, Trial, output_of
 from harness.vendors import Spending, Vendors
 from harness.verdict.economics.memo import usd
 
@@ -182,12 +183,13 @@ def run(
     declared = expand(experiment, limit=limit)
     metrics = metrics_of(declared)
     with open_store(declared.experiment.home, write=True, wait=wait, say=say) as store:
-        matrix = probed(declared, store, hashes_of(metrics))
+        shares = hashes_of(metrics, amounts=False)
+        matrix = probed(declared, store, shares)
         outcome = Outcome(matrix)
         with closing(Vendors(experiment, store, spending or Spending(), progress.waiting)) as vendors:
             while True:
                 _fill(_Doing(matrix, store, progress, outcome, metrics, vendors))
-                outcome.matrix, matrix = matrix, probed(declared, store, hashes_of(metrics))
+                outcome.matrix, matrix = matrix, probed(declared, store, shares)
                 if matrix.id == outcome.matrix.id:  # whom to probe is known when dev was measured
                     return outcome
 
@@ -212,6 +214,7 @@ def _fill(doing: _Doing) -> None:
     if not (todo.cells or todo.jobs or doing.scoring.unscored()):
         return
     _refuse_missing(todo, doing.vendors)
+    doing.scoring.refuse(todo.cells)
     started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
     doing.progress.begin(todo)
     try:
@@ -258,8 +261,12 @@ def _refuse_missing(todo: Todo, vendors: Vendors) -> None:
 
 
 def _length(trial: Trial) -> int:
-    """Characters of a prompt."""
-    return sum(len(message["content"]) for message in trial.messages)
+    """Characters of a prompt, and of the reference where its likelihood is asked for."""
+    return sum(len(message["content"]) for message in trial.messages) + len(trial.reference or "")
+
+
+def _answered(generation: Generation, case: Case, documents: Sequence[str]) -> tuple[str, Case, Output]:
+    return generation.trial_id, case, output_of(generation, documents)
 
 
 @dataclass
@@ -312,12 +319,10 @@ class _Doing:
     def _here(self, cell: Cell) -> None:
         """Served and scripted models need no worker of their own."""
         for cases, trials in cell.chunks():
-            asked = {trial.id: case for trial, case in zip(trials, cases, strict=True)}
+            asked = {trial.id: (case, trial.documents) for trial, case in zip(trials, cases, strict=True)}
             for batch in self.vendors.answers(cell.model, self._missing(trials)):
                 self.batch(batch)
-                self.scoring.at_once(
-                    cell, [(g.trial_id, asked[g.trial_id], g.text or "") for g in batch if g.error is None]
-                )
+                self.scoring.at_once(cell, [_answered(g, *asked[g.trial_id]) for g in batch if g.error is None])
 
     def _in_batches(self, model: Model, cells: list[Cell]) -> None:
         """All cells of a model together: a batch may take a day."""

@@ -41,16 +41,16 @@ Role = Literal["decide", "guard", "watch"]
 class Gate(Declaration):
     """A claim about contenders on this suite that ``pytest suites/`` checks.
 
-    ``minimum``: the mean of ``metric`` is at least this. ``over``: it beats that contender by ``margin`` (the lower end of
-    the paired interval). ``contender`` names one contender or ``*`` for all.
+    ``minimum``: the mean of ``metric`` is at least this, -2.0 for two seconds of ``latency``. ``over``: it beats that contender by
+    ``margin`` (the lower end of the paired interval), in the units of the metric. ``contender`` names one contender or ``*`` for all.
     """
 
     name: str
     contender: str = "*"
     metric: str | None = None
-    minimum: float | None = Field(default=None, ge=0, le=1)
+    minimum: float | None = Field(default=None, le=1, allow_inf_nan=False)
     over: str | None = None
-    margin: float = Field(default=0.0, ge=-1, le=1)
+    margin: float = Field(default=0.0, allow_inf_nan=False)
 
 
 class Suite(Declaration):
@@ -59,6 +59,7 @@ class Suite(Declaration):
     A suite of the form ``choice`` is scored by log-likelihood: of the option's ``letter`` after MMLU's listing, without a
     chat template, or of the option's ``text`` as the assistant's answer (MMLU's continuation form, as a chat).
     ``lenient`` is a metric that reads what ``metric`` refuses for its form alone: the two tell form from knowledge.
+    ``estimates`` are computed over all answers of a contender (corpus BLEU); ``declining`` is what answers that decline look like.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
@@ -70,6 +71,8 @@ class Suite(Declaration):
     metric: str
     metrics: tuple[str, ...] = ()
     lenient: str | None = None
+    estimates: tuple[str, ...] = ()
+    declining: str | None = None
     margin: float | None = Field(default=None, gt=0, lt=1)
     noninferiority: float | None = Field(default=None, gt=0, lt=1)
     max_new_tokens: int = Field(default=64, gt=0, le=32768)
@@ -201,6 +204,10 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_size, found.st_mtime_ns
 
 
+NOT_ASKED = {"folder", "gates", "description", "lenient", "labels", "ratings", "skip", "estimates", "declining"}
+"""Keys of a suite that change neither what is asked nor what decides."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A suite with its cases: what the run works on."""
@@ -211,9 +218,7 @@ class Task:
     @cached_property
     def content(self) -> str:
         """Fingerprint of declaration and cases."""
-        declared = self.suite.model_dump(
-            mode="json", exclude={"folder", "gates", "description", "lenient", "labels", "ratings", "skip"}
-        )
+        declared = self.suite.model_dump(mode="json", exclude=NOT_ASKED)
         cases = self.cases.content if isinstance(self.cases, Cases) else fingerprint_each(map(_content, self.cases))
         return fingerprint(declared, cases)
 

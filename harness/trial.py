@@ -2,6 +2,7 @@
 
 Trial       one contender's attempt at one case: everything that can change the answer, under one id
 Generation  what came back for a trial
+Output      what a metric is given of it
 Score       one metric's number for a generation
 
 They are not frozen: a frozen one takes twice as long to make, and there is one of each for every case and cell.
@@ -25,7 +26,8 @@ class Trial:
 
     ``adapter`` is the fingerprint of the trained adapter (recipe, data, seed, base), None for the base model itself.
     ``choices`` is set where the answer is the likeliest choice, by its ``letter`` or by its ``text``; ``schema`` (JSON) where
-    nothing may be written that it does not allow. At a ``temperature`` of 0 decoding is greedy.
+    nothing may be written that it does not allow. At a ``temperature`` of 0 decoding is greedy. ``reference`` is set where it
+    is asked how likely that text is as the answer.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Trial:
     choice_by: str = "letter"
     schema: str | None = None
     temperature: float = 0.0
+    reference: str | None = None
 
 
 def ask_ids(
@@ -56,6 +59,7 @@ def ask_ids(
     choice_by: str = "letter",
     schema: str | None = None,
     temperature: float = 0.0,
+    likelihood: bool = False,
 ) -> Callable[[Sequence[Message], Case, int], str]:
     """A function from messages, case and repeat to the fingerprint of everything that can change an answer or its score.
 
@@ -63,6 +67,8 @@ def ask_ids(
     is the repeat of a greedy answer, which is the same each time.
     """
     decoding = {"max_new_tokens": max_new_tokens, "temperature": temperature, "choice_by": choice_by, "schema": schema}
+    if likelihood:
+        decoding["likelihood"] = True
     fingerprint = fingerprints(model, adapter, decoding)
     if temperature:
         return lambda messages, case, repeat: fingerprint((messages, case.input, case.reference, case.choices, repeat))
@@ -89,6 +95,38 @@ class Generation:
     served: str | None = None
     logprob: float | None = None
     logprob_tokens: int | None = None
+
+
+@dataclass(slots=True)
+class Output:
+    """An answer with all that is known of it, as in ``Generation``; ``documents`` are the ids of those in its prompt, the best
+    first.
+    """
+
+    text: str
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float | None = None
+    cost: float | None = None
+    finish: str | None = None
+    documents: Sequence[str] = ()
+    logprob: float | None = None
+    logprob_tokens: int | None = None
+
+
+def output_of(generation: Generation, documents: Sequence[str] = ()) -> Output:
+    """What a metric is given of a generation that is no error."""
+    return Output(  # in the order of its fields: by their names it takes longer
+        generation.text or "",
+        generation.prompt_tokens,
+        generation.output_tokens,
+        generation.seconds,
+        generation.cost,
+        generation.finish,
+        documents,
+        generation.logprob,
+        generation.logprob_tokens,
+    )
 
 
 @dataclass(slots=True)

@@ -34,6 +34,8 @@ LAYERS = [
         "tariff",
         "vendors",
         "origins",
+        "scorers",
+        "estimates",
     },
     {
         "gate",

@@ -23,9 +23,10 @@ from harness.errors import BadInput, Incomplete, suggest
 from harness.evidence import evidence
 from harness.experiment import Experiment, load_experiment
 from harness.matrix import SPLITS, Cell, Matrix, expand
+from harness.metrics import Metric
 from harness.prompt import final_answer
 from harness.run import Progress, run
-from harness.scoring import hashes_of
+from harness.scoring import Metrics, hashes_of
 from harness.store import Answer
 from harness.suite import Split, Suite, Task
 from harness.verdict import Policy, Rows, load_rows
@@ -60,10 +61,10 @@ class Bench:
     limit: int | None = None
     replay: bool = False
     said: set[str] = field(default_factory=set)
-    _rows: dict[str, Rows] = field(default_factory=dict)
-    _tables: dict[str, pa.Table] = field(default_factory=dict)
+    _rows: dict[tuple[str, bool], Rows] = field(default_factory=dict)
+    _tables: dict[tuple[str, bool], pa.Table] = field(default_factory=dict)
     _asked: frozenset[str] = frozenset()
-    _hashes: dict[str, dict[str, str]] = field(default_factory=dict)
+    _metrics: Metrics = field(default_factory=dict)
     _scored: Counter[tuple[str, str, str, int | None]] = field(default_factory=Counter)
     _tested: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     _failed: Exception | None = None
@@ -94,10 +95,12 @@ class Bench:
         here = folder.resolve()
         return next((task for task in self.matrix.tasks if task.suite.folder.resolve() == here), None)
 
-    def fielded(self, suite: str) -> dict[str, list[str]]:
-        """Contender → base models that field it on a suite, in the matrix's order."""
+    def fielded(self, suite: str, metric: Metric | None = None) -> dict[str, list[str]]:
+        """Contender → base models that field it on a suite, in the matrix's order; with a metric, of those that it concerns."""
         found: dict[str, list[str]] = {}
         for cell in self.matrix.cells:
+            if metric is not None and not metric.concerns(cell.contender):
+                continue
             if cell.suite.name == suite and cell.model.id not in found.setdefault(cell.contender.name, []):
                 found[cell.contender.name].append(cell.model.id)
         return found
@@ -134,11 +137,13 @@ class Bench:
     def _read(self) -> None:
         with evidence(self.matrix) as found:
             self._asked = found.current
-            self._tables = {model: self._cut(found.rows(model)) for model in found.models}
-            self._hashes = hashes_of(found.metrics)
+            self._metrics = found.metrics
+            self._tables = {(model, False): self._cut(found.rows(model)) for model in found.models}
+            if any(metric.amount for named in found.metrics.values() for metric in named.values()):
+                self._tables |= {(model, True): self._cut(found.amounts(model)) for model in found.models}
         self._scored.clear()
         self._tested.clear()
-        for model, table in self._tables.items():
+        for (model, _), table in self._tables.items():
             for (suite, contender, seed, metric, split), count in _tally(table):
                 self._scored[model, suite, contender, seed] += count
                 self._tested[model, suite, contender, metric] += count if split == "test" else 0
@@ -152,11 +157,16 @@ class Bench:
 
     def _lacks(self, cell: Cell) -> bool:
         """Whether a cell is unknown to the store, or some of its answers have no score."""
-        count = sum(self._count(cell.task, split) for split in SPLITS) * len(cell.suite.all_metrics)
-        return cell.id not in self._asked or self._scored[_place(cell)] < count
+        if cell.id not in self._asked:
+            return True
+        metrics = [metric for metric in self._metrics[cell.suite.name].values() if metric.concerns(cell.contender)]
+        count = sum(self._count(cell.task, split, metric) for split in SPLITS for metric in metrics)
+        return self._scored[_place(cell)] < count
 
-    def _count(self, task: Task, split: Split) -> int:
-        """How many of a task's cases count: all, or the first of each split in a limited run."""
+    def _count(self, task: Task, split: Split, metric: Metric) -> int:
+        """How many of a task's cases a metric covers: of all, or of the first of each split in a limited run."""
+        if metric.gold:
+            return sum(map(metric.covers, task.split(split)[: self.limit]))
         count = task.counts[split]
         return count if self.limit is None else min(count, self.limit)
 
@@ -189,7 +199,13 @@ class Bench:
                 f"{self.path}: no contender {contender!r} on suite {suite.name!r} with {model!r}: "
                 f"{suggest(contender, self.fielded(suite.name))}"
             )
-        wanted = self._count(task, "test") * len(cells)
+        measure = self._metrics[suite.name][metric]
+        if not measure.concerns(cells[0].contender):
+            raise BadInput(
+                f"suite {suite.name!r}: contender {contender!r} retrieves nothing, so it has no {metric!r}: name one that does, "
+                "or another metric"
+            )
+        wanted = self._count(task, "test", measure) * len(cells)
         lacking = wanted - self._tested[model, suite.name, contender, metric]
         if lacking or any(cell.id not in self._asked for cell in cells):
             errors = self._errors(model, suite.name, contender, metric)
@@ -205,7 +221,7 @@ class Bench:
 
     def _errors(self, model: str, suite: str, contender: str, metric: str) -> list[str]:
         """Why test answers have no score, one reason for each of them."""
-        table = self._tables[model]
+        table = self._tables[model, self._metrics[suite][metric].amount]
         mask = pc.and_(pc.equal(table["split"], "test"), pc.is_null(table["score"]))
         for name, value in (("suite", suite), ("contender", contender), ("metric", metric)):
             mask = pc.and_(mask, pc.equal(table[name], value))
@@ -213,17 +229,18 @@ class Bench:
 
     # --- what is judged
 
-    def rows(self, model: str) -> Rows:
-        """All rows of a base model, validated once."""
-        if model not in self._rows:
-            self._rows[model] = load_rows(self._tables[model])
-        return self._rows[model]
+    def rows(self, model: str, suite: str, metric: str) -> Rows:
+        """The rows of a base model among which those of a metric are, validated once."""
+        key = (model, self._metrics[suite][metric].amount)
+        if key not in self._rows:
+            self._rows[key] = load_rows(self._tables[key], amounts=key[1])
+        return self._rows[key]
 
     def board(self, model: str, suite: str, metric: str) -> Board:
         """All contenders' scores on one suite and metric."""
         key = (model, suite, metric)
         if key not in self._boards:
-            self._boards[key] = load_board(self.rows(model), suite, metric, estimand=self.policy.estimand)
+            self._boards[key] = load_board(self.rows(*key), suite, metric, estimand=self.policy.estimand)
         return self._boards[key]
 
     def answers(self, model: str, suite: Suite, contender: str, metric: str) -> list[Answered]:
@@ -249,7 +266,7 @@ class Bench:
         if key not in self._answers:
             with evidence(self.matrix) as found:
                 of = (self.experiment.name, suite, contender)
-                self._answers[key] = found.store.answers(*of, model=model, metrics=self._hashes[suite])
+                self._answers[key] = found.store.answers(*of, model=model, metrics=hashes_of(self._metrics)[suite])
         return self._answers[key]
 
 

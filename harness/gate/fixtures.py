@@ -80,7 +80,7 @@ def scores(request: pytest.FixtureRequest, base_model: str) -> ScoresOf:
             board = bench.board(base_model, suite.name, metric)
             found = members(board, contender)[0]
             interval = moments_of(board, found).interval(bench.policy.alpha)
-        names = bench.rows(base_model).cases
+        names = bench.rows(base_model, suite.name, metric).cases
         means = zip(found.cases, found.values.mean(axis=0), strict=True)
         values = {names[code]: float(value) for code, value in means}
         return Measured(interval.estimate, interval.lower, interval.upper, interval.n, interval.seeds, values)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def moments_of(board: Board, scores: Scores) -> Moments:
     keep = _clean(scores)
     if not keep.any():
         raise Incomplete(f"no clean, measured test case of {scores.contender!r} on suite {board.suite!r}")
-    return mean(scores.matrix()[..., keep], board.clusters[scores.cases[keep]])
+    return mean(scores.matrix()[..., keep], board.clusters[scores.cases[keep]], bounded=not board.amounts)
 
 
 def members(board: Board, contender: str) -> list[Scores]:
@@ -115,34 +115,37 @@ def _outcomes(gate: Gate, board: Board, contender: str, alpha: float) -> Iterato
     for ours in members(board, contender):
         if gate.minimum is not None:
             moments = moments_of(board, ours)
-            claim = _Claim(f"{board.metric} of {ours.contender}", gate.minimum, ".3f", "at least ", 0.0)
+            bounds = None if board.amounts else (0.0, 1.0)
+            claim = _Claim(f"{board.metric} of {ours.contender}", gate.minimum, ".3f", "at least ", bounds)
             passed = moments.interval(alpha).lower >= gate.minimum
-            yield Outcome(passed, claim.say(moments, alpha, passed), moments.interval(alpha), _worst(ours))
+            yield Outcome(passed, claim.say(moments, alpha, passed), moments.interval(alpha), _worst(ours, board))
         if gate.over is not None:
             theirs = rival(board, ours, gate.over)
             moments = difference_of(board, ours, theirs)
             about = f"{board.metric} of {ours.contender} over {theirs.contender}, paired,"
             passed = moments.interval(alpha).lower > gate.margin
-            said = _Claim(about, gate.margin, "+.3f", "more than ", -1.0).say(moments, alpha, passed)
-            yield Outcome(passed, said, moments.interval(alpha), _worst_against(ours, theirs))
+            bounds = None if board.amounts else (-1.0, 1.0)
+            said = _Claim(about, gate.margin, "+.3f", "more than ", bounds).say(moments, alpha, passed)
+            yield Outcome(passed, said, moments.interval(alpha), _worst_against(ours, theirs, board))
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A number that was to be shown, and the words for it."""
+    """A number that was to be shown, and the words for it; ``bounds`` are the least and the most that a score can be."""
 
     about: str
     needed: float
     form: str
     relation: str
-    least: float
+    bounds: tuple[float, float] | None
 
     def say(self, moments: Moments, alpha: float, passed: bool) -> str:
         interval = moments.interval(alpha)
         of = f"({_count(interval)}, {1 - alpha:.0%} one-sided)"
         goal = f"needed: {self.relation}{self.needed:{'+g' if self.form.startswith('+') else 'g'}}"
         estimate = f"{self.about} is {interval.estimate:{self.form}}"
-        lower, upper = (f"{min(max(end, self.least), 1.0):{self.form}}" for end in (interval.lower, interval.upper))
+        least, most = self.bounds or (-inf, inf)
+        lower, upper = (f"{min(max(end, least), most):{self.form}}" for end in (interval.lower, interval.upper))
         if passed:
             return f"shown: {estimate}, at least {lower} {of}; {goal}"
         if not isfinite(interval.lower):
@@ -158,6 +161,8 @@ class _Claim:
         seeds = moments.seeds or 2  # without training only cases vary, whatever the number of seeds
         if estimate <= self.needed:
             return "More cases can show it only if the truth is better than what was seen"
+        if self.bounds is None:
+            return "More cases can show it"
         v_seed = moments.v_seed * seeds
         wanted = cases_needed(
             gain=estimate,
@@ -196,20 +201,25 @@ def _clean(scores: Scores) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     return np.asarray(~scores.flagged & np.isfinite(scores.values).all(axis=0), dtype=np.bool_)
 
 
-def _worst(scores: Scores) -> tuple[Worst, ...]:
+def _worst(scores: Scores, board: Board) -> tuple[Worst, ...]:
     keep = np.flatnonzero(_clean(scores))
     means = scores.values[:, keep].mean(axis=0)
-    order = [i for i in np.argsort(means, kind="stable")[:WORST] if means[i] < 1]
+    order = [i for i in np.argsort(means, kind="stable")[:WORST] if means[i] < _best(board)]
     return tuple(_found(scores, int(keep[i]), float(means[i])) for i in order)
 
 
-def _worst_against(ours: Scores, theirs: Scores) -> tuple[Worst, ...]:
+def _best(board: Board) -> float:
+    """The best score there is: a case that has it speaks against nothing."""
+    return 0.0 if board.amounts else 1.0
+
+
+def _worst_against(ours: Scores, theirs: Scores, board: Board) -> tuple[Worst, ...]:
     cases, matrix = difference(ours, theirs)
     gaps = np.atleast_2d(matrix).mean(axis=0)
     out = []
     for i in np.argsort(gaps, kind="stable")[:WORST]:
         mine, score = _at(ours, cases, i)
-        if gaps[i] < 0 or score < 1:
+        if gaps[i] < 0 or score < _best(board):
             found = _found(ours, mine, score)
             out.append(Worst(found.case, found.score, found.seed, _at(theirs, cases, i)[1]))
     return tuple(out)

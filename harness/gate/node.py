@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from harness.gate.place import SUITE, nearest, paths
 if TYPE_CHECKING:
     from harness.gate.bench import Answered, Bench, Wanted
     from harness.gate.judge import Outcome, Worst
+    from harness.metrics import Metric
     from harness.progress import Console
     from harness.suite import Gate, Suite
 
@@ -74,13 +75,13 @@ class SuiteFile(pytest.File):
             return []
         task = bench.task(self.path.parent)
         suite = (task or load_task(self.path.parent)).suite
-        _check(suite, self.path)
+        metrics = _check(suite, self.path)
         if task is None:
             pytest.skip(f"{self.path}: {bench.path} does not list this suite", allow_module_level=True)
-        return [item for gate in suite.gates for item in self._of(gate, bench, suite)]
+        return [item for gate in suite.gates for item in self._of(gate, bench, suite, metrics)]
 
-    def _of(self, gate: Gate, bench: Bench, suite: Suite) -> Iterator[GateItem]:
-        fielded = bench.fielded(suite.name)
+    def _of(self, gate: Gate, bench: Bench, suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[GateItem]:
+        fielded = bench.fielded(suite.name, metrics[gate.metric or suite.metric])
         names = [name for name in fielded if name != gate.over] if gate.contender == "*" else [gate.contender]
         for name in names:
             for model in fielded.get(name, [bench.models[0]]):
@@ -90,13 +91,12 @@ class SuiteFile(pytest.File):
                 )
 
 
-def _check(suite: Suite, path: Path) -> None:
-    """Refuse wrong metrics and what only gates can get wrong."""
+def _check(suite: Suite, path: Path) -> Mapping[str, Metric]:
+    """The suite's metrics; refuses wrong ones, and what only gates can get wrong."""
     from harness.errors import BadInput, suggest
-    from harness.metrics import load_metric
+    from harness.metrics import load_metrics
 
-    for metric in suite.all_metrics:
-        load_metric(metric, suite)
+    metrics = load_metrics(suite)
     names = [gate.name for gate in suite.gates]
     for i, gate in enumerate(suite.gates):
         if gate.minimum is None and gate.over is None:
@@ -106,6 +106,7 @@ def _check(suite: Suite, path: Path) -> None:
             raise BadInput(f"{path}: gates.{i}.metric: given {gate.metric!r}, which the suite does not score: {hint}")
         if names.count(gate.name) > 1:
             raise BadInput(f"{path}: gates.{i}.name: two gates are called {gate.name!r}: give one another name")
+    return metrics
 
 
 def _readable(bench: Bench, node: SuiteFile) -> bool:
@@ -195,7 +196,7 @@ class GateItem(pytest.Item):
             yield "worst cases:"
             answers = self.bench.answers(self.model, self.suite, self.contender, self.metric)
             found = {(answer.case_id, answer.seed): answer for answer in answers}
-            names = self.bench.rows(self.model).cases
+            names = self.bench.rows(self.model, self.suite.name, self.metric).cases
             for worst in outcome.worst:
                 yield from _shown(worst, found[names[worst.case], worst.seed])
 

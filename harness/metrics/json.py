@@ -4,6 +4,7 @@ it is asked for with ``extract``, since "valid JSON" is part of what is measured
     {"team": "billing", "urgent": true}    json_exact 1, json_fields 1
     {"urgent": true, "team": "sales"}      json_exact 0, json_fields 0.5
     Sure! {"team": "billing"}              json_valid 0, json_valid:extract 1
+    {"amount": 30.004} for {"amount": 30}  json_exact 0, json_exact:0.01 1 (or :1%, or :extract:0.01)
 
 Objects are compared without regard to order, numbers by value (``1`` is ``1.0``), ``true`` is not ``1``. Refused as not
 JSON, so that a score depends neither on the machine nor on the stack: NaN and Infinity (RFC 8259 section 6), numbers
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,7 @@ from pydantic_core import from_json
 
 from harness.errors import BadInput
 from harness.metrics import Function
+from harness.metrics.number import Tolerance, read_tolerance
 from harness.suite import Case, Suite
 
 MAX_DEPTH = 100
@@ -48,14 +50,17 @@ def fields(case: Case, text: str) -> float:
 
     A reference that is no object counts as one field.
     """
-    given, wanted = _parse(text), _reference(case.reference)
+    return _fields(_parse(text), _reference(case.reference), _same)
+
+
+def _fields(given: Any, wanted: Any, same: Callable[[Any, Any], bool]) -> float:
     if not isinstance(wanted, dict):
-        return float(_same(given, wanted))
+        return float(same(given, wanted))
     if not isinstance(given, dict):
         return 0.0
     if not wanted:
         return 1.0
-    return sum(key in given and _same(given[key], value) for key, value in wanted.items()) / len(wanted)
+    return sum(key in given and same(given[key], value) for key, value in wanted.items()) / len(wanted)
 
 
 def make_valid(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
@@ -64,13 +69,41 @@ def make_valid(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
 
 
 def make_exact(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
-    """``json_exact:extract``."""
-    return _lenient(exact, argument), ()
+    """``json_exact:extract``, ``json_exact:0.01``, ``json_exact:extract:1%``."""
+    extracting, tolerance = _options(argument)
+    if tolerance is None:
+        return _lenient(exact, extracting), ()
+
+    def near(case: Case, text: str) -> float:
+        return float(_near(_parse(text), _reference(case.reference), tolerance))
+
+    return _lenient(near, extracting), ()
 
 
 def make_fields(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
-    """``json_fields:extract``."""
-    return _lenient(fields, argument), ()
+    """``json_fields:extract``, ``json_fields:0.01``, ``json_fields:extract:1%``."""
+    extracting, tolerance = _options(argument)
+    if tolerance is None:
+        return _lenient(fields, extracting), ()
+
+    def near(case: Case, text: str) -> float:
+        return _fields(_parse(text), _reference(case.reference), lambda given, wanted: _near(given, wanted, tolerance))
+
+    return _lenient(near, extracting), ()
+
+
+def _options(argument: str) -> tuple[str, Tolerance | None]:
+    """(``extract`` or nothing, how far numbers may be apart); numbers are compared exactly where no tolerance is given.
+
+    Raises:
+        BadInput: for anything else.
+    """
+    head, _, rest = argument.partition(":")
+    if head in ("", EXTRACT) and (rest or ":" not in argument):
+        return head, read_tolerance(rest) if rest else None
+    if argument[0].isalpha():
+        return argument, None
+    return "", read_tolerance(argument)
 
 
 def _lenient(function: Function, argument: str) -> Function:
@@ -215,3 +248,26 @@ def _mixed(given: Any, wanted: Any) -> bool:
     elif not isinstance(wanted, list):
         return isinstance(given, bool) is not isinstance(wanted, bool)
     return any(map(_mixed, given, wanted))
+
+
+def _near(given: Any, wanted: Any, tolerance: Tolerance) -> bool:
+    """As ``_same``, with numbers that may differ a little."""
+    if isinstance(wanted, dict):
+        return (
+            isinstance(given, dict)
+            and given.keys() == wanted.keys()
+            and all(_near(given[key], value, tolerance) for key, value in wanted.items())
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(given, list)
+            and len(given) == len(wanted)
+            and all(_near(one, other, tolerance) for one, other in zip(given, wanted, strict=True))
+        )
+    if _is_number(wanted) and _is_number(given):
+        return tolerance.near(given, wanted)
+    return _same(given, wanted)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

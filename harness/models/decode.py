@@ -83,7 +83,7 @@ class _Batch:
         self.guides = {row: guide for row, guide in enumerate(guides) if guide is not None}
         self.samplers = {row: sampler for row, sampler in enumerate(samplers) if sampler is not None}
         self.device = model.device
-        accepted = inspect.signature(_bare(model).forward).parameters
+        accepted = inspect.signature(bare(model).forward).parameters
         self.takes_positions = "position_ids" in accepted
         self.extra = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
         self.rows = list(range(len(prompts)))
@@ -131,7 +131,7 @@ class _Batch:
 
     def _shared(self, prompts: Sequence[Sequence[int]]) -> int:
         """How many tokens all prompts begin with; 0 where it is too few, or a window of attention counts places."""
-        if len(prompts) < 2 or getattr(_bare(self.model).config.get_text_config(), "sliding_window", None):
+        if len(prompts) < 2 or getattr(bare(self.model).config.get_text_config(), "sliding_window", None):
             return 0
         first, last = min(prompts, key=list), max(prompts, key=list)
         most = min(map(len, prompts)) - 1
@@ -176,6 +176,6 @@ class _Batch:
         self.rows = [self.rows[place] for place in alive]
 
 
-def _bare(model: Any) -> Any:
+def bare(model: Any) -> Any:
     """The causal model inside a PEFT one."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model

@@ -14,7 +14,6 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput, HarnessError, Incomplete, need
 from harness.experiment import Model
+from harness.models.batch import Encoded, order, pack
 from harness.models.weights import identity, locate, revision
 from harness.trial import Generation, Message, Trial
 
@@ -36,19 +36,6 @@ GPU_SHARE = 0.5
 GPU_TOKENS = 131072
 NAMED = 3
 """How many of the prompts that are too long are named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A trial and its prompt's token ids."""
-
-    trial: Trial
-    ids: list[int]
-
-    @property
-    def tokens(self) -> int:
-        """What it takes of a batch: the prompt and the longest answer."""
-        return len(self.ids) + (1 if self.trial.choices else self.trial.max_new_tokens)
 
 
 class Local:
@@ -89,7 +76,7 @@ class Local:
         encoded = self._fitting(trials)
         chosen = [item.trial for item in encoded if item.trial.choices]
         written = [item for item in encoded if not item.trial.choices]
-        for adapter, group in groupby(sorted(written, key=_order), key=lambda item: item.trial.adapter):
+        for adapter, group in groupby(sorted(written, key=order), key=lambda item: item.trial.adapter):
             batches = list(pack(list(group), self.batch_tokens))
             with self.wearing(adapter) as model:
                 for batch in batches:
@@ -227,7 +214,9 @@ class Local:
         chosen = [trial for trial in trials if trial.choices]
         written = [trial for trial in trials if not trial.choices]
         ids = ids_before(self.chat, chosen) + self.chat.prompts([t.messages for t in written])
-        encoded = [Encoded(trial, row) for trial, row in zip(chosen + written, ids, strict=True)]
+        encoded = [
+            Encoded(trial, row, self._reference(trial)) for trial, row in zip(chosen + written, ids, strict=True)
+        ]
         long = [item for item in encoded if item.tokens > self.context]
         if long:
             named = "\n".join(self._too_long(item) for item in long[:NAMED])
@@ -238,11 +227,15 @@ class Local:
             )
         return encoded
 
+    def _reference(self, trial: Trial) -> Sequence[int]:
+        """Token ids of the reference as the answer, its end included; none where nobody asks how likely it is."""
+        return () if trial.reference is None else self.chat.example(trial.messages, trial.reference)[1]
+
     def _too_long(self, item: Encoded) -> str:
         trial = item.trial
         return (
             f"suite {trial.suite!r}, contender {trial.contender!r}, case {trial.case_id!r}: the prompt has "
-            f"{len(item.ids)} tokens and the answer may have {trial.max_new_tokens}, but model {self.name!r} has a "
+            f"{len(item.ids)} tokens and the answer may have {item.answer}, but model {self.name!r} has a "
             f"context of {self.context}"
         )
 
@@ -253,6 +246,8 @@ class Local:
         started = time.perf_counter()
         try:
             answers = self._decode(model, batch)
+            seconds = (time.perf_counter() - started) / len(batch)
+            likely = self._likelihoods(model, batch)
         except torch.cuda.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             if len(batch) == 1:
@@ -261,8 +256,8 @@ class Local:
             yield from self._answer(model, batch[:half])
             yield from self._answer(model, batch[half:])
             return
-        seconds = (time.perf_counter() - started) / len(batch)
-        yield [self._generation(item, ids, seconds) for item, ids in zip(batch, answers, strict=True)]
+        rows = zip(batch, answers, likely, strict=True)
+        yield [self._generation(item, ids, seconds, logprob) for item, ids, logprob in rows]
 
     def _decode(self, model: Any, batch: Sequence[Encoded]) -> list[list[int]]:
         from harness.models.decode import decode
@@ -274,7 +269,18 @@ class Local:
         stops, pad = self.chat.stops, self.chat.pad
         return decode(model, prompts, limits, stops=stops, pad=pad, guides=guides, samplers=samplers)
 
-    def _generation(self, item: Encoded, ids: list[int], seconds: float) -> Generation:
+    def _likelihoods(self, model: Any, batch: Sequence[Encoded]) -> list[float | None]:
+        """The logarithm of each reference's probability as the answer; None where nobody asks."""
+        asked = [item for item in batch if item.reference]
+        if not asked:
+            return [None] * len(batch)
+        from harness.models.likelihood import log_likelihoods
+
+        prompts, references = [item.ids for item in asked], [item.reference for item in asked]
+        found = iter(log_likelihoods(model, prompts, references, pad=self.chat.pad))
+        return [next(found) if item.reference else None for item in batch]
+
+    def _generation(self, item: Encoded, ids: list[int], seconds: float, logprob: float | None) -> Generation:
         return Generation(
             trial_id=item.trial.id,
             text=self.chat.decode(ids),
@@ -282,6 +288,8 @@ class Local:
             output_tokens=len(ids),
             seconds=seconds,
             finish="stop" if ids[-1] in self.chat.stops else "length",
+            logprob=logprob,
+            logprob_tokens=len(item.reference) or None,
         )
 
 
@@ -291,26 +299,6 @@ def base_of(folder: Path) -> str:
         return str(json.loads((folder / "training.json").read_text(encoding="utf-8")).get("base", ""))
     except (OSError, ValueError, AttributeError):
         return ""
-
-
-def pack(encoded: Sequence[Encoded], budget: int) -> Iterator[list[Encoded]]:
-    """Batches of at most ``budget`` tokens, padding counted; a single row may have more."""
-    batch: list[Encoded] = []
-    widest = 0
-    for item in encoded:
-        widest = max(widest, item.tokens)
-        if batch and widest * (len(batch) + 1) > budget:
-            yield batch
-            batch, widest = [], item.tokens
-        batch.append(item)
-    if batch:
-        yield batch
-
-
-def _order(item: Encoded) -> tuple[str, str, str, int]:
-    """By adapter; then by contender, whose prompts begin alike and are read once for a batch; then by length."""
-    trial = item.trial
-    return (trial.adapter or "", trial.suite, trial.contender, len(item.ids))
 
 
 def _sampled(item: Encoded) -> bool:

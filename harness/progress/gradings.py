@@ -42,5 +42,5 @@ def gradings(todo: Todo, metrics: Metrics, store: Store | None) -> Iterator[Grad
             cell, named = cells[cell_id], {case.id: case for case in cells[cell_id].cases}
             metric = metrics[cell.suite.name][name]
             if metric.judge and cell.contender.name != metric.opponent:
-                found = store.unscored(cell_id, name, metric.hash, cases=list(named))
-                yield Gradings(metric.judge, [named[case_id] for _, case_id, _ in found], cell.suite.max_new_tokens)
+                found = store.unscored(cell_id, {name: metric.hash}, cases=list(named))
+                yield Gradings(metric.judge, [named[case_id] for _, case_id, *_ in found], cell.suite.max_new_tokens)

@@ -64,7 +64,7 @@ def plan_of(experiment: Experiment, *, batch: bool = False) -> Planned:
         todo = Todo(matrix, _distinct(matrix.cells), matrix.jobs)
         return _planned(todo, tuple(gradings(todo, metrics, None)), batch)
     with open_store(experiment.home, write=False) as store:
-        todo = missing(probed(matrix, store, hashes_of(metrics)), store)
+        todo = missing(probed(matrix, store, hashes_of(metrics, amounts=False)), store)
         return _planned(todo, tuple(gradings(todo, metrics, store)), batch)
 
 

@@ -5,7 +5,7 @@ Claimed("labels are right", "sft", True, "shown: json_exact of sft is 0.912, at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from harness.errors import Incomplete
 from harness.gate.judge import judge
@@ -16,10 +16,11 @@ from harness.verdict.board import load_board
 from harness.verdict.check import TUNED, UNTRAINED
 
 
-def claims(suite: Suite, rows: Rows, policy: Policy) -> Iterator[Claimed]:
-    """Every gate for every contender that it names, in the order of the declaration."""
+def claims(suite: Suite, rows_of: Callable[[str], Rows], policy: Policy) -> Iterator[Claimed]:
+    """Every gate for every contender that it names, in the order of the declaration; ``rows_of`` a metric has its scores."""
     for gate in suite.gates:
-        board = load_board(rows, suite.name, gate.metric or suite.metric, estimand=policy.estimand)
+        metric = gate.metric or suite.metric
+        board = load_board(rows_of(metric), suite.name, metric, estimand=policy.estimand)
         recipes = dict.fromkeys(
             scores.recipe for scores in board.test.values() if scores.technique in (*UNTRAINED, *TUNED)
         )

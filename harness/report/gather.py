@@ -7,7 +7,7 @@ with evidence(load_experiment(Path("experiment.toml"))) as found:
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from harness.calibration import Calibration, calibrations, findings
 from harness.errors import NotCompared
+from harness.estimates import Estimated, estimates
+from harness.report.beside import amounts, estimated
 from harness.report.browse import browse
 from harness.report.claims import claims
 from harness.report.decided import NOT_COMPARED, answer_of, checks, differences, gap, learning
@@ -87,6 +89,29 @@ class _OneModel:
         return found
 
     @cached_property
+    def measured(self) -> Rows | None:
+        """The rows of amounts; None where no suite has one."""
+        named = [metric for metrics in self.evidence.metrics.values() for metric in metrics.values()]
+        rows = self.evidence.amounts(self.model) if any(metric.amount for metric in named) else None
+        return load_rows(rows, amounts=True) if rows is not None and rows.num_rows else None
+
+    @cached_property
+    def amounts(self) -> dict[tuple[str, str], list[Summary]]:
+        found: dict[tuple[str, str], list[Summary]] = {}
+        for one in summaries(self.measured, self.evidence.policy) if self.measured else ():
+            found.setdefault((one.suite, one.metric), []).append(one)
+        return found
+
+    @cached_property
+    def estimates(self) -> Estimated:
+        return estimates(self.evidence, self.model)
+
+    def _rows_of(self, suite: str) -> Callable[[str], Rows]:
+        """The rows among which those of a metric are."""
+        metrics = self.evidence.metrics[suite]
+        return lambda name: self.measured if self.measured and metrics[name].amount else self.loaded
+
+    @cached_property
     def trainings(self) -> list[Training]:
         """Of whole recipes: what was trained on a share of the data is the learning curve's."""
         experiment = self.evidence.experiment
@@ -152,7 +177,8 @@ class _OneModel:
             "ladder": self._ladder(name, metric, found),
             "curves": tuple(curve(training) for training in self.trainings if training.suite == name),
             "secondary": self._secondary(name, metric),
-            "gates": tuple(claims(task.suite, self.loaded, policy)),
+            "beside": (*estimated(self.estimates, name), *amounts(self.amounts, name)),
+            "gates": tuple(claims(task.suite, self._rows_of(task.suite.name), policy)),
             "costs": self._costs(name, metric),
             "browse": self._browse(task, metric, found),
             "judged": tuple(

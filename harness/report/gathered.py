@@ -249,6 +249,17 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A number beside the deciding one, of each contender that has it: an amount in its own unit, less is better, or an
+    estimate over all answers.
+    """
+
+    name: str
+    kind: Literal["amount", "estimate"]
+    spans: Mapping[str, Span]
+
+
+@dataclass(frozen=True, slots=True)
 class Suite:
     """One suite's part of the page. ``floor`` is what a gain must exceed, ``hardest`` the gain over the worst baseline."""
 
@@ -269,6 +280,7 @@ class Suite:
     diagnosis: tuple[tuple[str, Difference], ...] = ()
     curves: tuple[Curve, ...] = ()
     secondary: Mapping[str, Mapping[str, Span]] = field(default_factory=dict)
+    beside: tuple[Beside, ...] = ()
     checks: tuple[Check, ...] = ()
     gates: tuple[Claimed, ...] = ()
     learning: Learning | None = None

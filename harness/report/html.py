@@ -137,7 +137,7 @@ def _environment() -> Environment:
         finalize=_finalize,
     )
     made.filters.update(
-        points=numbers.points, score=numbers.score, gain=numbers.gain, ends=numbers.ends, duration=numbers.duration,
+        points=numbers.points, score=numbers.score, beside=numbers.beside, gain=numbers.gain, ends=numbers.ends, duration=numbers.duration,
         money=numbers.money, count=numbers.count, decimals=numbers.decimals, signs=_signs, plain=_plain, plural=plural,
         sentence=_sentence,
         label=memo.label, amount=memo.amount, bare=memo.bare,

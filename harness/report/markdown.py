@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.report.gathered import Base, Gathered, Suite
-from harness.report.numbers import count, duration, ends, gain, points, score
+from harness.report.numbers import beside, count, duration, ends, gain, points, score
 from harness.report.terminal import HEAD, price, taken
 from harness.report.visible import line
 from harness.verdict.economics.memo import memo
@@ -126,6 +126,10 @@ def _details(suite: Suite) -> Iterator[str]:
         "training",
     )
     yield from table(head, rows, right=2)
+    if suite.beside:
+        yield ""
+        others = ((escaped(r.contender), *(beside(one, r.contender) for one in suite.beside)) for r in suite.ladder)
+        yield from table(("contender", *(escaped(one.name) for one in suite.beside)), others, right=1)
     for one in suite.judged:
         yield ""
         yield f"The judge on **{escaped(one.metric)}**, {escaped(one.judge)}:"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from harness.report.gathered import Span
+from harness.report.gathered import Beside, Span
 
 MINUS = "−"
 WIDE = 0.095
@@ -47,6 +47,24 @@ def score(span: Span) -> str:
 def gain(span: Span) -> str:
     """A difference: ``+8.3 (5.1 to 11.5)``."""
     return f"{points(span.estimate, decimals(span), sign=True)} ({ends(span)})"
+
+
+def amount(span: Span) -> str:
+    """A mean in a unit of its own, three digits: ``0.214 (0.198 to 0.23)``, ``1,240 (1,190 to 1,290)``."""
+    said = f"{_three(span.lower)} to {_three(span.upper)}" if span.known else NO_INTERVAL
+    return f"{_three(span.estimate)} ({said})"
+
+
+def _three(value: float) -> str:
+    return f"{value:,.0f}" if 100 <= abs(value) < 1e6 else f"{value:.3g}".replace("-", MINUS)
+
+
+def beside(one: Beside, contender: str) -> str:
+    """What a contender has of it; a dash where it has none."""
+    span = one.spans.get(contender)
+    if span is None:
+        return "–"
+    return amount(span) if one.kind == "amount" else score(span)
 
 
 def count(value: float | None) -> str:

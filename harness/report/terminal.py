@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 
 from harness.report.gathered import Base, Cost, Gathered, Suite
-from harness.report.numbers import duration, gain, money
+from harness.report.numbers import beside, duration, gain, money
 from harness.report.visible import line
 
 HEAD = ("suite", "answer", "contender", "gain (interval)", "over", "1,000 answers")
@@ -69,6 +69,11 @@ def _cells(suite: Suite) -> tuple[str, ...]:
 def _why(suite: Suite) -> Iterator[str]:
     for reason in suite.reasons[:1]:
         yield f"    {line(reason)}"
+    pair = (suite.hardest.theirs, suite.hardest.ours) if suite.hardest else ()
+    for one in suite.beside:
+        if one.kind == "estimate" and all(contender in one.spans for contender in pair):
+            said = "; ".join(f"{line(contender)} {beside(one, contender)}" for contender in pair)
+            yield f"    {line(one.name)}: {said}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

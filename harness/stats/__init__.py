@@ -1,14 +1,16 @@
 """Pure numbers: arrays in, values out. Knows nothing of suites, files or models.
 
 `crossed` (paired difference over seeds and cases) · `adjusted` (the same at equal length) · `mean` (one contender) ·
-`ppi` (a judge corrected by people) · `accuracy`, `kappa`, `lin`, `fleiss`, `krippendorff`, `confusion` (how far graders agree) ·
-`holm` (several claims) · `look_alpha` (several looks) · `cases_needed`, `seeds_needed` (planning)
+`ppi` (a judge corrected by people) · `bootstrap` (what is no mean) · `accuracy`, `kappa`, `lin`, `fleiss`, `krippendorff`,
+`confusion` (how far graders agree) · `holm` (several claims) · `look_alpha` (several looks) ·
+`cases_needed`, `seeds_needed` (planning)
 """
 
 from harness.stats.adjusted import Adjusted, adjusted
 from harness.stats.agreement import accuracy, confusion, fleiss, kappa, krippendorff, lin
-from harness.stats.clusters import cluster_variance
-from harness.stats.crossed import Interval, Moments, crossed, seed_variance
+from harness.stats.bootstrap import bootstrap
+from harness.stats.clusters import Codes, Floats, cluster_variance
+from harness.stats.crossed import DIFFERENCE, Interval, Moments, crossed, seed_variance
 from harness.stats.holm import holm
 from harness.stats.looks import look_alpha
 from harness.stats.mean import mean
@@ -17,13 +19,17 @@ from harness.stats.ppi import concordance, ppi, share_seen
 from harness.stats.statistic import Bounds, Statistic
 
 __all__ = [
+    "DIFFERENCE",
     "Adjusted",
     "Bounds",
+    "Codes",
+    "Floats",
     "Interval",
     "Moments",
     "Statistic",
     "accuracy",
     "adjusted",
+    "bootstrap",
     "cases_needed",
     "cluster_variance",
     "concordance",

@@ -86,13 +86,13 @@ class Moments:
         return Moments(-self.estimate, -self.centre, *same)
 
 
-def crossed(differences: Floats, clusters: Codes | None = None, *, pseudo: tuple[float, float] = DIFFERENCE) -> Moments:
+def crossed(differences: Floats, clusters: Codes | None = None, *, pseudo: tuple[float, ...] = DIFFERENCE) -> Moments:
     """Moments of k × n differences, or of n when nothing was trained (then the case part alone).
 
     Args:
         differences: shape (k, n), one row a training seed; or (n,).
         clusters: shape (n,), a small integer code a case; None when every case stands alone.
-        pseudo: the two pseudo-cases.
+        pseudo: the two pseudo-cases, or none.
 
     Raises:
         ValueError: no case, NaN, or clusters of another length.
@@ -103,7 +103,7 @@ def crossed(differences: Floats, clusters: Codes | None = None, *, pseudo: tuple
     seeds = matrix.shape[0] if differences.ndim == 2 else 0
     n = cases.size
     estimate = float(cases.mean())
-    centre = (n * estimate + sum(pseudo)) / (n + 2)
+    centre = (n * estimate + sum(pseudo)) / (n + len(pseudo))
     v_seed = seed_variance(matrix) if seeds else 0.0
     return Moments(estimate, centre, case.value, v_seed, n, seeds, case.clusters, case.df)
 

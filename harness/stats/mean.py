@@ -14,10 +14,11 @@ from harness.stats.clusters import Codes, Floats
 from harness.stats.crossed import SCORE, Moments, crossed
 
 
-def mean(scores: Floats, clusters: Codes | None = None) -> Moments:
-    """Moments of the mean of scores in [0, 1], shape (seeds, cases) or (cases,).
+def mean(scores: Floats, clusters: Codes | None = None, *, bounded: bool = True) -> Moments:
+    """Moments of the mean of scores, shape (seeds, cases) or (cases,): in [0, 1], or ``bounded`` by nothing (seconds), of which no
+    pseudo-case can be said.
 
     Raises:
         ValueError: no case, NaN, or clusters of another length.
     """
-    return crossed(scores, clusters, pseudo=SCORE)
+    return crossed(scores, clusters, pseudo=SCORE if bounded else ())

@@ -49,6 +49,26 @@ UNSCORED_CELLS = f"""
     WHERE experiment = $experiment AND g.error IS NULL ORDER BY cell, metric
 """
 
+OUTPUT = "text, prompt_tokens, output_tokens, seconds, cost, finish, documents, logprob, logprob_tokens"
+"""The columns of an ``Output``, in its order."""
+
+OUTPUTS = f"""
+    SELECT case_id, {OUTPUT} FROM asked JOIN generations g USING (trial_id)
+    WHERE cell = $cell AND repeat = 0 AND case_id IN (SELECT unnest($cases::VARCHAR[])) AND g.error IS NULL
+    ORDER BY case_id
+"""
+
+UNSCORED = f"""
+    WITH named AS (SELECT unnest($metrics::VARCHAR[]) AS metric, unnest($hashes::VARCHAR[]) AS metric_hash)
+    SELECT trial_id, min(case_id), list(DISTINCT metric ORDER BY metric),
+        {", ".join(f"any_value({name})" for name in OUTPUT.split(", "))}
+    FROM asked JOIN generations g USING (trial_id) CROSS JOIN named
+    ANTI JOIN (SELECT trial_id, metric, metric_hash FROM scores WHERE error IS NULL) s
+        USING (trial_id, metric, metric_hash)
+    WHERE cell = $cell AND case_id IN (SELECT unnest($cases::VARCHAR[])) AND g.error IS NULL
+    GROUP BY trial_id ORDER BY trial_id
+"""
+
 ROWS_OF = f"""
     WITH {WANTED},
     sources AS (SELECT unnest($judges::VARCHAR[]) AS metric, unnest($sources::VARCHAR[]) AS source),

@@ -33,11 +33,11 @@ from harness.store.lock import Lock, acquire
 from harness.store.origin import Origin
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
 from harness.store.reviews import Review
-from harness.store.rows import ANSWERS_OF, ROWS, ROWS_OF, UNSCORED_CELLS, wanted
+from harness.store.rows import ANSWERS_OF, OUTPUTS, ROWS, ROWS_OF, UNSCORED, UNSCORED_CELLS, wanted
 from harness.store.schema import OldSchema, create
 from harness.store.submission import Batch
 from harness.store.upgrade import upgrade
-from harness.trial import Generation, Score, Training, Trial
+from harness.trial import Generation, Output, Score, Training, Trial
 
 FILE = "results.duckdb"
 
@@ -195,17 +195,20 @@ class Store:
         """(cell, metric) wherever an answer of the experiment lacks a score; ``metrics`` is suite -> {metric: hash}."""
         return self._database.run(UNSCORED_CELLS, {"experiment": experiment, **wanted(metrics)})
 
-    def unscored(self, cell: str, metric: str, metric_hash: str, *, cases: Sequence[str]) -> list[tuple[str, str, str]]:
-        """(trial id, case id, text) of each distinct answer of a cell to ``cases`` that this version of a metric has not
-        scored yet, or where it failed.
+    def unscored(
+        self, cell: str, metrics: Mapping[str, str], *, cases: Sequence[str]
+    ) -> list[tuple[str, str, list[str], Output]]:
+        """(trial id, case id, names of metrics, output) of each distinct answer of a cell to ``cases`` that some of ``metrics``
+        (name -> hash) have not scored yet, or where they failed.
         """
-        sql = """
-            SELECT trial_id, min(case_id), any_value(text) FROM asked JOIN generations g USING (trial_id)
-            ANTI JOIN (SELECT trial_id FROM scores WHERE metric = $metric AND metric_hash = $hash AND error IS NULL) s
-                USING (trial_id)
-            WHERE cell = $cell AND case_id IN (SELECT unnest($cases::VARCHAR[])) AND g.error IS NULL
-            GROUP BY trial_id ORDER BY trial_id"""
-        return self._database.run(sql, {"cell": cell, "metric": metric, "hash": metric_hash, "cases": cases})
+        given = {"cell": cell, "metrics": list(metrics), "hashes": list(metrics.values()), "cases": cases}
+        found = self._database.run(UNSCORED, given)
+        return [(trial, case, names, Output(*values)) for trial, case, names, *values in found]
+
+    def outputs(self, cell: str, *, cases: Sequence[str]) -> list[tuple[str, Output]]:
+        """(case id, output) of each of ``cases`` that a cell answered; of several answers to one, the first."""
+        given = {"cell": cell, "cases": cases}
+        return [(case, Output(*values)) for case, *values in self._database.run(OUTPUTS, given)]
 
     def add_scores(self, rows: Iterable[Score]) -> None:
         """Keep scores. The first value of an answer and version of a metric stays; an error is replaced by what a later

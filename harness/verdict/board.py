@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats import Moments, crossed, ppi, seed_variance, share_seen
+from harness.stats import DIFFERENCE, Moments, crossed, ppi, seed_variance, share_seen
 from harness.verdict.check import TUNED
 from harness.verdict.rows import Codes, Floats, Rows, Run
 
@@ -60,7 +60,7 @@ class Scores:
 @dataclass(frozen=True, slots=True)
 class Board:
     """Scores by contender; ``source`` is who graded, and ``people`` has human labels beside a judge's scores. ``taught`` has, by
-    contender, the cases that ask for a fact which its training stated, as far as anybody told.
+    contender, the cases that ask for a fact which its training stated, as far as anybody told; ``amounts`` are no shares.
     """
 
     suite: str
@@ -72,6 +72,7 @@ class Board:
     people: Mapping[str, Scores] = field(default_factory=dict)
     fractions: Mapping[tuple[str, float], Scores] = field(default_factory=dict)
     taught: Mapping[str, Codes] = field(default_factory=dict)
+    amounts: bool = False
 
     def techniques(self, *wanted: str) -> list[str]:
         """Names of contenders of those techniques with rows on any split, sorted."""
@@ -115,9 +116,8 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
         for name, some in full.items()
     }
     people = gather("test", "human") if source == "judge" else {}
-    return Board(
-        suite, metric, source, rows.clusters[suite], gather("test", source), gather("dev", source), people, fractions
-    )
+    test, dev = gather("test", source), gather("dev", source)
+    return Board(suite, metric, source, rows.clusters[suite], test, dev, people, fractions, amounts=rows.amounts)
 
 
 def compare(
@@ -140,7 +140,8 @@ def compare(
         return None
     fixed = ours.fixed or theirs.fixed
     moments = _corrected(board, ours, theirs, cases, matrix) if board.people else None
-    moments = moments or crossed(matrix, _clusters(board, cases))
+    pseudo = () if board.amounts else DIFFERENCE
+    moments = moments or crossed(matrix, _clusters(board, cases), pseudo=pseudo)
     return replace(moments, seeds=1) if fixed else moments
 
 

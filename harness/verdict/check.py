@@ -50,13 +50,20 @@ def check_columns(table: pa.Table, name: str) -> None:
         raise BadInput(f"{name}: no rows; give one row for each contender, case and metric")
 
 
-def check_values(table: pa.Table, columns: Mapping[str, Column], scores: NDArray[np.float64], name: str) -> None:
+def check_values(
+    table: pa.Table, columns: Mapping[str, Column], scores: NDArray[np.float64], name: str, *, amounts: bool = False
+) -> None:
     """Every value is in its range and the rows do not contradict one another.
 
     Raises:
         BadInput: with all problems, one a line.
     """
-    problems = [*_nulls(table), *_words(columns), *_scores(table, scores), *_numbers(table)]
+    problems = [
+        *_nulls(table),
+        *_words(columns),
+        *_scores(table, scores, -np.inf if amounts else 0.0),
+        *_numbers(table),
+    ]
     problems = problems or [*_contradictions(columns), *_seeds(columns)]
     if problems:
         raise BadInput("\n".join(f"{name}: {problem}" for problem in problems))
@@ -78,10 +85,10 @@ def _words(columns: Mapping[str, Column]) -> Iterator[str]:
             yield f"technique: given {word!r}, allowed: {', '.join(TECHNIQUES)} ({suggest(word, TECHNIQUES)})"
 
 
-def _scores(table: pa.Table, scores: NDArray[np.float64]) -> Iterator[str]:
+def _scores(table: pa.Table, scores: NDArray[np.float64], least: float) -> Iterator[str]:
     null = pc.is_null(table["score"]).to_numpy()
     failed = _errors(table)
-    outside = ~null & ~((scores >= 0) & (scores <= 1))
+    outside = ~null & ~((scores >= least) & (scores <= 1))
     if outside.any():
         given = scores[np.flatnonzero(outside)[0]]
         yield f"score: {_where(outside, given)} outside [0, 1]: scale scores to [0, 1], more is better"

@@ -67,7 +67,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """All runs, in sorted order, and what cases and contenders are."""
+    """All runs, in sorted order, and what cases and contenders are; ``amounts`` where the scores are no shares."""
 
     runs: tuple[Run, ...]
     techniques: Mapping[str, str]
@@ -75,6 +75,7 @@ class Rows:
     clusters: Mapping[str, Codes]
     count: int
     hash: str
+    amounts: bool = False
 
     @property
     def suites(self) -> list[str]:
@@ -95,13 +96,14 @@ class Rows:
         return (run for run in self.runs if all(getattr(run, name) == value for name, value in wanted.items()))
 
 
-def load_rows(source: Any, *, name: str = "rows") -> Rows:
+def load_rows(source: Any, *, name: str = "rows", amounts: bool = False) -> Rows:
     """Validated rows.
 
     Args:
         source: an object with ``__arrow_c_stream__``, or the path of a ``.parquet``, ``.csv``, ``.jsonl`` file; rows
             that are loaded already are returned as they are.
         name: what messages call rows that do not come from a file.
+        amounts: the scores are numbers of at most zero (seconds, USD), not shares in [0, 1]; a verdict takes no such rows.
 
     Raises:
         BadInput: unreadable, empty, unknown or missing columns, values out of range, duplicate rows, a contender with
@@ -114,11 +116,12 @@ def load_rows(source: Any, *, name: str = "rows") -> Rows:
     columns = {key: encode(table, key) for key in (*KEY, "case_id", "repeat", "technique")}
     columns["cluster"] = encode(table, "cluster") if "cluster" in table.column_names else columns["case_id"]
     scores = _floats(table["score"])
-    check_values(table, columns, scores, name)
+    check_values(table, columns, scores, name, amounts=amounts)
     runs = tuple(_runs(table, columns, scores, _sort(columns, table.num_rows, name)))
     clusters = _clusters(columns)
     cases = columns["case_id"].values
-    return Rows(runs, _techniques(columns), cases, clusters, table.num_rows, _hash(runs, cases, clusters, columns))
+    digest = _hash(runs, cases, clusters, columns)
+    return Rows(runs, _techniques(columns), cases, clusters, table.num_rows, digest, amounts)
 
 
 def encode(table: pa.Table, name: str) -> Column:

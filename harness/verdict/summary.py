@@ -72,7 +72,8 @@ def _summaries(board: Board, alpha: float) -> Iterator[Summary]:
         matrix = scores.matrix()
         keep = ~scores.flagged & np.isfinite(scores.values).all(axis=0)
         if keep.any():
-            interval = mean(matrix[..., keep], board.clusters[scores.cases[keep]]).interval(alpha)
+            clusters = board.clusters[scores.cases[keep]]
+            interval = mean(matrix[..., keep], clusters, bounded=not board.amounts).interval(alpha)
             about = (board.suite, board.metric, name, scores.technique, board.source)
             yield Summary(*about, interval, scores.missing)
 

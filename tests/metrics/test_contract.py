@@ -1,4 +1,6 @@
-"""What every metric promises: any text gives one finite float in [0, 1], and the reference itself scores 1."""
+"""What every metric promises: any answer gives one finite float, a share in [0, 1] or an amount of at most 0; of shares of the
+reference, the reference itself scores 1.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import BadInput
-from harness.metrics import LENIENT, MAKERS, METRICS, NO_REFERENCE, Metric, load_metric
+from harness.metrics import AMOUNTS, LENIENT, MAKERS, METRICS, NO_REFERENCE, RETRIEVAL, Metric, load_metric
 from harness.suite import Case, Suite
+from harness.trial import Output
 
 REFERENCES = {
     "json_exact": '{"team": "billing", "urgent": true}',
@@ -22,10 +25,13 @@ REFERENCES = {
 }
 TEXT = "The parcel left the depot on Tuesday"
 EXTRACTING = ("json_valid", "json_exact", "json_fields", "json_schema")
-NAMES = [name for name in dict.fromkeys([*METRICS, *MAKERS]) if name != "evaluate"]
+MODELS = ("evaluate", "similarity")
+"""These need a model or the Hub, and have tests of their own."""
+NAMES = [name for name in dict.fromkeys([*METRICS, *MAKERS]) if name not in MODELS]
 NAMES += [f"{name}:extract" for name in EXTRACTING]
+NAMES += ["json_exact:0.01", "json_fields:1%", "json_exact:extract:0.01", "recall:1"]
 # The reference of these is no answer, or is not looked at.
-NOT_AN_ANSWER = {"regex", "json_valid", "json_schema", "rubric"}
+NOT_AN_ANSWER = {"regex", "json_valid", "json_schema", "rubric", "stopped", "declines"} | AMOUNTS | RETRIEVAL
 
 ODD = [
     "",
@@ -65,7 +71,8 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
     (folder / "rubric.md").write_text(
         "- `depot` (2): Names the depot.\n  rule: /depot/\n- `short`: Short.\n  max words: 9\n"
     )
-    return make_suite(folder, schema="schema.json", rubric="rubric.md")
+    (folder / "documents.jsonl").write_text('{"id": "d1", "text": "The parcel left."}\n')
+    return make_suite(folder, schema="schema.json", rubric="rubric.md", documents="documents.jsonl")
 
 
 def make_suite(folder: Path, **keys: str) -> Suite:
@@ -73,11 +80,21 @@ def make_suite(folder: Path, **keys: str) -> Suite:
 
 
 def a_case(name: str) -> Case:
-    return Case(id="c1", input="?", reference=REFERENCES.get(name.partition(":")[0], TEXT))
+    return Case(id="c1", input="?", reference=REFERENCES.get(name.partition(":")[0], TEXT), documents=("d1", "d2"))
+
+
+def answer(text: str) -> Output:
+    """An answer of which everything is known."""
+    return Output(text, 12, 3, 0.25, 0.001, "stop", ["d2", "d9"], -4.5, 3)
+
+
+def allowed(name: str, score: float) -> bool:
+    """Whether a metric may give this score."""
+    return math.isfinite(score) and (score <= 0 if name in AMOUNTS else 0 <= score <= 1)
 
 
 def test_every_metric_is_under_test() -> None:
-    assert {name.partition(":")[0] for name in NAMES} | {"evaluate"} == set(METRICS) | set(MAKERS)
+    assert {name.partition(":")[0] for name in NAMES} | set(MODELS) == set(METRICS) | set(MAKERS)
     assert set(LENIENT) | set(LENIENT.values()) <= set(NAMES)
 
 
@@ -85,17 +102,16 @@ def test_every_metric_is_under_test() -> None:
 @given(text=st.text(st.characters(codec=None), max_size=200))
 @settings(max_examples=40, deadline=None)
 def test_any_text_scores(name: str, suite: Suite, text: str) -> None:
-    assert 0 <= load_metric(name, suite)(a_case(name), text) <= 1
+    assert allowed(name, load_metric(name, suite)(a_case(name), answer(text)))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_texts_score(name: str, suite: Suite) -> None:
     metric = load_metric(name, suite)
     for text in ODD:
-        score = metric(a_case(name), text)
+        score = metric(a_case(name), answer(text))
         assert isinstance(score, float)
-        assert math.isfinite(score)
-        assert 0 <= score <= 1, text[:30]
+        assert allowed(name, score), text[:30]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.partition(":")[0] not in NOT_AN_ANSWER])
@@ -139,6 +155,12 @@ def test_version_and_argument_change_the_hash(suite: Suite, monkeypatch: pytest.
         ("rouge_1:x", "'rouge_1' takes no argument"),
         ("numeric:lots", "given the tolerance 'lots': write a number such as 0.01"),
         ("evaluate:", "name a module"),
+        ("latency:x", "'latency' takes no argument: write 'latency'"),
+        ("recall:many", "given 'many': write how many documents count, as in recall:5"),
+        ("recall:0", "given '0': write how many documents count"),
+        ("declines:x", "given 'x': it takes no argument"),
+        ("similarity:", "name an embedding model"),
+        ("similarity:./nowhere", "given './nowhere': no such folder"),
         ("json_exakt:x", "neither a metric nor a module 'json_exakt' to import: did you mean 'json_exact'?"),
     ],
 )
@@ -171,8 +193,9 @@ def test_nothing_heavy_is_imported_to_load(suite: Suite) -> None:
         "import sys; from pathlib import Path; from harness.suite import Suite; from harness.metrics import *\n"
         "from harness.metrics import METRICS, load_metric\n"
         "s = Suite(name='a', folder=Path('.'), metric='bleu')\n"
-        "[load_metric(n, s) for n in [*METRICS, 'numeric', 'evaluate:exact_match']]\n"
-        "print(sorted({'torch', 'nltk', 'sacrebleu', 'evaluate', 'rouge_score', 'numpy'} & set(sys.modules)))"
+        "[load_metric(n, s) for n in [*METRICS, 'numeric', 'evaluate:exact_match', 'similarity:a/b']]\n"
+        "heavy = {'torch', 'nltk', 'sacrebleu', 'evaluate', 'rouge_score', 'numpy', 'sentence_transformers'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]

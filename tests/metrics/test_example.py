@@ -139,7 +139,7 @@ def test_a_number_in_the_text_is_no_scale(tmp_path: Path, line: str) -> None:
 
 
 def test_a_criterion_without_anchors_names_file_and_line(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"rubric\.md:4: criterion 'b' has 1 anchor: a judge needs to know"):
+    with pytest.raises(BadInput, match=r"rubric\.md:4: criterion 'b' has 1 anchor: who grades needs to know"):
         jury(tmp_path, "- `a`: A.\n  1: yes\n  0: no\n- `b`: B.\n  1: yes\n")
 
 

@@ -290,7 +290,10 @@ class _Drawn:
             answers=lambda name, suite, contender, *, model, metrics: self.answers[suite, contender],
         )
         matrix = SimpleNamespace(experiment=experiment, tasks=self.tasks, cells=self.cells)
-        metrics = {t.suite.name: {t.suite.metric: SimpleNamespace(judge=None, hash="5f0c77ab")} for t in self.tasks}
+        metrics = {
+            t.suite.name: {t.suite.metric: SimpleNamespace(judge=None, hash="5f0c77ab", amount=False)}
+            for t in self.tasks
+        }
         return SimpleNamespace(
             matrix=matrix, store=store, experiment=experiment, models=[MODEL], policy=policy, metrics=metrics,
             rows=lambda model: rows, verdicts={MODEL: decide(rows, policy, history=HISTORY)}, accounts={MODEL: ACCOUNTS},

@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import BadInput, Incomplete
 from harness.store import CellRow, Store, open_store
-from harness.trial import Generation, Score, Training, Trial
+from harness.trial import Generation, Output, Score, Training, Trial
 from tests.store.conftest import declare
 
 METRICS = {"triage": {"exact": "h1"}}
@@ -161,10 +161,14 @@ def test_unscored_are_distinct_answers_that_this_metric_has_not_scored(
     store.add_generations([Generation(trial(4).id, error="time-out")])
     store.add_scores([Score(trial(2).id, "exact", "h1", 1.0), Score(trial(3).id, "exact", "h1", None, "judge failed")])
     cases = ["c1", "c2", "c3", "c4"]
-    unscored = [(trial(1).id, "c1", "billing"), (trial(3).id, "c3", "billing")]
-    assert store.unscored("a", "exact", "h1", cases=cases) == unscored
-    assert store.unscored("a", "exact", "h1", cases=["c2", "c3"]) == unscored[1:], "of these cases alone"
-    assert len(store.unscored("a", "exact", "h2", cases=cases)) == 3, "a changed metric scores again"
+    output = Output("billing", 5, 2, 0.5, 0.001, "stop", [])
+    unscored = [(trial(1).id, "c1", ["exact"], output), (trial(3).id, "c3", ["exact"], output)]
+    assert store.unscored("a", {"exact": "h1"}, cases=cases) == unscored
+    assert store.unscored("a", {"exact": "h1"}, cases=["c2", "c3"]) == unscored[1:], "of these cases alone"
+    assert len(store.unscored("a", {"exact": "h2"}, cases=cases)) == 3, "a changed metric scores again"
+    both = store.unscored("a", {"exact": "h1", "other": "o1"}, cases=cases)
+    assert [names for _, _, names, _ in both] == [["exact", "other"], ["other"], ["exact", "other"]]
+    assert [case for case, _ in store.outputs("a", cases=cases)] == ["c1", "c2", "c3"], "every answer, scored or not"
     assert store.unscored_cells("e", {"triage": {"exact": "h1", "other": "o1"}}) == [("a", "exact"), ("a", "other")]
     store.add_scores([Score(trial(i).id, "exact", "h1", 1.0) for i in (1, 3)])
     assert store.unscored_cells("e", METRICS) == []
@@ -368,7 +372,7 @@ def test_twenty_thousand_rows_go_through_every_method(home: Path, trial: Make, a
         store.add_generations(answered(*trials))
         store.add_generations(answered(*trials[:5]))
         ((cell, _),) = store.unscored_cells("e", METRICS)
-        assert len(store.unscored(cell, "exact", "h1", cases=[t.case_id for t in trials])) == 21_000
+        assert len(store.unscored(cell, {"exact": "h1"}, cases=[t.case_id for t in trials])) == 21_000
         store.add_scores([Score(t.id, "exact", "h1", 1.0) for t in trials])
     with open_store(home, write=False) as store:
         assert store.missing([t.id for t in trials]) == set()

@@ -1,0 +1,42 @@
+"""How likely the model finds the reference: perplexity and bits per byte, negative so that more is better.
+
+    a reference of 12 bytes and 3 tokens, log-probability -6    perplexity -e² = -7.39, bits_per_byte -0.72
+
+The log-probability is that of giving the reference *as the answer*: of its tokens after the contender's own prompt in the
+model's chat template, and of the token with which the answer ends, which counts as one of the tokens (Jelinek et al. 1977; for
+a model without a template, as ``harness.models.chat`` renders it). Perplexity depends on the tokenizer, so it compares contenders of one
+base model; bits per byte (of UTF-8) compares base models too. Only models that run here tell it.
+"""
+
+from __future__ import annotations
+
+import math
+
+from harness.errors import BadInput, Incomplete
+from harness.suite import Case
+from harness.trial import Output
+
+CAP = 1e300
+"""Perplexity of what the model holds for impossible: a score is finite."""
+
+
+def perplexity(case: Case, output: Output) -> float:
+    """exp(-log-probability / tokens)."""
+    logprob, tokens = _likelihood(case, output)
+    exponent = -logprob / tokens
+    return -(math.exp(exponent) if exponent < math.log(CAP) else CAP)
+
+
+def bits_per_byte(case: Case, output: Output) -> float:
+    """-log2(probability) / bytes of the reference."""
+    logprob, _ = _likelihood(case, output)
+    bits = -logprob / math.log(2) / len(case.reference.encode("utf-8", "surrogatepass"))
+    return -min(bits, CAP)
+
+
+def _likelihood(case: Case, output: Output) -> tuple[float, int]:
+    if not case.reference:
+        raise BadInput("reference: it is empty, so there is nothing whose likelihood could be told: give one")
+    if output.logprob is None or not output.logprob_tokens:
+        raise Incomplete("no likelihood of the reference is known: a served or scripted model gives no likelihoods")
+    return output.logprob, output.logprob_tokens
