@@ -10,7 +10,7 @@ A new or changed metric scores what is stored: nothing is generated for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -56,18 +56,27 @@ class Scoring:
     store: Store
     metrics: Metrics
     sink: Sink
+    _looked_at: set[str] = field(default_factory=set)
 
-    def refuse(self, cells: Sequence[Cell]) -> None:
-        """Refuse cases that can never be scored, before ``cells`` are paid for.
+    def checked(self, cell: Cell) -> Iterator[Trial]:
+        """The trials of a cell; the cases of a suite are looked at when its first cell is gone through, before anything is paid
+        for.
 
         Raises:
-            BadInput: naming the first of them.
+            BadInput: naming the first case that can never be scored.
         """
-        for task in {cell.suite.name: cell.task for cell in cells}.values():
-            for metric in self.metrics[task.suite.name].values():
-                metric.refuse(task.cases)
-            for estimate in load_estimates(task.suite).values() if task.suite.estimates else ():
+        task, metrics = cell.task, self.metrics[cell.suite.name].values()
+        fresh = task.suite.name not in self._looked_at
+        self._looked_at.add(task.suite.name)
+        if fresh:
+            for metric in metrics:
+                metric.refuse_uncovered(task.cases)
+            for estimate in load_estimates(task.suite).values():
                 estimate.refuse(task.split("test"))
+        for cases, trials in cell.chunks():
+            for metric in metrics if fresh else ():
+                metric.refuse(cases)
+            yield from trials
 
     def at_once(self, cell: Cell, answers: Answers) -> None:
         """Answers that have just come, by every metric that needs nobody else."""

@@ -13,7 +13,24 @@ from harness.errors import BadInput
 from harness.metrics import load_metric
 from harness.suite import Case, Suite
 
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the red old boat ship stands here is in city kladrun".split()
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "the",
+    "red",
+    "old",
+    "boat",
+    "ship",
+    "stands",
+    "here",
+    "is",
+    "in",
+    "city",
+    "kladrun",
+]
 
 
 def suite(folder: Path) -> Suite:
@@ -93,7 +110,9 @@ def test_the_weights_decide_the_hash(folder: Path) -> None:
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
     metric = load_metric("similarity:nobody/has-this", suite(tmp_path))
-    with pytest.raises(BadInput, match=r"cannot load 'nobody/has-this' \(\w+\): check the name, fetch it where there is a network"):
+    with pytest.raises(
+        BadInput, match=r"cannot load 'nobody/has-this' \(\w+\): check the name, fetch it where there is a network"
+    ):
         metric(case("x"), "y")
 
 
