@@ -105,7 +105,10 @@ class Scoring:
             texts = [(trial_id, case, output.text) for trial_id, case, output, names in works if name in names]
             yield grade(judge, self.metrics[cell.suite.name][name], texts, self._replies)
         if judges:
-            works = [(*work, [n for n in names if n not in judges]) for *work, names in works]
+            works = [
+                (trial_id, case, output, [name for name in names if name not in judges])
+                for trial_id, case, output, names in works
+            ]
         yield from scorers.score(cell.suite.name, works)
 
     @cached_property
@@ -124,7 +127,7 @@ class Scoring:
             return False
         return not metric.gold or any(self._open(cell, [name], cases) for cases in batches(cell.cases))
 
-    def _open(self, cell: Cell, names: Sequence[str], cases: Sequence[Case]) -> list[Work]:
+    def _open(self, cell: Cell, names: Sequence[str], cases: Sequence[Case]) -> Sequence[Work]:
         """Answers to ``cases`` with those of the named metrics that have not scored them."""
         named, metrics = {case.id: case for case in cases}, self.metrics[cell.suite.name]
         found = self.store.unscored(cell.id, {name: metrics[name].hash for name in names}, cases=list(named))
@@ -133,7 +136,7 @@ class Scoring:
         ]
         return self._covered(cell, works)
 
-    def _covered(self, cell: Cell, works: list[Work]) -> list[Work]:
+    def _covered(self, cell: Cell, works: Sequence[Work]) -> Sequence[Work]:
         """Without metrics that mean nothing for the case."""
         metrics = self.metrics[cell.suite.name]
         if not any(metric.gold for metric in metrics.values()):
