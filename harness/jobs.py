@@ -169,4 +169,9 @@ def _reward(candidate: Candidate, suite: Suite) -> Reward | None:
     if candidate.method not in ONLINE:
         return None
     metric = load_metric(suite.metric, suite)
+    if metric.judge is not None or metric.whole:
+        raise BadInput(
+            f"{suite.folder}/suite.toml: metric {suite.metric!r} cannot reward method {candidate.method!r}, which scores texts as they are "
+            "written: take a metric of the text alone"
+        )
     return Reward(suite.folder, suite.metric, metric.hash, candidate.max_new_tokens or suite.max_new_tokens)

@@ -210,11 +210,10 @@ def _fill(doing: _Doing) -> None:
     asked = store.asked(matrix.sizes)
     for cell in todo.cells:
         if cell.id not in asked:
-            store.add_trials(cell.id, cell.trials())
+            store.add_trials(cell.id, doing.scoring.checked(cell))
     if not (todo.cells or todo.jobs or doing.scoring.unscored()):
         return
     _refuse_missing(todo, doing.vendors)
-    doing.scoring.refuse(todo.cells)
     started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
     doing.progress.begin(todo)
     try:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import MappingProxyType, TracebackType
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.machine import cores
@@ -32,8 +33,13 @@ MANY = 50_000
 AHEAD = 2
 """Batches that wait at each process, so that none does while rows are stored; it bounds the memory."""
 
-# The tags of cases without any: read-only for all of them, which pickle does not know.
-copyreg.pickle(MappingProxyType, lambda tags: (dict, (dict(tags),)))  # type: ignore[arg-type]
+
+def _read_only(tags: dict[str, Any]) -> MappingProxyType[str, Any]:
+    return MappingProxyType(tags)
+
+
+# the tags of cases without any are of a kind that pickle does not know
+copyreg.pickle(MappingProxyType, lambda tags: (_read_only, (dict(tags),)))
 
 
 class Scorers:

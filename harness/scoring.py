@@ -10,7 +10,7 @@ A new or changed metric scores what is stored: nothing is generated for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -62,18 +62,27 @@ class Scoring:
     store: Store
     metrics: Metrics
     sink: Sink
+    _looked_at: set[str] = field(default_factory=set)
 
-    def refuse(self, cells: Sequence[Cell]) -> None:
-        """Refuse cases that can never be scored, before ``cells`` are paid for.
+    def checked(self, cell: Cell) -> Iterator[Trial]:
+        """The trials of a cell; the cases of a suite are looked at when its first cell is gone through, before anything is paid
+        for.
 
         Raises:
-            BadInput: naming the first of them.
+            BadInput: naming the first case that can never be scored.
         """
-        for task in {cell.suite.name: cell.task for cell in cells}.values():
-            for metric in self.metrics[task.suite.name].values():
-                metric.refuse(task.cases)
-            for estimate in load_estimates(task.suite).values() if task.suite.estimates else ():
+        task, metrics = cell.task, self.metrics[cell.suite.name].values()
+        fresh = task.suite.name not in self._looked_at
+        self._looked_at.add(task.suite.name)
+        if fresh:
+            for metric in metrics:
+                metric.refuse_uncovered(task.cases)
+            for estimate in load_estimates(task.suite).values():
                 estimate.refuse(task.split("test"))
+        for cases, trials in cell.chunks():
+            for metric in metrics if fresh else ():
+                metric.refuse(cases)
+            yield from trials
 
     def at_once(self, cell: Cell, answers: Answers) -> None:
         """Answers that have just come, by every metric that needs nobody else."""
@@ -114,7 +123,10 @@ class Scoring:
                 continue
             yield scores
         if judged:
-            works = [(*work, [n for n in names if n not in judged]) for *work, names in works]
+            works = [
+                (trial_id, case, output, [name for name in names if name not in judged])
+                for trial_id, case, output, names in works
+            ]
         yield from scorers.score(cell.suite.name, works)
 
     @cached_property
@@ -133,7 +145,7 @@ class Scoring:
             return False
         return not metric.gold or any(self._open(cell, [name], cases) for cases in batches(cell.cases))
 
-    def _open(self, cell: Cell, names: Sequence[str], cases: Sequence[Case]) -> list[Work]:
+    def _open(self, cell: Cell, names: Sequence[str], cases: Sequence[Case]) -> Sequence[Work]:
         """Answers to ``cases`` with those of the named metrics that have not scored them."""
         named, metrics = {case.id: case for case in cases}, self.metrics[cell.suite.name]
         found = self.store.unscored(cell.id, {name: metrics[name].hash for name in names}, cases=list(named))
@@ -142,7 +154,7 @@ class Scoring:
         ]
         return self._covered(cell, works)
 
-    def _covered(self, cell: Cell, works: list[Work]) -> list[Work]:
+    def _covered(self, cell: Cell, works: Sequence[Work]) -> Sequence[Work]:
         """Without metrics that mean nothing for the case."""
         metrics = self.metrics[cell.suite.name]
         if not any(metric.gold for metric in metrics.values()):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from harness.errors import BadInput
+from harness.errors import BadInput, HarnessError
 from harness.evidence import evidence
 from harness.experiment import load_experiment
 from harness.matrix import expand
@@ -102,6 +103,37 @@ def test_new_metrics_score_what_is_stored(measured: Project) -> None:
     again = run(load_experiment(measured.experiment), progress=Quiet())
     assert (again.generated, again.scored) == (0, 2 * 3 + 2 * 3 * 4)
     assert scored(measured)["rag", "b", "recall"] == 1.0
+
+
+HOUSE = "def short(case, text):\n    return float(len(text) < 3)\n\ndef broken(case, text):\n    return 1 / 0\n"
+
+
+def test_several_processes_give_the_same_scores(measured: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured.write("suites/sums/house.py", HOUSE)
+    names = ["token_f1", "rouge_l", "recall", "declines", "cost", "words", "house:short", "house:broken"]
+    found = []
+    for many in (10**9, 1):
+        monkeypatch.setattr("harness.scorers.MANY", many)
+        monkeypatch.setattr("harness.scorers.cores", lambda: 2)
+        declare(measured)
+        run(load_experiment(measured.experiment), progress=Quiet())
+        declare(measured, metrics=names)
+        assert run(load_experiment(measured.experiment), progress=Quiet()).generated == 0
+        found.append(scored(measured))
+        (measured.folder / ".harness/results.duckdb").unlink()
+    assert found[0] == found[1]
+    assert len(found[0]) == 3 * 4 * 8 + 3
+    assert "ZeroDivisionError" in str(found[1]["rag", "a", "house:broken"])
+
+
+def test_a_process_that_dies_is_said(measured: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.scorers.MANY", 1)
+    monkeypatch.setattr("harness.scorers.cores", lambda: 2)
+    monkeypatch.setattr("harness.scorers._begin", os._exit)
+    run(load_experiment(measured.experiment), progress=Quiet())
+    declare(measured, metrics=["token_f1"])
+    with pytest.raises(HarnessError, match="a process died while scoring"):
+        run(load_experiment(measured.experiment), progress=Quiet())
 
 
 def test_what_is_not_known_is_an_error_and_no_zero(measured: Project) -> None:

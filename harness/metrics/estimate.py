@@ -24,7 +24,8 @@ from harness.stats import Codes, Floats, Interval, bootstrap
 from harness.suite import Case, Suite
 from harness.trial import Output
 
-Cases, Outputs = Sequence[Case], Sequence[Output]
+Cases = Sequence[Case]
+Outputs = Sequence[Output]
 Function = Callable[[Cases, Outputs], float]
 
 ESTIMATES: dict[str, str] = {

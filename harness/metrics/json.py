@@ -212,6 +212,8 @@ def _comparable(text: str) -> Any:
     """The JSON value of a text, only to be compared with a reference: what ``_parse`` refuses equals none, and need not
     be told apart. Three times faster.
     """
+    if not text:
+        return NOT_JSON
     try:
         return from_json(text, allow_inf_nan=False, cache_strings="keys")
     except (ValueError, TypeError):

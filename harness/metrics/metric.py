@@ -90,17 +90,24 @@ class Metric:
         """Refuse cases that can never be scored, before anything is paid for: an empty answer to each is tried.
 
         Raises:
-            BadInput: naming the first such case; or where it covers none.
+            BadInput: naming the first of them.
         """
-        covered = (case for case in cases if self.covers(case))
-        if self.gold and next(covered, None) is None:
+        if self.needs_reference and self.judge is None:
+            for case in islice(filter(self.covers, cases), self.tried):
+                with suppress(Incomplete):
+                    self(case, "")
+
+    def refuse_uncovered(self, cases: Iterable[Case]) -> None:
+        """Refuse cases of which the metric covers none.
+
+        Raises:
+            BadInput: saying what is missing.
+        """
+        if self.gold and not any(map(self.covers, cases)):
             raise BadInput(
                 f"{self.where}: metric {self.name!r}: no case names the documents that hold its answer: "
                 'add "documents": ["…"] to cases, or leave the metric out'
             )
-        for case in islice(covered, self.tried) if self.needs_reference and self.judge is None else ():
-            with suppress(Incomplete):
-                self(case, "")
 
     def _score(self, case: Case, value: Any) -> float:
         try:

@@ -44,7 +44,8 @@ def _rate(among: Callable[[Case], bool], counts: Callable[[Output], bool]) -> Su
 
     def statistics(cases: Cases, outputs: Outputs) -> Floats:
         chosen = np.array([among(case) for case in cases], dtype=np.float64)
-        return np.stack([chosen, chosen * [counts(output) for output in outputs]], axis=1)
+        counted = np.array([counts(output) for output in outputs], dtype=np.float64)
+        return np.stack([chosen, chosen * counted], axis=1)
 
     return Sums(statistics, _share)
 

@@ -64,7 +64,8 @@ def _totals(statistics: Floats, clusters: Codes | None) -> Floats:
         return statistics
     _, codes = np.unique(clusters, return_inverse=True)
     totals = np.zeros((statistics.shape[0], int(codes.max()) + 1, statistics.shape[2]))
-    np.add.at(totals, (slice(None), codes), statistics)
+    for training, found in zip(totals, statistics, strict=True):
+        np.add.at(training, codes, found)
     return totals
 
 
