@@ -177,14 +177,17 @@ class Evidence:
             )
         for model in self.models:
             self._refuse_unreviewed(model)
-        self._refuse_mixed()
+        self.refuse_mixed()
         known = self.histories
         return {
             base.id: decide(self.rows(base.id), self.policy, history=known[base.id], kinship=kinship(self.matrix, base))
             for base in self.experiment.bases
         }
 
-    def _refuse_mixed(self) -> None:
+    def refuse_mixed(self) -> None:
+        """Raises:
+        Incomplete: when answers that are compared, or a judge's scores, come from several models of one name.
+        """
         hashes = hashes_of(self.metrics)
         jurors = {n: len(m.judge.jurors) for named in self.metrics.values() for n, m in named.items() if m.judge}
         for model in self.models:

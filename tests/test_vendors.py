@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from harness.errors import Incomplete
 from harness.experiment import Model, load_experiment
+from harness.gate.bench import Bench
 from harness.models.address import find_address, identify
 from harness.progress import Console
 from harness.run import Outcome, run
@@ -275,6 +277,8 @@ def test_answers_of_a_model_that_has_changed_are_not_compared(project: Project, 
         for command in ("verdict", "report"):
             ran = harness(command, project.experiment)
             assert (ran.code, said in ran.err) == (3, True)
+        with pytest.raises(Incomplete, match="are not comparable"):
+            Bench(project.experiment, replay=True).ensure(lambda: {("sums", None)}, lambda: Console(quiet=True))
         assert (
             "did you mean 'judge-2026-12-01'" in harness("forget", project.experiment, "--served", "judge-2026-12").err
         )

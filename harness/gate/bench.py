@@ -136,6 +136,7 @@ class Bench:
 
     def _read(self) -> None:
         with evidence(self.matrix) as found:
+            found.refuse_mixed()
             self._asked = found.current
             self._metrics = found.metrics
             self._tables = {(model, False): self._cut(found.rows(model)) for model in found.models}

@@ -30,7 +30,7 @@ def find_address(model: Model, *, variable: str) -> Address:
     Raises:
         BadInput: without a model's name, or with something that is no URL.
     """
-    name, _, url = model.id.partition(":")[2].partition("@")
+    name, url = _named(model.id.partition(":")[2])
     url = url or os.environ.get(variable, "")
     if not name:
         raise BadInput(f"model {model.id!r}: name one after the colon")
@@ -59,6 +59,15 @@ def find_key(model: Model, address: Address, *variables: str) -> tuple[str, str]
             f"or name a server of your own: {model.id}@http://localhost:8000/v1"
         )
     return variables[0], "none"
+
+
+def _named(rest: str) -> tuple[str, str]:
+    """(model, address) of ``qwen3-8b@http://…``; a server's own names may have an @ too, such as ``sft@triage``."""
+    before, at, after = rest.rpartition("@http")
+    if at:
+        return before, f"http{after}"
+    name, _, url = rest.partition("@")
+    return name, url
 
 
 def _public(url: str | None) -> str | None:

@@ -19,7 +19,7 @@ from harness.errors import BadInput, need
 from harness.experiment import Model
 from harness.fingerprint import LENGTH, fingerprint
 
-VERSION = 1
+VERSION = 2
 """Raised when the same model would answer otherwise: chat rendering, decoding, quantisation."""
 EMBEDDED = "embedded:"
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")

@@ -9,6 +9,7 @@ import pytest
 from harness.errors import BadInput
 from harness.experiment import Model
 from harness.models import identity, load_backend
+from harness.models.address import find_address
 from harness.models.openai import OpenAI
 from tests.models.fake_api import Reply, collect, make_trials, serve
 
@@ -254,6 +255,7 @@ def test_identity_is_model_and_server_never_a_password() -> None:
         return identity(Model(id=id))
 
     assert of("openai:m@http://h/v1") == of("openai:m@http://h/v1/") == of("openai:m@http://user:pw@h/v1")
+    assert find_address(Model(id="openai:sft@triage@http://h/v1"), variable="OPENAI_BASE_URL").model == "sft@triage"
     assert len({of("openai:m"), of("openai:n"), of("openai:m@http://h/v1"), of("anthropic:m")}) == 4
 
 
