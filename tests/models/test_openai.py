@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,14 @@ def test_answers_and_their_cost() -> None:
 
 
 def test_requests_fly_together_and_rows_come_as_they_finish() -> None:
+    others = threading.Semaphore(0)
+
     def slow_first(number: int, body: dict[str, Any]) -> Reply:
-        reply = echo(number, body)
-        return Reply(reply.body, delay=0.5 if body["messages"][-1]["content"] == "question 0" else 0.02)
+        if body["messages"][-1]["content"] == "question 0":
+            assert all(others.acquire(timeout=30) for _ in range(11))
+            return Reply(echo(number, body).body, delay=0.1)
+        others.release()
+        return Reply(echo(number, body).body, delay=0.02)
 
     with serve(slow_first) as api:
         model = backend(api.url, concurrency=4)
@@ -79,7 +85,7 @@ def test_requests_fly_together_and_rows_come_as_they_finish() -> None:
         model.close()
     assert 2 <= api.most <= 4
     assert len(batches) > 1
-    assert batches[-1][-1].trial_id == "t0"
+    assert "t0" in [row.trial_id for row in batches[-1]]
 
 
 def test_stopping_early_asks_no_more() -> None:
