@@ -1,0 +1,121 @@
+"""Commands that answer: ``harness verdict | report``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.argument import DEFAULT, ExperimentFile, Json, aside
+from harness.errors import BadInput, suggest
+
+REQUIRE_UNMET = 1
+
+app = typer.Typer()
+
+
+@app.command()
+def verdict(
+    experiment: ExperimentFile = DEFAULT,
+    scores: Annotated[Path | None, typer.Option(help="Decide on these rows instead (Parquet, CSV or JSONL).")] = None,
+    policy: Annotated[Path | None, typer.Option(help="The policy for --scores, as TOML.")] = None,
+    *,
+    require: Annotated[
+        list[str] | None, typer.Option(help="SUITE=ANSWER that must hold, such as triage=fine-tune.")
+    ] = None,
+    look: Annotated[int | None, typer.Option(help="Which look at the test cases of --scores this is.")] = None,
+    schema: Annotated[str | None, typer.Option(help="Print the JSON Schema of the policy or the verdict.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether fine-tuning is justified, suite by suite, and why."""
+    if schema is not None:
+        from harness.verdict.schemas import load_schema
+
+        typer.echo(json.dumps(load_schema(schema), indent=2))
+        return
+    if scores is not None:
+        from harness.verdict import Policy, decide, describe, load_policy
+
+        found = decide(scores, load_policy(policy) if policy else Policy(), look=1 if look is None else look)
+        typer.echo(found.to_json().decode(), nl=False) if as_json else typer.echo("\n".join(describe(found)))
+        raise typer.Exit(_exit_code([found], require or []))
+    if policy is not None:
+        raise BadInput("--policy judges the rows of --scores: give both, or write [policy] into the experiment")
+    if look is not None:
+        raise BadInput("--look counts the looks of --scores: a store counts its own")
+    from harness.experiment import load_experiment
+    from harness.matrix import expand
+
+    raise typer.Exit(show_verdicts(expand(load_experiment(experiment)), as_json=as_json, require=require or []))
+
+
+@app.command()
+def report(
+    experiment: ExperimentFile = DEFAULT,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for report.html and report.md; reports/NAME otherwise.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the Markdown for a pull request.")] = False,
+) -> None:
+    """Render what the store holds: terminal table, Markdown, one self-contained HTML page."""
+    from harness.evidence import evidence
+    from harness.experiment import load_experiment
+    from harness.report import gather, to_html, to_markdown, to_terminal
+
+    loaded = load_experiment(experiment)
+    with evidence(loaded) as found:
+        gathered = gather(found)
+    if markdown:
+        typer.echo(to_markdown(gathered))
+        return
+    folder = out or loaded.folder / "reports" / loaded.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.html").write_text(to_html(gathered), encoding="utf-8")
+        (folder / "report.md").write_text(to_markdown(gathered), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            f"{folder}: the report cannot be written: {error.strerror}: choose another folder with --out"
+        ) from error
+    typer.echo(to_terminal(gathered))
+    typer.echo(f"wrote {folder / 'report.html'} and {folder / 'report.md'}")
+
+
+def show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:
+    from harness.evidence import evidence
+    from harness.verdict import describe
+
+    with evidence(matrix) as found:
+        verdicts = found.verdicts
+    if not found.noted:
+        aside("this look was not entered in the ledger: the store cannot be written now")
+    if as_json:
+        shown: Any = {model: made.as_dict() for model, made in verdicts.items()}
+        typer.echo(json.dumps(next(iter(shown.values())) if len(shown) == 1 else shown, indent=2, sort_keys=True))
+    for model, made in verdicts.items() if not as_json else ():
+        if len(verdicts) > 1:
+            typer.echo(f"{model}\n{'=' * len(model)}")
+        typer.echo("\n".join(describe(made)))
+    return _exit_code(list(verdicts.values()), require)
+
+
+def _exit_code(verdicts: list[Any], require: list[str]) -> int:
+    """The worst of the verdicts' codes; with ``--require``, whether every requirement holds."""
+    if require:
+        return 0 if all(_holds(verdict, one) for verdict in verdicts for one in require) else REQUIRE_UNMET
+    return max((verdict.exit_code for verdict in verdicts), default=3)
+
+
+ANSWERS = ("JUSTIFIED", "NOT_JUSTIFIED", "INCONCLUSIVE", "INVALID", "prompt", "constrain", "rag", "fine-tune", "fine-tune+rag", "collect-data", "none")  # fmt: skip
+
+
+def _holds(verdict: Any, requirement: str) -> bool:
+    suite, _, answer = requirement.partition("=")
+    if answer not in ANSWERS:
+        raise BadInput(f"--require {requirement!r}: write SUITE=ANSWER: {suggest(answer, ANSWERS)}")
+    if suite not in verdict.suites:
+        raise BadInput(f"--require {requirement!r}: no deciding suite {suite!r}: {suggest(suite, verdict.suites)}")
+    found = verdict.suites[suite]
+    return answer in (found.verdict, found.recommendation)
