@@ -44,6 +44,7 @@ def test_a_trial_says_where_it_stands_and_what_is_asked(project: Project) -> Non
         "choices": (),
         "choice_by": "letter",
         "schema": None,
+        "reference": None,
     }
 
 

@@ -149,8 +149,8 @@ def test_edits_are_as_many_as_was_said() -> None:
     assert abs(len(leaks.edited(text, 0.1, rng).split()) - 50) <= 5
 
 
-def without_seeds(differences: np.ndarray, clusters: Any = None) -> Moments:
-    return crossed(np.atleast_2d(differences).mean(axis=0), clusters)
+def without_seeds(differences: np.ndarray, clusters: Any = None, **options: Any) -> Moments:
+    return crossed(np.atleast_2d(differences).mean(axis=0), clusters, **options)
 
 
 def test_a_procedure_that_forgets_the_seeds_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

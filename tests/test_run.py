@@ -215,7 +215,7 @@ def test_nothing_is_done_twice(undisturbed: tuple[Project, Outcome]) -> None:
     assert (again.trained, again.generated, again.scored) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("after", [6.0, 14.0, 18.0])
+@pytest.mark.parametrize("after", [6.0, pytest.param(14.0, marks=pytest.mark.exhaustive), 18.0])
 def test_killed_and_taken_up_again(undisturbed: tuple[Project, Outcome], tmp_path: Path, after: float) -> None:
     project = make(tmp_path / "killed")
     command = [sys.executable, "-m", "harness.cli", "run", str(project.experiment)]
