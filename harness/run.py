@@ -15,25 +15,24 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from heapq import nlargest
-from math import ceil
 from typing import Protocol
 
 from harness.engine import Check, Generate, Pool, Train, Work
 from harness.errors import Incomplete, present
 from harness.experiment import Experiment, Model
 from harness.grade import Deferred, checked
-from harness.machine import cores, gpus, hardware, versions
+from harness.machine import cores, hardware, versions
 from harness.matrix import Cell, Matrix, expand
 from harness.metrics.juror import Juror
 from harness.models import is_local
 from harness.models.flight import OutOfMoney
 from harness.plural import plural
 from harness.probe import probed
-from harness.recipe import ELSEWHERE, ONLINE
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.suite import Case
-from harness.training.job import Job, examples, read_training
+from harness.todo import Todo, missing, workers
+from harness.training.job import read_training
 from harness.trial import Generation, Output, Training, Trial, output_of
 from harness.vendors import Spending, Vendors
 from harness.verdict.economics.memo import usd
@@ -64,35 +63,6 @@ class Progress(Protocol):
     def end(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Todo:
-    """What is missing from the store, and what it is expected to take."""
-
-    matrix: Matrix
-    cells: tuple[Cell, ...]
-    jobs: tuple[Job, ...]
-    seconds_per_trial: float | None = None
-    seconds_per_step: float | None = None
-    workers: int = 1
-
-    @property
-    def trials(self) -> int:
-        """An upper bound: a cell in part answered counts whole."""
-        return sum(cell.size for cell in self.cells)
-
-    @property
-    def steps(self) -> int:
-        return sum(steps_of(job) for job in self.jobs)
-
-    @property
-    def seconds(self) -> float | None:
-        """Expected wall time, from what earlier work on this store took; None where nothing was measured yet."""
-        if (self.trials and self.seconds_per_trial is None) or (self.steps and self.seconds_per_step is None):
-            return None
-        work = self.trials * (self.seconds_per_trial or 0.0) + self.steps * (self.seconds_per_step or 0.0)
-        return work / self.workers
-
-
 @dataclass(slots=True)
 class Outcome:
     """What a run did."""
@@ -102,50 +72,6 @@ class Outcome:
     generated: int = 0
     errors: int = 0
     scored: int = 0
-
-
-def missing(matrix: Matrix, store: Store) -> Todo:
-    """What a run would do now."""
-    complete = store.complete(matrix.sizes)
-    seen: set[str] = set()
-    cells = []
-    for cell in matrix.cells:
-        if cell.id not in complete and cell.id not in seen:
-            seen.add(cell.id)
-            cells.append(cell)
-    needed = _with_starts(matrix, {cell.adapter for cell in cells if cell.adapter})
-    # weights that are given or merged may serve several suites: they are made once
-    named = {job.adapter: job for job in matrix.jobs if job.adapter in needed and not job.finished}
-    jobs = list(named.values())
-    rates = store.rates()
-    count = workers(matrix.experiment) if cells or jobs else 1
-    return Todo(matrix, tuple(cells), tuple(jobs), rates.trial, rates.step, count)
-
-
-def _with_starts(matrix: Matrix, needed: set[str]) -> set[str]:
-    """The adapters needed, and those that they start from."""
-    out = set(needed)
-    for job in reversed(matrix.jobs):
-        if job.adapter in out:
-            out.update(folder.name for folder in job.behind)
-    return out
-
-
-def steps_of(job: Job) -> int:
-    """Optimiser steps of a training; none where another program takes them."""
-    recipe = job.recipe
-    if recipe.method in ELSEWHERE:
-        return 0
-    rows = len(examples(job))
-    written = rows * recipe.generations if recipe.method in ONLINE else rows
-    batch = recipe.batch_size * recipe.accumulate
-    rewarding = ceil(ceil(rows / batch) * recipe.epochs) if recipe.method == "rlhf" else 0
-    return max(1, ceil(ceil(written / batch) * recipe.epochs)) + rewarding
-
-
-def workers(experiment: Experiment) -> int:
-    """Processes that work at once: one a GPU, or one a core."""
-    return experiment.workers or gpus() or cores()
 
 
 @contextmanager

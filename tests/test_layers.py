@@ -19,6 +19,7 @@ LAYERS = [
     {
         "prompt",
         "matrix",
+        "todo",
         "probe",
         "grade",
         "scoring",

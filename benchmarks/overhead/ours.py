@@ -15,9 +15,10 @@ from pathlib import Path
 from cases import measure
 
 from harness.experiment import load_experiment
-from harness.run import Outcome, Todo, run
+from harness.run import Outcome, run
 from harness.scoring import hashes_of, metrics_of
 from harness.store import open_store
+from harness.todo import Todo
 from harness.trial import Training
 
 

@@ -16,7 +16,7 @@ from harness.matrix import Matrix
 from harness.outlook.spread import Spread
 from harness.outlook.suite import Outlook, tuned
 from harness.progress import hour_usd, hours
-from harness.run import Todo, steps_of
+from harness.todo import Todo, steps_of
 from harness.training.job import Job
 
 

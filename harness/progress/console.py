@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from harness.plural import plural
-from harness.run import Todo
+from harness.todo import Todo
 from harness.trial import Training
 
 EVERY = 10.0

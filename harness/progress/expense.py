@@ -21,8 +21,8 @@ from harness.models import is_local, is_served
 from harness.models.account import tokens
 from harness.plural import plural
 from harness.progress.gradings import Gradings
-from harness.run import Todo
 from harness.tariff import Tariff, unpriced
+from harness.todo import Todo
 from harness.verdict.economics.memo import amount, usd
 
 HOUR = 3600.0

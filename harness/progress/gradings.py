@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.metrics.juror import Jury
-from harness.run import Todo
 from harness.scoring import Metrics, hashes_of
 from harness.store import Store
 from harness.suite import Case
+from harness.todo import Todo
 
 
 @dataclass(frozen=True, slots=True)

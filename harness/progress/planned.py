@@ -15,9 +15,9 @@ from harness.probe import probed, unprobed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
 from harness.progress.gradings import Gradings, gradings
-from harness.run import Todo, missing, steps_of
 from harness.scoring import hashes_of, metrics_of
 from harness.store import open_store
+from harness.todo import Todo, missing, steps_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,18 +145,9 @@ def _adopt(job: Job, folder: Path, *, seconds: float) -> Training:
     """Copy the weights to where candidates' adapters lie, whole or not at all."""
     _checked(folder, job.named)
     history = _history(folder)
-    training = Training(
-        adapter=job.adapter,
-        recipe=job.recipe_name,
-        suite=job.suite,
-        model=job.model.id,
-        seed=job.seed,
-        path=str(job.out),
+    training = job.record(
         seconds=seconds,
         steps=max((step for step, *_ in history), default=0),
-        rows_in=0,
-        rows_kept=0,
-        tokens=0,
         losses=history,
         base=identity(job.model),
         notes=[f"weights made elsewhere: {job.source}" if job.recipe.method == "given" else "trained by a command"],

@@ -88,6 +88,20 @@ class Job:
         """Whether the adapter is there, with its record."""
         return (self.out / RECORD).is_file()
 
+    def record(self, *, seconds: float, **measured: Any) -> Training:
+        """What is noted of the training; what was not counted is none."""
+        counted = {"steps": 0, "rows_in": 0, "rows_kept": 0, "tokens": 0, **measured}
+        return Training(
+            adapter=self.adapter,
+            recipe=self.recipe_name,
+            suite=self.suite,
+            model=self.model.id,
+            seed=self.seed,
+            path=str(self.out),
+            seconds=seconds,
+            **counted,
+        )
+
     @property
     def work(self) -> Path:
         """Where checkpoints lie until the adapter is finished."""

@@ -45,18 +45,8 @@ def train(job: Job, say: Say) -> Training:
         _merged(job).save_pretrained(str(made), selected_adapters=["default"])
         release()
     (made / "README.md").unlink(missing_ok=True)
-    training = Training(
-        adapter=job.adapter,
-        recipe=job.recipe_name,
-        suite=job.suite,
-        model=job.model.id,
-        seed=job.seed,
-        path=str(job.out),
+    training = job.record(
         seconds=time.perf_counter() - started,
-        steps=0,
-        rows_in=0,
-        rows_kept=0,
-        tokens=0,
         base=identity(job.model),
         notes=[f"merged by {job.recipe.combination} from {', '.join(job.recipe.parts)}"],
     )

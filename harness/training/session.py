@@ -205,13 +205,7 @@ class Session:
 
     def _finish(self, trainer: Any, *, seconds: float) -> Training:
         job, state = self.job, trainer.state
-        training = Training(
-            adapter=job.adapter,
-            recipe=job.recipe_name,
-            suite=job.suite,
-            model=job.model.id,
-            seed=job.seed,
-            path=str(job.out),
+        training = job.record(
             seconds=seconds,
             steps=state.global_step,
             rows_in=len(self.found),

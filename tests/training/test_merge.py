@@ -13,8 +13,8 @@ from harness.errors import BadInput
 from harness.experiment import load_experiment
 from harness.matrix import expand
 from harness.recipe import Adapter, Recipe
-from harness.run import missing
 from harness.store import open_store
+from harness.todo import missing
 from harness.training import Job, train
 
 pytest.importorskip("trl")
