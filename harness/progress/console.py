@@ -33,11 +33,13 @@ class Console:
     answers: int = 0
     errors: int = 0
     trainings: int = 0
-    training_seconds: float = 0.0
     current: dict[str, tuple[int, int, float | None]] = field(default_factory=dict)
 
     def begin(self, todo: Todo) -> None:
+        """What follows is counted anew: a run may have several rounds, and a probe's is its second."""
         self.todo, self.started = todo, time.monotonic()
+        self.answers = self.errors = self.trainings = 0
+        self.current.clear()
         if todo.cells or todo.jobs:
             self._say(
                 f"{plural(len(todo.jobs), 'training')} and up to {plural(todo.trials, 'answer')} to do · {expected(todo)}"
@@ -49,7 +51,6 @@ class Console:
 
     def trained(self, training: Training) -> None:
         self.trainings += 1
-        self.training_seconds += training.seconds
         self.current.pop(f"{training.recipe}@{training.suite} seed {training.seed}", None)
         self._tick()
 
