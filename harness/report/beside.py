@@ -17,7 +17,9 @@ def amounts(found: Mapping[tuple[str, str], Iterable[Summary]], suite: str) -> I
     for (where, name), some in found.items():
         if where == suite:
             spans = {one.contender: one.interval for one in some}
-            yield Beside(name, "amount", {who: Span(-i.estimate, -i.upper, -i.lower) for who, i in spans.items()})
+            yield Beside(
+                name, "amount", {who: Span(0 - i.estimate, 0 - i.upper, 0 - i.lower) for who, i in spans.items()}
+            )
 
 
 def estimated(found: Estimated, suite: str) -> Iterator[Beside]:

@@ -70,7 +70,7 @@ def _why(suite: Suite) -> Iterator[str]:
     for reason in suite.reasons[:1]:
         yield f"    {line(reason)}"
     pair = (suite.hardest.theirs, suite.hardest.ours) if suite.hardest else ()
-    for one in suite.beside:
+    for one in suite.beside if pair else ():
         if one.kind == "estimate" and all(contender in one.spans for contender in pair):
             said = "; ".join(f"{line(contender)} {beside(one, contender)}" for contender in pair)
             yield f"    {line(one.name)}: {said}"

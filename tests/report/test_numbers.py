@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness.report.beside import amounts
 from harness.report.gathered import Span
-from harness.report.numbers import count, duration, gain, money, points, score
+from harness.report.numbers import beside, count, duration, gain, money, points, score
+from harness.stats.crossed import Interval
+from harness.verdict import Summary
 
 INF = float("inf")
 
@@ -47,3 +50,12 @@ def test_money(usd: float | None, shown: str) -> None:
 
 def test_counts() -> None:
     assert [count(value) for value in (None, 3.25, 4.0, 1240.4)] == ["–", "3.2", "4", "1,240"]
+
+
+def test_an_amount_of_nothing_has_no_sign() -> None:
+    """Amounts are kept negative, so that more is better, and shown as people say them."""
+    none = Interval(estimate=0.0, lower=-0.5, upper=0.0, alpha=0.05, df=3, n=4, seeds=0, clusters=4)
+    found = {("s", "latency"): [Summary("s", "latency", "keys", "prompt", "program", none, 0)]}
+    (shown,) = amounts(found, "s")
+    assert beside(shown, "keys") == "0 (0 to 0.5)"
+    assert beside(shown, "other") == "–"
