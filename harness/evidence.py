@@ -55,8 +55,7 @@ class Evidence:
         """One row a trial and metric, with the columns that ``decide`` takes; amounts are not among them."""
         judged = {name: "judge" for named in self.metrics.values() for name, metric in named.items() if metric.judge}
         rows = self._rows(model, sources=judged, amounts=False)
-        flagged = {place: list(matches) for place, matches in self.exposure.items()}
-        people = table(self._marks(model), flagged=flagged, like=rows.schema)
+        people = table(self._marks(model), flagged=self._flagged, like=rows.schema)
         return pa.concat_tables([rows, people]) if people.num_rows else rows
 
     def _marks(self, model: str) -> Iterator[Mark]:
@@ -91,9 +90,15 @@ class Evidence:
 
     def _rows(self, model: str, *, sources: Mapping[str, str], amounts: bool) -> pa.Table:
         hashes = hashes_of(self.metrics, amounts=amounts)
-        flagged = {place: list(matches) for place, matches in self.exposure.items()}
-        rows = self.store.rows(self.experiment.name, metrics=hashes, model=model, sources=sources, flagged=flagged)
-        return meant(rows, self.matrix, self.metrics)
+        found = self.store.rows(
+            self.experiment.name, metrics=hashes, model=model, sources=sources, flagged=self._flagged
+        )
+        return meant(found, self.matrix, self.metrics)
+
+    @cached_property
+    def _flagged(self) -> dict[tuple[str, str], list[str]]:
+        """(suite, contender) → ids of cases that overlap its training data."""
+        return {place: list(matches) for place, matches in self.exposure.items()}
 
     @cached_property
     def reviews(self) -> list[Review]:

@@ -28,6 +28,7 @@ from harness.metrics import Metric, load_metrics
 from harness.metrics.estimate import load_estimates
 from harness.metrics.juror import Grader, Juror, Subject
 from harness.models import identity
+from harness.models.account import Price
 from harness.prompt import final_answer
 from harness.scorers import Scorers, Work, scored
 from harness.store import Store, batches
@@ -187,9 +188,7 @@ def said(cell: Cell, output: Output) -> Output:
 def _cost(model: Model, output: Output) -> float | None:
     """USD of an answer at the model's declared price; None where price or tokens are not known."""
     read, written = model.input_cost_per_token, model.output_cost_per_token
-    if read is None or written is None or output.prompt_tokens is None or output.output_tokens is None:
-        return None
-    return read * output.prompt_tokens + written * output.output_tokens
+    return None if read is None or written is None else Price(read, written).of(output)
 
 
 def metrics_of(matrix: Matrix) -> Metrics:
@@ -229,8 +228,10 @@ def meant(rows: pa.Table, matrix: Matrix, metrics: Metrics) -> pa.Table:
     for task in matrix.tasks:
         suite = task.suite.name
         partial = [metric for metric in metrics[suite].values() if metric.retrieval]
+        if not partial:
+            continue
         retrieving = [c.contender.name for c in matrix.cells if c.suite.name == suite and c.contender.retrieves]
-        covered = [case.id for case in task.cases if case.documents] if partial else []
+        covered = [case.id for case in task.cases if case.documents]
         for metric in partial:
             of = pc.and_(pc.equal(rows["suite"], suite), pc.equal(rows["metric"], metric.name))
             keep = pc.is_in(rows["contender"], pa.array(retrieving, pa.string()))

@@ -15,23 +15,14 @@ from harness.experiment import Model, load_experiment
 from harness.metrics import load_metric
 from harness.metrics.judge import load_judge
 from harness.metrics.juror import Grader, Juror
-from harness.progress import Console
-from harness.run import Outcome, run
 from harness.suite import Case, Suite
 from tests.conftest import Project, Ran
+from tests.judged_project import RUBRIC, fill
 from tests.models.fake_api import Reply, serve
 from tests.models.test_anthropic import message
 from tests.models.test_openai import completion, failure
 
 Harness = Callable[..., Ran]
-RUBRIC = """# Sums
-- `right` (3): Gives the sum.
-  5: Exactly.
-  1: Not at all.
-- `short` (1): Says no more.
-  1: Nothing else.
-  0: Chatter.
-"""
 GOOD = {"right": {"reason": "it is", "score": 4}, "short": {"reason": "yes", "score": 1}}
 SCORE = (3 * 0.75 + 1 * 1.0) / 4
 
@@ -39,10 +30,6 @@ SCORE = (3 * 0.75 + 1 * 1.0) / 4
 def said(body: dict[str, Any], text: str) -> Reply:
     """In the protocol that was spoken."""
     return completion(text) if "response_format" in body else message(text)
-
-
-def fill(project: Project) -> Outcome:
-    return run(load_experiment(project.experiment), progress=Console(quiet=True))
 
 
 def scores(project: Project) -> list[tuple[str, float | None, str | None]]:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from harness.trial import Generation, Message, Trial
+from harness.trial import Generation, Message, Output, Trial
 
 BATCHED = 0.5
 """What a token costs in a batch, as a share of its list price: both vendors give half off, and take up to 24 hours for it
@@ -40,11 +40,11 @@ class Price:
     def usd(self, prompt_tokens: float, output_tokens: float) -> float:
         return prompt_tokens * self.input + output_tokens * self.output
 
-    def of(self, generation: Generation) -> float | None:
+    def of(self, answer: Generation | Output) -> float | None:
         """USD of what came back; None where its tokens were not counted."""
-        if generation.prompt_tokens is None or generation.output_tokens is None:
+        if answer.prompt_tokens is None or answer.output_tokens is None:
             return None
-        return self.usd(generation.prompt_tokens, generation.output_tokens)
+        return self.usd(answer.prompt_tokens, answer.output_tokens)
 
     def most(self, trial: Trial) -> float:
         """USD that an answer may cost at most: every byte of the prompt a token, and all tokens that it may write."""

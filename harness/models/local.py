@@ -106,11 +106,12 @@ class Local:
                 with self._host.disable_adapter():
                     yield self._host
             return
-        if not (self._folder(adapter) / "adapter_config.json").is_file():
-            yield self._trained_whole(adapter)
+        folder = self._folder(adapter)
+        if not (folder / "adapter_config.json").is_file():
+            yield self._trained_whole(adapter, folder)
             return
         if adapter != self._adapter:
-            self._put_on(adapter)
+            self._put_on(adapter, folder)
         yield self._host
 
     @cached_property
@@ -170,33 +171,35 @@ class Local:
         folder = self.home / "adapters" / adapter
         if not ((folder / "adapter_config.json").is_file() or (folder / "config.json").is_file()):
             raise Incomplete(f"adapter {adapter} is not in {folder.parent}: run again, it will be trained")
+        return folder
+
+    def _refuse_foreign(self, folder: Path) -> None:
         base = base_of(folder)
         if base and base != self.hash:
             raise BadInput(
-                f"adapter {adapter} in {folder.parent} was trained on other weights than model {self.name!r} has now "
+                f"adapter {folder.name} in {folder.parent} was trained on other weights than model {self.name!r} has now "
                 f"({base}, not {self.hash}): an adapter fits its own base alone; train it again, its data is portable"
             )
-        return folder
 
-    def _trained_whole(self, adapter: str) -> Any:
+    def _trained_whole(self, adapter: str, folder: Path) -> Any:
         """A model that full fine-tuning has made, in the place of the base; one at a time."""
         from harness.models.base import load_base, release
 
         if self._whole is None or self._whole[0] != adapter:
+            self._refuse_foreign(folder)
             self._whole = None
             release()
-            path = str(self._folder(adapter))
-            trained = self.declared.model_copy(update={"id": path, "revision": None, "quantization": "none"})
+            trained = self.declared.model_copy(update={"id": str(folder), "revision": None, "quantization": "none"})
             self._whole = adapter, load_base(trained)
         return self._whole[1]
 
-    def _put_on(self, adapter: str) -> None:
+    def _put_on(self, adapter: str, folder: Path) -> None:
         """Load an adapter and forget the one before, so that memory stays flat however many there are."""
         from peft import PeftModel
 
         from harness.models.base import quiet
 
-        folder = self._folder(adapter)
+        self._refuse_foreign(folder)
         with quiet():
             if self._host is None:
                 self._host = PeftModel.from_pretrained(self._base, folder, adapter_name=adapter)
