@@ -63,7 +63,7 @@ def demo(scale: Scale, work: Path, *, seconds: float) -> dict[str, Any]:
     """The verdicts of the shipped experiment, beside the right ones."""
     project = _project(work / "demo", ROOT / "experiment.toml", scale)
     took = _run(project, seconds)
-    verdicts = _verdict(project)["suites"]
+    verdicts = _said(project, "verdict")["suites"]
     got = {name: (one["verdict"], one["recommendation"]) for name, one in verdicts.items() if name in RIGHT}
     right = {
         name: got[name][0] == answer and got[name][1] in remedies
@@ -102,7 +102,7 @@ def _money(project: Path) -> dict[str, Any]:
     text = experiment.read_text(encoding="utf-8")
     if "[policy.cost]" not in text:
         experiment.write_text(text + cost, encoding="utf-8")
-    suites = _verdict(project)["suites"]
+    suites = _said(project, "verdict")["suites"]
     worth = {name: (one.get("economics") or {}).get("npv_usd") for name, one in suites.items()}
     return {"trainings": runs, "hours_a_training": round(each, 5), "npv_usd": worth}
 
@@ -144,7 +144,7 @@ def _run(project: Path, seconds: float) -> dict[str, Any]:
     before = json.loads(kept.read_text()) if kept.is_file() else {"seconds": 0.0, "busy": []}
     started = time.perf_counter()
     with _watched() as busy:
-        process = subprocess.Popen([sys.executable, "-m", "harness.cli", "run"], cwd=project)
+        process = subprocess.Popen([sys.executable, "-m", "harness.cli", "run"], cwd=project, stdout=subprocess.DEVNULL)
         try:
             code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -155,8 +155,9 @@ def _run(project: Path, seconds: float) -> dict[str, Any]:
     kept.write_text(json.dumps(took))
     if code is None:
         raise Unfinished(f"{project}: {took['seconds']:.0f} s so far")
-    if code:
-        raise RuntimeError(f"harness run in {project} ended with {code}")
+    left = [cell for cell in _said(project, "run", "--dry-run")["cells"] if cell["missing"]]
+    if left:
+        raise RuntimeError(f"harness run in {project} ended with {code}, and {len(left)} cells are not answered")
     looks = took["busy"]
     idle = round(1 - sum(looks) / len(looks) / 100, 3) if looks else None
     return {"seconds": round(took["seconds"], 1), "idle_share": idle, "looks": len(looks)}
@@ -186,13 +187,11 @@ def _watched() -> Iterator[list[float]]:
         thread.join()
 
 
-def _verdict(project: Path) -> dict[str, Any]:
-    said = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "verdict", "--json"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found: dict[str, Any] = json.loads(said.stdout)
+def _said(project: Path, *command: str) -> dict[str, Any]:
+    """What a command of the harness says as JSON."""
+    given = [sys.executable, "-m", "harness.cli", *command, "--json"]
+    done = subprocess.run(given, cwd=project, capture_output=True, text=True, check=False)
+    if not done.stdout:
+        raise RuntimeError(f"harness {' '.join(command)}: {done.stderr.strip()[:300]}")
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
