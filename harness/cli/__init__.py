@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -40,11 +40,29 @@ app.add_typer(judge.judge, name="judge")
 app.add_typer(embedded, name="embedded")
 
 
+TRUST = "--trust"
+
+
+@app.callback()
+def root(
+    trust: Annotated[
+        bool,
+        typer.Option(
+            TRUST, help="Let declarations run code, send keys elsewhere, and name files outside; after any command too."
+        ),
+    ] = False,
+) -> None:
+    if trust:
+        from harness.trust import VARIABLE
+
+        os.environ[VARIABLE] = "1"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The ``harness`` command. Every error that a user can cause is one sentence on stderr and an exit code."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=_trust_first(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         code = _complain("interrupted: everything finished is kept; run again to go on", INTERRUPTED)
     except USAGE as error:
@@ -55,6 +73,13 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def _trust_first(arguments: list[str]) -> list[str]:
+    """``--trust`` may stand anywhere before ``--``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options, rest = arguments[:end], arguments[end:]
+    return [TRUST, *(a for a in options if a != TRUST), *rest] if TRUST in options else arguments
 
 
 def _complain(message: str, code: int) -> int:
