@@ -10,6 +10,7 @@ Exit codes: 0 decided · 1 ``--require`` unmet, or too many leaks · 2 inconclus
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated, Any
@@ -24,6 +25,18 @@ from harness.errors import BadInput, HarnessError
 # typer brings its own copy of click from 0.20 on: its exceptions are found through one that typer exports
 USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 INTERRUPTED = 130
+NAMED = {
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EEXIST,
+    errno.EINVAL,
+}
+"""What is wrong with a path that somebody gave; anything else is the machine's trouble."""
 
 app = typer.Typer(
     name="harness",
@@ -72,7 +85,16 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        code = _complain(_of_system(error), BadInput.exit_code if error.errno in NAMED else HarnessError.exit_code)
     sys.exit(code)
+
+
+def _of_system(error: OSError) -> str:
+    """What the system says of a file, or of a disk that is full."""
+    place = f"{error.filename}: " if error.filename else ""
+    kept = "" if error.errno in NAMED else "; everything finished before is kept"
+    return f"{place}{(error.strerror or str(error)).lower()}{kept}"
 
 
 def _trust_first(arguments: list[str]) -> list[str]:

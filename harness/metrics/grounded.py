@@ -43,7 +43,7 @@ def make_groundedness(suite: Suite, argument: str) -> tuple[Measure, Sequence[st
         found = frozenset().union(*map(known, output.documents))
         return sum(word in found for word in said) / len(said)
 
-    return groundedness, [fingerprint(texts), pattern.pattern]
+    return groundedness, [fingerprint(texts), pattern.source]
 
 
 def _content(text: str) -> list[str]:
