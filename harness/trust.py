@@ -14,15 +14,18 @@ suites anyway, and asks nobody.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from harness.contender import Retrieve, baseline_files, load_baseline
 from harness.declaration import declare, read_toml
 from harness.errors import BadInput
 from harness.experiment import Candidate, Experiment, Model, load_experiment, suite_folders
 from harness.metrics import JUDGED, MAKERS, METRICS
+from harness.metrics.estimate import ESTIMATES
 from harness.models.address import KEYS, host_of
+from harness.retrieval import RETRIEVERS
 from harness.suite import SUITE_FILE, Suite, named_files
 
 VARIABLE = "TUNEWORTHY_TRUST"
@@ -75,6 +78,9 @@ def demands(experiment: Experiment) -> Iterator[str]:
         yield from _of_model(model)
     for name, candidate in experiment.candidates.items():
         yield from _of_candidate(name, candidate, experiment.folder, root)
+    yield from _of_retriever("retrieve", experiment.retrieve)
+    for file in baseline_files([experiment.folder / entry for entry in experiment.baselines]):
+        yield from _of_baseline(file)
     single = {"store": experiment.store, "prices": experiment.prices}
     listed = {"suites": experiment.suites, "baselines": experiment.baselines}
     named = [(key, value) for key, value in single.items() if value] + [(k, v) for k, vs in listed.items() for v in vs]
@@ -95,8 +101,11 @@ def of_suite(folder: Path, root: Path | None = None) -> Iterator[str]:
         suite = declare(Suite, {"name": folder.name, **read_toml(path), "folder": folder}, where=str(path))
     except BadInput:
         return
-    for metric in dict.fromkeys((*suite.all_metrics, *filter(None, (gate.metric for gate in suite.gates)))):
-        yield from _of_metric(suite, metric)
+    gated = filter(None, (gate.metric for gate in suite.gates))
+    for metric in dict.fromkeys((*suite.all_metrics, *gated)):
+        yield from _code(f"{folder}: metric {metric!r}", metric, {*METRICS, *MAKERS, *JUDGED}, folder)
+    for estimate in suite.estimates:
+        yield from _code(f"{folder}: estimate {estimate!r}", estimate, ESTIMATES, folder)
     for name in named_files(suite):
         yield from _outside(f"{folder}: {name!r}", suite.path(name), root)
 
@@ -136,14 +145,27 @@ def _of_candidate(name: str, candidate: Candidate, folder: Path, root: Path) -> 
             yield from _outside(f"{where}.{key}: {value!r}", folder / value, root)
 
 
-def _of_metric(suite: Suite, metric: str) -> Iterator[str]:
-    name, colon, _ = metric.partition(":")
-    if not colon or name in METRICS or name in MAKERS or name in JUDGED:
+def _of_baseline(file: Path) -> Iterator[str]:
+    """Nothing of one that cannot be read, of which its loader says why."""
+    try:
+        baseline = load_baseline(file)
+    except BadInput:
         return
-    if any(point.value == metric for point in entry_points(group=GROUP)):
+    yield from _of_retriever(str(file), baseline.retrieve)
+
+
+def _of_retriever(where: str, retrieve: Retrieve | None) -> Iterator[str]:
+    if retrieve is not None:
+        yield from _code(f"{where}: retriever {retrieve.retriever!r}", retrieve.retriever, RETRIEVERS)
+
+
+def _code(said: str, target: str, known: Collection[str], folder: Path | None = None) -> Iterator[str]:
+    """``module:object`` that is neither shipped nor declared by an installed package; its file may lie in ``folder``."""
+    name, colon, _ = target.partition(":")
+    if not colon or name in known or any(point.value == target for point in entry_points(group=GROUP)):
         return
-    own = suite.path(f"{name}.py")
-    yield f"{suite.folder}: metric {metric!r}: runs {own if own.is_file() else f'the module {name!r}'}"
+    own = None if folder is None else folder / f"{name}.py"
+    yield f"{said}: runs {own if own is not None and own.is_file() else f'the module {name!r}'}"
 
 
 def _outside(said: str, path: Path, root: Path) -> Iterator[str]:

@@ -108,6 +108,16 @@ def test_programs_and_places_elsewhere(project: Project, harness: Harness, table
     assert said in ran.err
 
 
+def test_estimates_and_retrievers_of_ones_own_are_code_too(project: Project, harness: Harness) -> None:
+    project.replace("suites/sums/suite.toml", "train =", 'estimates = ["house:longest"]\ntrain =')
+    project.write("baselines/rag.toml", 'technique = "rag"\nretrieve = { retriever = "os:system" }\n')
+    project.write("experiment.toml", project.experiment.read_text() + '[retrieve]\nretriever = "pickle:loads"\n')
+    said = harness("run", project.experiment).err
+    assert "estimate 'house:longest': runs the module 'house'" in said
+    assert "rag.toml: retriever 'os:system': runs the module 'os'" in said
+    assert "retrieve: retriever 'pickle:loads': runs the module 'pickle'" in said
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [
