@@ -87,14 +87,18 @@ def load_baseline(path: Path) -> Baseline:
     return load_toml(Baseline, path, name=path.stem)
 
 
+def baseline_files(paths: list[Path]) -> list[Path]:
+    """The files that are named, and those of folders that are."""
+    return [file for path in paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
+
+
 def load_baselines(paths: list[Path]) -> list[Baseline]:
     """Files and folders of baselines, in the order given.
 
     Raises:
         BadInput: when there is none, or two share a name.
     """
-    files = [file for path in paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
-    baselines = [load_baseline(file) for file in files]
+    baselines = [load_baseline(file) for file in baseline_files(paths)]
     names = [baseline.name for baseline in baselines]
     for name in names:
         if names.count(name) > 1:

@@ -24,6 +24,8 @@ class Declaration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
+LARGEST = 1 << 20
+"""Bytes of a declaration; what is larger is data, and has a file of its own."""
 D = TypeVar("D", bound=Declaration)
 Parse = Callable[[str], Any]
 
@@ -35,9 +37,15 @@ def read_toml(path: Path) -> dict[str, Any]:
         BadInput: when it is missing, unreadable or not TOML (with the line).
     """
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path}: is no file: a declaration is a TOML file")
+        if path.stat().st_size > LARGEST:
+            raise BadInput(f"{path}: has {path.stat().st_size:,} bytes: a declaration has at most {LARGEST:,}")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such file") from error
+    except RecursionError as error:
+        raise BadInput(f"{path}: not valid TOML: too many brackets inside each other") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not valid TOML: {error}") from error
     except OSError as error:

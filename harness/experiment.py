@@ -187,13 +187,24 @@ def _refuse_circle(experiment: Experiment, name: str, path: Path) -> None:
         current = experiment.candidates[current].start_from if current in experiment.candidates else None
 
 
-def load_tasks(experiment: Experiment) -> list[Task]:
-    """The suites of an experiment, cases read. A name with ``*`` stands for every folder that matches."""
+def suite_folders(experiment: Experiment) -> list[Path]:
+    """Where the suites of an experiment lie.
+
+    Raises:
+        BadInput: for a pattern that begins at the root.
+    """
     folders: list[Path] = []
     for entry in experiment.suites:
+        if "*" in entry and (Path(entry).is_absolute() or ".." in Path(entry).parts):
+            raise BadInput(f"suites: given {entry!r}: a pattern with * stays in the experiment's folder: suites/*")
         matches = sorted(p.parent for p in experiment.folder.glob(f"{entry}/suite.toml")) if "*" in entry else []
         folders += matches or [experiment.folder / entry]
-    tasks = [load_task(folder) for folder in folders]
+    return folders
+
+
+def load_tasks(experiment: Experiment) -> list[Task]:
+    """The suites of an experiment, cases read. A name with ``*`` stands for every folder that matches."""
+    tasks = [load_task(folder) for folder in suite_folders(experiment)]
     names = [task.suite.name for task in tasks]
     for name in names:
         if names.count(name) > 1:

@@ -34,6 +34,7 @@ from harness.files.parse import strict
 from harness.fingerprint import fingerprint, fingerprint_each
 from harness.formats.portable import case_rows
 
+SUITE_FILE = "suite.toml"
 Split = Literal["dev", "test"]
 Role = Literal["decide", "guard", "watch"]
 
@@ -231,6 +232,15 @@ class Task:
         return tuple(case for case in self.cases if case.split == name)
 
 
+NAMED = ("train", "preferences", "ratings", "golden", "skip", "documents", "rubric", "labels", "schema_file")
+"""Keys of files and folders that a suite may have."""
+
+
+def named_files(suite: Suite) -> list[str]:
+    """What a suite names beside its cases, as it is written there."""
+    return [name for name in (getattr(suite, key) for key in NAMED) if name]
+
+
 def load_suite(folder: Path) -> Suite:
     """The declaration in ``folder/suite.toml``.
 
@@ -239,21 +249,10 @@ def load_suite(folder: Path) -> Suite:
     """
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such suite folder")
-    suite = load_toml(Suite, folder / "suite.toml", folder=folder, name=folder.name)
-    named = (
-        suite.train,
-        suite.preferences,
-        suite.ratings,
-        suite.golden,
-        suite.skip,
-        suite.documents,
-        suite.rubric,
-        suite.labels,
-        suite.schema_file,
-    )
-    for name in named:
-        if name and not suite.path(name).exists():
-            raise BadInput(f"{folder / 'suite.toml'}: {name!r} is named but {suite.path(name)} does not exist")
+    suite = load_toml(Suite, folder / SUITE_FILE, folder=folder, name=folder.name)
+    for name in named_files(suite):
+        if not suite.path(name).exists():
+            raise BadInput(f"{folder / SUITE_FILE}: {name!r} is named but {suite.path(name)} does not exist")
     return suite
 
 

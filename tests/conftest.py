@@ -58,6 +58,12 @@ def cases(count: int = 24) -> list[Row]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests declare is their own; what a stranger's declarations may do is in test_trust."""
+    monkeypatch.setenv("TUNEWORTHY_TRUST", "1")
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return set_up(tmp_path)

@@ -13,7 +13,7 @@ import pytest
 HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
-    {"errors", "fingerprint", "machine", "plural", "stats", "embedded", "module", "figures"},
+    {"errors", "fingerprint", "machine", "plural", "stats", "embedded", "module", "figures", "pattern"},
     {"declaration", "suite", "contender", "recipe", "experiment", "trial", "files", "formats"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {
@@ -56,6 +56,7 @@ LAYERS = [
         "family",
         "bias",
         "review",
+        "trust",
     },
     {"cli", "pytest_plugin", "__init__"},
 ]

@@ -10,9 +10,10 @@ Exit codes: 0 decided · 1 ``--require`` unmet, or too many leaks · 2 inconclus
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +25,18 @@ from harness.errors import BadInput, HarnessError
 # typer brings its own copy of click from 0.20 on: its exceptions are found through one that typer exports
 USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 INTERRUPTED = 130
+NAMED = {
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EEXIST,
+    errno.EINVAL,
+}
+"""What is wrong with a path that somebody gave; anything else is the machine's trouble."""
 
 app = typer.Typer(
     name="harness",
@@ -40,11 +53,29 @@ app.add_typer(judge.judge, name="judge")
 app.add_typer(embedded, name="embedded")
 
 
+TRUST = "--trust"
+
+
+@app.callback()
+def root(
+    trust: Annotated[
+        bool,
+        typer.Option(
+            TRUST, help="Let declarations run code, send keys elsewhere, and name files outside; after any command too."
+        ),
+    ] = False,
+) -> None:
+    if trust:
+        from harness.trust import VARIABLE
+
+        os.environ[VARIABLE] = "1"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The ``harness`` command. Every error that a user can cause is one sentence on stderr and an exit code."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=_trust_first(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         code = _complain("interrupted: everything finished is kept; run again to go on", INTERRUPTED)
     except USAGE as error:
@@ -54,7 +85,23 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        code = _complain(_of_system(error), BadInput.exit_code if error.errno in NAMED else HarnessError.exit_code)
     sys.exit(code)
+
+
+def _of_system(error: OSError) -> str:
+    """What the system says of a file, or of a disk that is full."""
+    place = f"{error.filename}: " if error.filename else ""
+    kept = "" if error.errno in NAMED else "; everything finished before is kept"
+    return f"{place}{(error.strerror or str(error)).lower()}{kept}"
+
+
+def _trust_first(arguments: list[str]) -> list[str]:
+    """``--trust`` may stand anywhere before ``--``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options, rest = arguments[:end], arguments[end:]
+    return [TRUST, *(a for a in options if a != TRUST), *rest] if TRUST in options else arguments
 
 
 def _complain(message: str, code: int) -> int:

@@ -41,11 +41,13 @@ def data_leaks(
 ) -> None:
     """Say which test cases overlap training rows; exit 1 when too many do."""
     from harness.leaks import as_dict, find, lines
+    from harness.trust import refuse_suites
     from harness.verdict import Policy
 
     limit = Policy().max_flagged if max_flagged is None else max_flagged
     if not 0 <= limit <= 1:
         raise BadInput(f"--max-flagged: given {limit}: a share between 0 and 1")
+    refuse_suites(paths)
     found = find(paths)
     shown = json.dumps(as_dict(found, limit), indent=2) if as_json else "\n".join(lines(found, limit, every=every))
     typer.echo(shown)
@@ -80,7 +82,9 @@ def data_check(
 ) -> None:
     """Say whether data is good enough to train on; exit 1 when it is not."""
     from harness.check import check
+    from harness.trust import refuse_suites
 
+    refuse_suites(paths)
     reports = check(paths, format_=from_)
     told = json.dumps({"files": [report.as_dict() for report in reports]}, indent=2)
     typer.echo(told if as_json else "\n".join(said for report in reports for said in report.lines()))

@@ -72,12 +72,12 @@ def export(
     llama_cpp: Annotated[Path | None, typer.Option(help="A copy of llama.cpp, for gguf.")] = None,
 ) -> None:
     """Write a trained candidate as what is deployed, and say whether it still answers as it was evaluated."""
-    from harness.experiment import load_experiment
     from harness.export import export as write
     from harness.export.trained import find
     from harness.matrix import expand
+    from harness.trust import load_trusted
 
     if dtype not in DTYPES:
         raise BadInput(f"--dtype {dtype!r}: {suggest(dtype, DTYPES)}")
-    found = find(expand(load_experiment(experiment)), candidates, seed=seed, model=model, trained=form != "axolotl")
+    found = find(expand(load_trusted(experiment)), candidates, seed=seed, model=model, trained=form != "axolotl")
     typer.echo("\n".join(write(form, found, out, dtype=dtype, llama_cpp=llama_cpp)))

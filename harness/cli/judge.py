@@ -28,10 +28,10 @@ def judge_sample(
 ) -> None:
     """Write answers to be graded by people: in random order, without saying whose they are."""
     from harness.evidence import evidence
-    from harness.experiment import load_experiment
     from harness.sample import sample, write
+    from harness.trust import load_trusted
 
-    with evidence(load_experiment(experiment)) as found:
+    with evidence(load_trusted(experiment)) as found:
         count = write(out, sample(found, suite, model=model, contenders=contender or [], cases=cases))
     typer.echo(
         f"wrote {out}: {plural(count, 'answer')}; fill in 'reviewer' and 'scores', and name the file in suite.toml: labels = …"
@@ -48,9 +48,9 @@ def judge_calibrate(
     """Say how far the judge and people agree, how steady it is, and whether it favours a contender or length."""
     from harness.calibration import as_dict, calibrations, labelled, lines
     from harness.evidence import evidence
-    from harness.experiment import load_experiment
+    from harness.trust import load_trusted
 
-    loaded = load_experiment(experiment)
+    loaded = load_trusted(experiment)
     with evidence(labelled(loaded, labels) if labels else loaded) as found:
         made = {model: calibrations(found, model) for model in found.models}
     shown = {model: as_dict(some) for model, some in made.items()}
@@ -71,9 +71,9 @@ def judge_probe(
 ) -> None:
     """Say what the judge likes besides quality: length, the place where an answer stands, its own family."""
     from harness.bias import as_dict, lines, missing, probe
-    from harness.experiment import load_experiment
+    from harness.trust import load_trusted
 
-    loaded = load_experiment(experiment)
+    loaded = load_trusted(experiment)
     count = missing(loaded, suite, cases=cases)
     if dry_run:
         said = f"{plural(count, 'grading')} to ask for"
@@ -104,19 +104,19 @@ def review(
 ) -> None:
     """Review answers blind on a local page: two side by side, or one by the rubric; kept at each click."""
     from harness.evidence import evidence
-    from harness.experiment import load_experiment
     from harness.review import Wanted, agreements, open_session
     from harness.review.agreement import as_dict, lines
+    from harness.trust import load_trusted
 
     if agreement:
-        with evidence(load_experiment(experiment)) as found:
+        with evidence(load_trusted(experiment)) as found:
             made = agreements(found, suite, model=model)
         typer.echo(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)))
         return
     if reviewer is None:
         raise BadInput("--reviewer: missing: give your name or a pseudonym, so that two reviewers can be told apart")
     wanted = Wanted(cases, "disagree" if disagree else "even", tuple(between or ()), trainings, rate)
-    with evidence(load_experiment(experiment)) as found:
+    with evidence(load_trusted(experiment)) as found:
         session = open_session(found, suite, wanted, reviewer, model=model)
     session.settle()
     from harness.review.server import Server

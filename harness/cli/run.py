@@ -42,10 +42,10 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Do the work that is missing (train, generate, score), then print the verdict."""
-    from harness.experiment import load_experiment
     from harness.progress import Console, plan_lines, plan_of
+    from harness.trust import load_trusted
 
-    loaded = load_experiment(experiment)
+    loaded = load_trusted(experiment)
     if seed is not None:
         loaded = loaded.model_copy(update={"seed": seed})
     if dry_run:
@@ -67,11 +67,11 @@ def lock(
     as_json: Json = False,
 ) -> None:
     """Freeze the question before its answers are seen: test cases, metrics, margins, guards, plan and prices."""
-    from harness.experiment import load_experiment
     from harness.matrix import expand
     from harness.question import as_dict, freeze, lines, questions
+    from harness.trust import load_trusted
 
-    loaded = load_experiment(experiment)
+    loaded = load_trusted(experiment)
     done = freeze(loaded.home, questions(expand(loaded)), wait=wait, say=aside)
     typer.echo(json.dumps(as_dict(done), indent=2) if as_json else "\n".join(lines(done)))
 
@@ -92,8 +92,11 @@ def plan(
 ) -> None:
     """Say what a test set can decide, and what a run would take, before anything is paid for."""
     from harness.outlook import Options, as_dict, forecast, text
+    from harness.trust import load_trusted
 
     path = experiment or (DEFAULT if cases is None and DEFAULT.exists() else None)
+    if path is not None:
+        load_trusted(path)
     found = forecast(path, Options(cases, seeds, margin, gain, power, alpha, case_sd, seed_sd))
     typer.echo(json.dumps(as_dict(found), indent=2) if as_json else "\n".join(text(found)))
 
@@ -107,7 +110,7 @@ def forget(
     wait: Annotated[float, typer.Option(help="Seconds to wait while another process holds the store.")] = 0.0,
 ) -> None:
     """Take a served model's answers and their scores out of the store, so that the next run asks anew."""
-    from harness.experiment import load_experiment
     from harness.origins import forget as take_out
+    from harness.trust import load_trusted
 
-    typer.echo("\n".join(take_out(load_experiment(experiment).home, served=served, batch=batch, wait=wait)))
+    typer.echo("\n".join(take_out(load_trusted(experiment).home, served=served, batch=batch, wait=wait)))

@@ -45,10 +45,10 @@ def verdict(
         raise BadInput("--policy judges the rows of --scores: give both, or write [policy] into the experiment")
     if look is not None:
         raise BadInput("--look counts the looks of --scores: a store counts its own")
-    from harness.experiment import load_experiment
     from harness.matrix import expand
+    from harness.trust import load_trusted
 
-    raise typer.Exit(show_verdicts(expand(load_experiment(experiment)), as_json=as_json, require=require or []))
+    raise typer.Exit(show_verdicts(expand(load_trusted(experiment)), as_json=as_json, require=require or []))
 
 
 @app.command()
@@ -61,10 +61,10 @@ def report(
 ) -> None:
     """Render what the store holds: terminal table, Markdown, one self-contained HTML page."""
     from harness.evidence import evidence
-    from harness.experiment import load_experiment
     from harness.report import gather, to_html, to_markdown, to_terminal
+    from harness.trust import load_trusted
 
-    loaded = load_experiment(experiment)
+    loaded = load_trusted(experiment)
     with evidence(loaded) as found:
         gathered = gather(found)
     if markdown:

@@ -24,19 +24,26 @@ from harness.plural import plural
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What was read and written."""
+    """What was read and written; ``formulas`` are the texts of a CSV that a spreadsheet would take for one."""
 
     read: Found
     out: Path
     format: Format
     rows: int
+    formulas: int = 0
 
     def lines(self) -> list[str]:
         """For a terminal."""
-        return [
+        said = [
             f"{self.read.source.path}: {self.read.said}",
             f"wrote {self.out}: {plural(self.rows, 'row')} as {self.format.name}",
         ]
+        if self.formulas:
+            said.append(
+                f"careful: {plural(self.formulas, 'text')} in it begin with =, +, - or @, which a spreadsheet would run as "
+                "formulas: import the file as text there (nothing was changed, or it could not be read back)"
+            )
+        return said
 
     def as_dict(self) -> dict[str, Any]:
         """For a program."""
@@ -50,6 +57,7 @@ class Converted:
             "out": str(self.out),
             "to": self.format.name,
             "rows": self.rows,
+            "formulas": self.formulas,
         }
 
 
@@ -75,7 +83,7 @@ def convert(
     form = load_format(to) if to is not None and to in FORMATS else found.format
     counted = _Counted()
     write(counted(converted(found, form)), goal, replace=replace)
-    return Converted(found, out, form, counted.rows)
+    return Converted(found, out, form, counted.rows, counted.formulas if goal.kind == "csv" else 0)
 
 
 def converted(found: Found, form: Format) -> Iterator[Placed]:
@@ -90,13 +98,18 @@ def converted(found: Found, form: Format) -> Iterator[Placed]:
         yield where, told
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that spreadsheets run (OWASP, CSV injection)."""
+
+
 class _Counted:
-    """How many rows went by."""
+    """How many rows went by, and how many texts in them look like a formula."""
 
     def __init__(self) -> None:
-        self.rows = 0
+        self.rows = self.formulas = 0
 
     def __call__(self, placed: Iterator[Placed]) -> Iterator[Placed]:
         for one in placed:
             self.rows += 1
+            self.formulas += sum(isinstance(text, str) and text.startswith(FORMULA) for text in one[1].values())
             yield one

@@ -12,11 +12,11 @@ its letter case; ``declining`` in suite.toml is one of the suite's own:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from harness.errors import BadInput
 from harness.metrics import Function
+from harness.pattern import Pattern, pattern_of
 from harness.suite import Case, Suite
 
 DECLINING = (
@@ -35,23 +35,15 @@ def make_declines(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]
     pattern = declining(suite)
 
     def declines(case: Case, text: str) -> float:
-        return float(_found(pattern, text) is _found(pattern, case.reference))
+        return float(pattern.found(text) is pattern.found(case.reference))
 
-    return declines, [pattern.pattern]
+    return declines, [pattern.source]
 
 
-def declining(suite: Suite) -> re.Pattern[str]:
-    """The suite's pattern of declining texts, or the default.
+def declining(suite: Suite) -> Pattern:
+    """The suite's pattern of declining texts, or the default, whatever their letter case.
 
     Raises:
         BadInput: for what is no regular expression.
     """
-    given = suite.declining or DECLINING
-    try:
-        return re.compile(given, re.IGNORECASE)
-    except re.error as error:
-        raise BadInput(f"declining: given {given[:60]!r}: not a regular expression: {error}") from error
-
-
-def _found(pattern: re.Pattern[str], text: str) -> bool:
-    return pattern.search(text) is not None
+    return pattern_of(suite.declining or DECLINING, where="declining", flags="i")

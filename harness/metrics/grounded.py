@@ -38,12 +38,12 @@ def make_groundedness(suite: Suite, argument: str) -> tuple[Measure, Sequence[st
 
     def groundedness(case: Case, output: Output) -> float:
         said = _content(output.text)
-        if not said or pattern.search(output.text):
+        if not said or pattern.found(output.text):
             return 1.0
         found = frozenset().union(*map(known, output.documents))
         return sum(word in found for word in said) / len(said)
 
-    return groundedness, [fingerprint(texts), pattern.pattern]
+    return groundedness, [fingerprint(texts), pattern.source]
 
 
 def _content(text: str) -> list[str]:

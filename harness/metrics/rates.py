@@ -26,17 +26,13 @@ def make_stop_rate(suite: Suite) -> Sums:
 def make_hallucination(suite: Suite) -> Sums:
     """The estimate ``hallucination``."""
     pattern = declining(suite)
-    return _rate(
-        lambda case: pattern.search(case.reference) is not None, lambda output: pattern.search(output.text) is None
-    )
+    return _rate(lambda case: pattern.found(case.reference), lambda output: not pattern.found(output.text))
 
 
 def make_over_refusal(suite: Suite) -> Sums:
     """The estimate ``over_refusal``."""
     pattern = declining(suite)
-    return _rate(
-        lambda case: pattern.search(case.reference) is None, lambda output: pattern.search(output.text) is not None
-    )
+    return _rate(lambda case: not pattern.found(case.reference), lambda output: pattern.found(output.text))
 
 
 def _rate(among: Callable[[Case], bool], counts: Callable[[Output], bool]) -> Sums:

@@ -30,6 +30,7 @@ from pathlib import Path
 
 from harness.errors import BadInput, suggest
 from harness.metrics import Function
+from harness.pattern import pattern_of
 from harness.plural import plural
 from harness.suite import Case, Suite
 
@@ -223,11 +224,11 @@ def _regex(value: str, where: str) -> Rule:
             f"{where}: rule: given {value!r}: write /regex/ or not /regex/, flags i, m, s after the last slash"
         )
     try:
-        pattern = re.compile(f"(?{match['flags']}){match['pattern']}" if match["flags"] else match["pattern"])
-    except re.error as error:
-        raise BadInput(f"{where}: rule: given {value!r}: not a regular expression: {error}") from error
+        pattern = pattern_of(match["pattern"], where=where, flags=match["flags"])
+    except BadInput as error:
+        raise BadInput(f"{where}: rule: given {value!r}: not a regular expression: {error.__cause__}") from error
     wanted = match["negated"] is None
-    return lambda text: (pattern.search(text) is not None) is wanted
+    return lambda text: pattern.found(text) is wanted
 
 
 def _words(value: str, where: str, key: str) -> int:

@@ -58,7 +58,7 @@ def _identity(path: Path) -> str:
 def _model(name: str, path: Path) -> Any:
     package = need("sentence_transformers", extra="embed")
     try:
-        return package.SentenceTransformer(str(path) if path.is_dir() else name)
+        return package.SentenceTransformer(str(path) if path.is_dir() else name, model_kwargs={"use_safetensors": True})
     except Exception as error:  # the Hub's client raises its own, httpx's and the system's errors
         raise BadInput(
             f"sentence-transformers cannot load {name!r} ({type(error).__name__}): check the name, fetch it where there is a "

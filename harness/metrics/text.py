@@ -16,6 +16,7 @@ from functools import lru_cache
 from harness.errors import BadInput
 from harness.metrics import Function
 from harness.metrics.number import read_number, read_tolerance
+from harness.pattern import Pattern, pattern_of
 from harness.suite import Case, Suite
 
 
@@ -41,7 +42,7 @@ def accuracy(case: Case, text: str) -> float:
 
 def regex(case: Case, text: str) -> float:
     """1 when the reference, a regular expression, is found in the text."""
-    return float(_pattern(case.reference).search(text) is not None)
+    return float(_pattern(case.reference).found(text))
 
 
 def make_numeric(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
@@ -58,8 +59,5 @@ def make_numeric(suite: Suite, argument: str) -> tuple[Function, Sequence[str]]:
 
 
 @lru_cache(maxsize=1 << 14)
-def _pattern(reference: str) -> re.Pattern[str]:
-    try:
-        return re.compile(reference)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise BadInput(f"reference: given {reference[:60]!r}: not a regular expression: {error}") from error
+def _pattern(reference: str) -> Pattern:
+    return pattern_of(reference, where="reference")

@@ -15,6 +15,9 @@ from harness.errors import BadInput
 from harness.experiment import Model
 from harness.fingerprint import fingerprint
 
+KEYS = {"openai": ("OPENAI_API_KEY",), "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")}
+"""Variables of each scheme's key, the first that is set."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -36,7 +39,19 @@ def find_address(model: Model, *, variable: str) -> Address:
         raise BadInput(f"model {model.id!r}: name one after the colon")
     if url and urlsplit(url).scheme not in ("http", "https"):
         raise BadInput(f"model {model.id!r}: given the address {url!r}: write http://… or https://…")
+    if url and "@" in urlsplit(url).netloc:
+        raise BadInput(
+            f"model {name!r} at {_public(url)}: the address holds a password, which would be kept with every result: "
+            f"leave it out and set {' or '.join(KEYS[model.id.partition(':')[0]])}"
+        )
     return Address(name, url.rstrip("/") or None)
+
+
+def host_of(model: Model) -> str | None:
+    """The host to which a model's own id sends prompts; None for a vendor's own server and for models of this machine."""
+    scheme, _, rest = model.id.partition(":")
+    url = _named(rest)[1] if scheme in KEYS else ""
+    return urlsplit(url).hostname or url if url else None
 
 
 def identify(scheme: str, address: Address) -> str:
@@ -44,12 +59,13 @@ def identify(scheme: str, address: Address) -> str:
     return fingerprint(scheme, address.model, _public(address.url))
 
 
-def find_key(model: Model, address: Address, *variables: str) -> tuple[str, str]:
-    """(variable, key) of the first that is set; a server of one's own may do without.
+def find_key(model: Model, address: Address) -> tuple[str, str]:
+    """(variable, key) of the first of the scheme's that is set; a server of one's own may do without.
 
     Raises:
         BadInput: for the provider's own server when none is set.
     """
+    variables = KEYS[model.id.partition(":")[0]]
     for variable in variables:
         if key := os.environ.get(variable):
             return variable, key

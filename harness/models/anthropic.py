@@ -32,7 +32,7 @@ class Anthropic(Served):
         self, model: Model, *, terms: Terms | None = None, timeout: float = TIMEOUT, tries: int = TRIES
     ) -> None:
         address = find_address(model, variable="ANTHROPIC_BASE_URL")
-        variable, key = find_key(model, address, "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+        variable, key = find_key(model, address)
         sdk = need("anthropic", extra="api")
         credential = {"auth_token" if variable == "ANTHROPIC_AUTH_TOKEN" else "api_key": key}
         super().__init__(

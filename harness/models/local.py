@@ -200,6 +200,7 @@ class Local:
         from harness.models.base import quiet
 
         self._refuse_foreign(folder)
+        _refuse_pickle(folder)
         with quiet():
             if self._host is None:
                 self._host = PeftModel.from_pretrained(self._base, folder, adapter_name=adapter)
@@ -302,6 +303,14 @@ def base_of(folder: Path) -> str:
         return str(json.loads((folder / "training.json").read_text(encoding="utf-8")).get("base", ""))
     except (OSError, ValueError, AttributeError):
         return ""
+
+
+def _refuse_pickle(folder: Path) -> None:
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise BadInput(
+            f"{folder}: has no adapter_model.safetensors: other weights can run code when they are read: remove the folder, and "
+            "it is trained again"
+        )
 
 
 def _sampled(item: Encoded) -> bool:

@@ -32,7 +32,7 @@ class OpenAI(Served):
         self, model: Model, *, terms: Terms | None = None, timeout: float = TIMEOUT, tries: int = TRIES
     ) -> None:
         address = find_address(model, variable="OPENAI_BASE_URL")
-        _, key = find_key(model, address, "OPENAI_API_KEY")
+        _, key = find_key(model, address)
         sdk = need("openai", extra="api")
         super().__init__(
             model.id,

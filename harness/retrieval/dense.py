@@ -75,7 +75,7 @@ class Embedded:
     def __init__(self, documents: Sequence[Document], model: str) -> None:
         package = need("sentence_transformers", extra="embed")
         try:
-            self._model = package.SentenceTransformer(model)
+            self._model = package.SentenceTransformer(model, model_kwargs={"use_safetensors": True})
         except (OSError, ValueError) as error:
             raise BadInput(
                 f"retriever 'dense:{model}': sentence-transformers cannot load {model!r}: {error}"
