@@ -13,9 +13,9 @@ import pytest
 HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
-    {"errors", "fingerprint", "machine", "plural", "stats", "embedded", "module", "figures"},
-    {"declaration", "suite", "contender", "recipe", "experiment", "trial", "files", "formats"},
-    {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
+    {"errors", "fingerprint", "machine", "plural", "stats", "embedded", "module", "figures", "kept"},
+    {"declaration", "suite", "contender", "recipe", "experiment", "trial", "files", "formats", "cascade"},
+    {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers", "converters"},
     {
         "prompt",
         "matrix",
@@ -29,7 +29,6 @@ LAYERS = [
         "question",
         "exposure",
         "taught",
-        "kept",
         "evidence",
         "jobs",
         "tariff",
@@ -50,6 +49,7 @@ LAYERS = [
         "check",
         "splits",
         "signals",
+        "texts",
         "export",
         "gradings",
         "lengths",

@@ -71,6 +71,26 @@ def data_convert(
     typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
 
 
+@data.command("text")
+def data_text(
+    path: Annotated[
+        Path, typer.Argument(metavar="IN", help="Rows whose input may be audio, an image, a PDF or a url.")
+    ],
+    out: Annotated[Path, typer.Argument(help="The file to write, with all inputs as text.")],
+    *,
+    converter: Annotated[
+        list[str] | None, typer.Option(help="KIND=NAME:ARGUMENT, such as image=tesseract:deu; may be repeated.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write rows with the text of what their inputs name: speech, images, PDF files, web pages."""
+    from harness.texts import chosen, texts
+
+    done = texts(path, out, chosen(converter or []), replace=replace)
+    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+
+
 @data.command("check")
 def data_check(
     paths: Annotated[list[Path], typer.Argument(help="Suite folders, or files of rows in any format.")],
