@@ -113,10 +113,10 @@ class Cascade:
     """
 
     def __init__(
-        self, folder: Path, converters: Mapping[str, str] | None = None, *, fetch: Callable[[str], Page] | None = None
+        self, folder: Path, converters: Mapping[Kind, str] | None = None, *, fetch: Callable[[str], Page] | None = None
     ) -> None:
         self._folder = folder
-        self._named = {**DEFAULTS, **(converters or {})}
+        self._named: dict[Kind, str] = {**DEFAULTS, **(converters or {})}
         self._converters = {kind: _load(kind, name) for kind, name in (converters or {}).items()}
         self._fetch = fetch
         self._made: dict[tuple[str, str], Conversion] = {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cascade import KINDS, Cascade, Conversion
+from harness.cascade import KINDS, Cascade, Conversion, Kind
 from harness.errors import BadInput
 from harness.files import Placed, look, rows, target, write
 from harness.formats.recognise import at
@@ -52,7 +52,7 @@ class Written:
         return found
 
 
-def texts(path: Path, out: Path, converters: Mapping[str, str], *, replace: bool = False) -> Written:
+def texts(path: Path, out: Path, converters: Mapping[Kind, str], *, replace: bool = False) -> Written:
     """Write the rows of a file with all inputs as text.
 
     Args:
@@ -69,20 +69,21 @@ def texts(path: Path, out: Path, converters: Mapping[str, str], *, replace: bool
     return Written(path, out, counted["rows"], tuple(cascade.made))
 
 
-def chosen(said: Sequence[str]) -> dict[str, str]:
+def chosen(said: Sequence[str]) -> dict[Kind, str]:
     """``image=tesseract:deu`` and the like, as a mapping.
 
     Raises:
         BadInput: for what is not so written.
     """
-    found = {}
+    found: dict[Kind, str] = {}
+    kinds = {str(kind): kind for kind in KINDS}
     for one in said:
         kind, equals, name = one.partition("=")
-        if not (equals and name) or kind not in KINDS:
+        if not (equals and name) or kind not in kinds:
             raise BadInput(
                 f"--converter {one!r}: write KIND=NAME with one of {', '.join(KINDS)}, such as image=tesseract:deu"
             )
-        found[kind] = name
+        found[kinds[kind]] = name
     return found
 
 
