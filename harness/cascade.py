@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 from harness import kept
-from harness.errors import BadInput, MissingExtra, suggest
+from harness.errors import BadInput, suggest
 from harness.fingerprint import fingerprint
 
 Kind = Literal["audio", "image", "pdf", "url"]
@@ -48,6 +49,7 @@ TYPES: Mapping[str, Kind] = {"application/pdf": "pdf", "image/png": "image", "im
 """What an address may lead to beside a page."""
 LARGEST = 256 << 20
 """Bytes of a file: a day of telephone speech."""
+CREDENTIALS = re.compile(r"//[^/@]*@")
 EVERY = 5.0
 """Seconds between two lines about how far it is."""
 
@@ -147,7 +149,7 @@ class Cascade:
             try:
                 self._made[kind, source] = self._conversion(cast("Kind", kind), source)
             except BadInput as error:
-                raise type(error)(f"input.{kind}: {source}: {error}") from error
+                raise type(error)(f"input.{kind}: {CREDENTIALS.sub('//***@', source)}: {error}") from error
             self._tell(source)
         return self._made[kind, source].text
 
@@ -190,17 +192,17 @@ class Cascade:
             BadInput: when it is not there, too large, or leads out of the folder.
         """
         root, path = self._folder.resolve(), Path(source)
-        found = (root / path).resolve()
-        if path.is_absolute() or not found.is_relative_to(root):
-            raise BadInput(f"leads out of {self._folder}: put the file into that folder and name it relative to it")
-        if not found.is_file():
-            raise BadInput(f"no such file in {self._folder}")
-        if found.stat().st_size > LARGEST:
-            raise BadInput(f"is larger than {LARGEST >> 20} MiB: cut it into parts")
         try:
+            found = (root / path).resolve()
+            if path.is_absolute() or not found.is_relative_to(root):
+                raise BadInput(f"leads out of {self._folder}: put the file into that folder and name it relative to it")
+            if not found.is_file():
+                raise BadInput(f"no such file in {self._folder}")
+            if found.stat().st_size > LARGEST:
+                raise BadInput(f"is larger than {LARGEST >> 20} MiB: cut it into parts")
             return found.read_bytes()
-        except OSError as error:
-            raise BadInput(f"cannot be read: {error.strerror}") from error
+        except (OSError, ValueError, RuntimeError) as error:  # too long a name, NUL in it, links in a circle
+            raise BadInput(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
     def _page(self, url: str) -> Page:
         path = self._home / "pages" / f"{fingerprint(url)}.json"
@@ -258,16 +260,17 @@ def _object(target: str) -> Any:
 
 def _kept(path: Path) -> Conversion | None:
     try:
-        return Conversion(**kept.read(path))
+        found = Conversion(**kept.read(path))
     except TypeError:  # never made, or not whole
         return None
+    return found if isinstance(found.text, str) else None
 
 
 def _version(converter: Converter, found: Conversion | None) -> str:
-    """The converter's; where it is not installed, that of what it made before: stored answers can be looked at without it."""
+    """The converter's; where it, or its model, is not there, that of what it made before: stored answers can be looked at without."""
     try:
         return converter.version
-    except MissingExtra:
+    except BadInput:
         if found is None:
             raise
         return found.version

@@ -95,6 +95,12 @@ def test_what_takes_long_is_told_now_and_then(
     assert said.splitlines()[-1] == "harness: inputs made text: 2 so far, the last one b.png"
 
 
+def test_a_password_in_an_address_is_not_said(folder: Path) -> None:
+    with pytest.raises(BadInput) as refused:
+        Cascade(folder).text({"url": "http://ann:word@example.org/"})
+    assert str(refused.value).startswith("input.url: http://***@example.org/: has a user or a password in it")
+
+
 @pytest.mark.parametrize("left", ["", "{", '{"text": "FORGED"}', "[]", "3"])
 def test_a_kept_text_that_is_not_whole_is_made_anew(folder: Path, loud: type[Loud], left: str) -> None:
     Cascade(folder).text({"image": "a.png"})
@@ -119,6 +125,10 @@ def test_paths_lead_nowhere_else(folder: Path, loud: type[Loud]) -> None:
         "x/../../secret.png",
     ):
         with pytest.raises(BadInput, match="leads out of"):
+            Cascade(folder).text({"image": path})
+    (folder / "round.png").symlink_to(folder / "round.png")
+    for path in ("a\0.png", "a" * 300, "round.png"):
+        with pytest.raises(BadInput, match=r"cannot be read|no such file"):
             Cascade(folder).text({"image": path})
     for path in (".", "missing.png", "around/scans"):
         with pytest.raises(BadInput, match="no such file in"):

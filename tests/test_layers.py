@@ -77,6 +77,11 @@ HEAVY = {
     "ray",
     "bm25s",
     "sklearn",
+    "PIL",
+    "pypdf",
+    "pytesseract",
+    "soundfile",
+    "trafilatura",
 }
 
 

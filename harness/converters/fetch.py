@@ -73,8 +73,13 @@ class Fetch:
                 else than a page, too much of it, or takes too long.
         """
         deadline = time.monotonic() + self.seconds
-        for _ in range(REDIRECTS + 1):
-            found = self._asked(url, deadline)
+        for step in range(REDIRECTS + 1):
+            try:
+                found = self._asked(url, deadline)
+            except BadInput as error:
+                if not step:
+                    raise
+                raise BadInput(f"leads to {url}: {error}") from error
             if isinstance(found, Page):
                 return found
             url = found
@@ -83,7 +88,7 @@ class Fetch:
     def _asked(self, url: str, deadline: float) -> Page | str:
         """What one address shows, or where it redirects to."""
         parts = _parts(url)
-        with _told(url, deadline), ExitStack() as open_:
+        with _told(deadline), ExitStack() as open_:
             connection = open_.enter_context(closing(_Connection(parts)))
             open_.enter_context(_ended(connection, deadline))
             connection.open(self._socket(connection.host, connection.port, deadline))
@@ -92,11 +97,11 @@ class Fetch:
             if reply.status in MOVED and (place := reply.getheader("location")):
                 return urljoin(url, place)
             if reply.status != 200:
-                raise BadInput(f"{url}: the server answers {reply.status} {reply.reason}".rstrip())
+                raise BadInput(f"the server answers {reply.status} {reply.reason}".rstrip())
             kind = (reply.getheader("content-type") or "text/html").partition(";")[0].strip().lower()
             if kind not in TYPES:
-                raise BadInput(f"{url}: is {kind}: known are {', '.join(TYPES)}")
-            return Page(url, kind, self._body(url, reply, deadline), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+                raise BadInput(f"is {kind}: known are {', '.join(TYPES)}")
+            return Page(url, kind, self._body(reply, deadline), f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
 
     def _socket(self, host: str, port: int, deadline: float) -> socket.socket:
         """A connection to an address of the host that was checked.
@@ -123,12 +128,12 @@ class Fetch:
                 error = failed
         raise error
 
-    def _body(self, url: str, reply: http.client.HTTPResponse, deadline: float) -> bytes:
+    def _body(self, reply: http.client.HTTPResponse, deadline: float) -> bytes:
         body = bytearray()
-        for block in _unpacked(reply, url):
+        for block in _unpacked(reply):
             body += block
             if len(body) > self.most:
-                raise BadInput(f"{url}: is larger than {self.most:,} bytes")
+                raise BadInput(f"is larger than {self.most:,} bytes")
         if time.monotonic() > deadline:  # it was cut
             raise TimeoutError
         return bytes(body)
@@ -172,7 +177,7 @@ def _parts(url: str) -> SplitResult:
     except ValueError as error:
         raise BadInput(f"is no address: {error}") from error
     if parts.scheme not in SCHEMES or not parts.hostname:
-        raise BadInput(f"{url}: write http://… or https://…: nothing else is fetched")
+        raise BadInput("write http://… or https://…: nothing else is fetched")
     if parts.username is not None or parts.password is not None:
         raise BadInput("has a user or a password in it: only what everybody may see is fetched")
     return parts
@@ -184,11 +189,11 @@ def _target(parts: SplitResult) -> str:
     return f"{path}?{quote(parts.query, safe=SAFE + '?')}" if parts.query else path
 
 
-def _unpacked(reply: http.client.HTTPResponse, url: str) -> Iterator[bytes]:
+def _unpacked(reply: http.client.HTTPResponse) -> Iterator[bytes]:
     """The body in blocks of bounded size, however well it is packed."""
     packing = (reply.getheader("content-encoding") or "identity").strip().lower()
     if packing not in ("identity", "gzip"):
-        raise BadInput(f"{url}: is packed by {packing}, which was not asked for")
+        raise BadInput(f"is packed by {packing}, which was not asked for")
     gzip = zlib.decompressobj(wbits=31) if packing == "gzip" else None
     while block := reply.read(BLOCK):
         while gzip is not None and block:
@@ -213,11 +218,11 @@ def _ended(connection: _Connection, deadline: float) -> Iterator[None]:
 
 
 @contextmanager
-def _told(url: str, deadline: float) -> Iterator[None]:
+def _told(deadline: float) -> Iterator[None]:
     """What goes wrong on the way, as a sentence."""
     try:
         yield
     except (OSError, http.client.HTTPException, zlib.error, UnicodeError) as error:
         late = isinstance(error, TimeoutError) or time.monotonic() > deadline
         said = "takes too long" if late else f"cannot be fetched: {error or type(error).__name__}"
-        raise BadInput(f"{url}: {said}") from error
+        raise BadInput(said) from error

@@ -139,7 +139,9 @@ def test_redirects_are_followed_and_each_is_checked() -> None:
         found = CLOSE(f"{there.url}/a")
         assert (found.url, found.body) == (f"{there.url}/c", b"<p>there</p>")
         loopback = Fetch(admit=lambda address: address.is_loopback)
-        with pytest.raises(BadInput, match=r"10\.255\.255\.1, which is no public address"):
+        with pytest.raises(
+            BadInput, match=r"leads to http://10\.255\.255\.1/: 10\.255\.255\.1 is 10\.255\.255\.1, which is no public"
+        ):
             loopback(f"{there.url}/out")
         with pytest.raises(BadInput, match="write http"):
             CLOSE(f"{there.url}/file")
