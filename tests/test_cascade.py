@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness import kept
 from harness.cascade import Cascade, Page
@@ -154,6 +156,24 @@ def test_odd_inputs(folder: Path, given: dict[str, Any], said: str) -> None:
     with pytest.raises(BadInput) as refused:
         Cascade(folder).text(given)
     assert said in str(refused.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda some: st.lists(some, max_size=2) | st.dictionaries(st.text(max_size=4), some, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(given=st.dictionaries(st.sampled_from(["text", "image", "pdf", "url", "png"]), JSON, max_size=3))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_an_input_is_it_is_text_or_refused(folder: Path, loud: type[Loud], given: dict[str, Any]) -> None:
+    try:
+        text = Cascade(folder, fetch=CLOSE).text(given)
+    except BadInput:
+        return
+    assert text.strip()
+    assert not set(given) - {"text", "image"}, "no such file and no such address are there"
 
 
 def test_a_part_without_text_is_no_question(folder: Path) -> None:

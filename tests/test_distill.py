@@ -281,6 +281,41 @@ def test_what_was_paid_is_not_paid_again(shop: Project, harness: Harness, id: st
         assert KEY not in Path("more.jsonl").read_text() + done.err + stopped.err
 
 
+def test_money_that_ends_among_new_inputs_or_gradings(shop: Project, harness: Harness) -> None:
+    shop.write("suites/sums/rubric.md", RUBRIC)
+    shop.replace("suites/sums/suite.toml", "\n\n[prompts]", '\nrubric = "rubric.md"\n\n[prompts]')
+    grading = json.dumps({"right": {"reason": "it is", "score": 5}})
+
+    def reply(body: Body) -> str:
+        if "response_format" not in body:
+            return answer(body)
+        asked = json.dumps(body["response_format"])
+        return (
+            grading
+            if "right" in asked
+            else json.dumps({"inputs": [f"{len(vendor.bodies)} + {i + 700}" for i in range(8)]})
+        )
+
+    with open_vendor(reply, tokens=(100, 10)) as vendor:
+        teacher = priced(shop, vendor.url)
+        new = ("--new", 24, "--judge", teacher, "--json")
+        stopped = harness(*asking(*new, "--max-cost", 1.5, teacher=teacher))
+        assert stopped.code == 3
+        assert re.search(
+            r"\d questions? for new inputs (is|are) without an answer; what was answered is kept", stopped.err
+        )
+        stopped = harness(*asking(*new, "--max-cost", 6, teacher=teacher))
+        assert stopped.code == 3
+        assert re.search(r"\d+ inputs? (is|are) without a (grade|n answer); what was answered is kept", stopped.err), (
+            stopped.err
+        )
+        part = json.loads(harness(*asking(*new, "--max-cost", 0, "--partial", teacher=teacher)).out)
+        assert 0 < part["rows"] < 24
+        assert json.loads(harness(*asking(*new, "--replace", teacher=teacher)).out)["rows"] == 24
+        assert len(vendor.bodies) == 3 + 24 + 24, "nothing was asked twice"
+    assert [row["cost"] for row in told("more.jsonl")] == [pytest.approx(0.12 + 0.12 / 8)] * 24
+
+
 def test_dry_run_asks_nobody_and_says_what_it_costs(shop: Project, harness: Harness) -> None:
     shop.write("suites/sums/rubric.md", RUBRIC)
     shop.replace("suites/sums/suite.toml", "\n\n[prompts]", '\nrubric = "rubric.md"\n\n[prompts]')
@@ -393,6 +428,22 @@ def test_a_candidate_knows_who_wrote_what_it_is_trained_on(project: Project) -> 
     assert known.family == "mine", "what the experiment says of it counts"
 
 
+DOCS = (Path(__file__).parent.parent / "docs" / "data.md").read_text(encoding="utf-8").partition("\n## Distil\n")[2]
+
+
+def test_the_commands_of_the_docs(shop: Project, harness: Harness) -> None:
+    (shop.folder / SUMS).rename(shop.folder / "suites/replies")
+    write_rows(Path("labelled.jsonl"), [{"input": "A text already.", "reference": "x"}])
+    (shop.folder / "experiment.toml").unlink()
+    dry, wet, text = (line.split() for line in DOCS.splitlines() if line.startswith("harness data "))
+    assert wet[:-2] == dry[:-1]
+    for command in (dry, text):
+        ran = harness(*command[1:])
+        assert ran.code == 0, ran.err
+    row = json.loads(re.search(r"```json\n(\{.messages.*?)```", DOCS, re.DOTALL)[1])  # type: ignore[index]
+    assert {"synthetic", "teacher", "when", "cost"} <= row.keys()
+
+
 # --- what is wrong
 
 
@@ -438,6 +489,26 @@ def test_a_file_that_is_there_is_not_paid_for(shop: Project, harness: Harness) -
         assert "--max-cost cannot be kept" in limited.err
         assert not vendor.bodies
     assert Path("more.jsonl").read_text() == "mine"
+    for own in (f"{SUMS}/train.jsonl", f"{SUMS}/cases.jsonl", "asked.jsonl"):
+        ran = harness(*asking(*INPUTS, "--replace", out=own))
+        assert ran.code == 4
+        assert f"{own}: is read here: write a file of its own" in ran.err
+
+
+def test_marks_of_an_earlier_teacher_are_not_kept(shop: Project, harness: Harness) -> None:
+    before = {
+        "synthetic": False,
+        "teacher": "openai:gpt-5",
+        "cost": 3.0,
+        "served": "gpt-5-x",
+        "score": 0.1,
+        "split": "test",
+    }
+    write_rows(Path("asked.jsonl"), [{"input": "8 + 900", "topic": "sums", **before}])
+    assert harness(*asking(*INPUTS)).code == 0
+    (row,) = told("more.jsonl")
+    assert row.keys() == {"messages", "topic", "synthetic", "teacher", "wrote", "source", "when"}
+    assert (row["synthetic"], row["teacher"]) == (True, "scripted:teacher.py:adds")
 
 
 def test_without_an_experiment_replies_lie_beside_the_suite(shop: Project, harness: Harness) -> None:

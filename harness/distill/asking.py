@@ -58,6 +58,10 @@ class Asking:
         found = self.answers(juror.grader.model, trials, "gradings", lambda row: checked(juror, row))
         return {name: (row.text, row.error, row.served) for name, (row, _) in found.items()}
 
+    def recall(self, juror: Juror, trials: list[Trial]) -> Replies:
+        """Those of them that are stored; asks nobody."""
+        return self.store.replies([trial.id for trial in trials])
+
     def _ask(self, model: Model, trials: list[Trial], sink: _Sink) -> None:
         if is_local(model):
             with Pool(workers=1, threads=cores()) as pool:

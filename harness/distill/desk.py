@@ -123,6 +123,20 @@ class Desk:
                 f"{self.task.suite.folder}: no seeds to write new inputs from, none that is unlike the cases: name --seeds FILE"
             )
 
+    def refuse_own(self, out: Path) -> None:
+        """Refuse to write over what there is to learn from.
+
+        Raises:
+            BadInput: when a file of the suite, or of inputs, is to be written.
+        """
+        suite = self.task.suite
+        named = [suite.cases, suite.train, suite.preferences, suite.ratings, suite.golden, suite.skip, suite.labels]
+        own = [*(suite.path(name) for name in named if name), self.wanted.inputs, self.wanted.seeds]
+        if out.resolve() in [path.resolve() for path in own if path]:
+            raise BadInput(
+                f"{out}: is read here: write a file of its own, and add its rows to the others when you have read some"
+            )
+
     def questions(self, first: int, count: int) -> list[Trial]:
         """Questions for new inputs, by their numbers."""
         told = self.task.suite.prompt(self.cell.contender.prompt)

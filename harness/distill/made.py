@@ -15,8 +15,8 @@ from harness.verdict.economics.memo import usd
 
 @dataclass(frozen=True, slots=True)
 class Distilled:
-    """Rows that were written. ``left`` says how many were left out, and why; ``spent`` is what this command paid, ``cost`` what
-    the rows cost whenever they were paid for, in USD (None where nobody knows).
+    """Rows that were written. ``left`` says how many were left out, and why; ``spent`` is all that this command paid, ``cost``
+    what the rows that were written cost their teacher, whenever they were paid for, in USD (None where nobody knows).
     """
 
     out: Path
@@ -36,8 +36,8 @@ class Distilled:
         )
         yield from (f"left out, {why}: {count:,}" for why, count in self.left.items())
         yield from self.notes
-        paid = "" if self.cost is None else f", {usd(self.cost)} in all, {usd(self.spent)} of it now"
-        yield f"wrote {self.out}: {plural(self.rows, 'row')} by {self.teacher}{paid}"
+        cost = "" if self.cost is None else f", which cost {usd(self.cost)}; {usd(self.spent)} was paid now"
+        yield f"wrote {self.out}: {plural(self.rows, 'row')} by {self.teacher}{cost}"
 
     def as_dict(self) -> dict[str, Any]:
         """For a program."""

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from harness.data import Row, invent
 from harness.data.fresh import giving_away, stale
-from harness.distill.asking import Asking, Told
+from harness.distill.asking import Asking
 from harness.distill.desk import Desk
 from harness.distill.form import form, said
 from harness.distill.inputs import Input, text_input
@@ -40,7 +41,9 @@ from harness.verdict.economics.memo import usd
 ROUNDS = 8
 """How often questions for new inputs are asked, where their answers bring too few that are new."""
 NO_ANSWER, UNGRADED = "without an answer", "without a grade"
-UNREADABLE = "questions for new inputs whose reply was none"
+QUESTION, UNREADABLE = "question for new inputs", "questions for new inputs whose reply was none"
+UNREAD = "no reply could be read"
+MARKS = ("synthetic", "teacher", "served", "wrote", "source", "when", "cost", "score")
 
 
 def distill(
@@ -62,6 +65,7 @@ def distill(
     """
     goal = target(out)
     refuse_taken(out, replace=desk.wanted.replace)
+    desk.refuse_own(out)
     meter = meter or Meter(quiet=True)
     with (
         open_store(desk.experiment.home, write=True, wait=wait, say=say) as store,
@@ -141,46 +145,44 @@ class _Doing:
         return kept[: desk.wanted.new]
 
     def _read(self, questions: Sequence[Trial]) -> list[Input]:
-        told = self._ask(questions, "questions for new inputs")
         made: list[Input] = []
-        for trial in questions:
-            row, _ = told.get(trial.id, (None, None))
-            texts = invent.read(row.text or "") if row else ()
-            if row and not texts:
-                self.left[UNREADABLE] += 1
-            cost = row.cost if row else None
-            share = None if cost is None or not texts else cost / len(texts)
+        for trial, row, _ in self._ask(questions, "questions for new inputs", QUESTION):
+            texts = invent.read(row.text or "")
+            self.left[UNREADABLE] += not texts
+            share = None if row.cost is None or not texts else row.cost / len(texts)
+            names = (f"{trial.case_id}.{i}" for i in range(1, len(texts) + 1))
             made += [
-                text_input(f"{trial.case_id}.{i}", text, invented=True, share=share) for i, text in enumerate(texts, 1)
+                text_input(name, text, invented=True, share=share) for name, text in zip(names, texts, strict=True)
             ]
         return made
 
     # --- answers
 
-    def _ask(self, trials: Sequence[Trial], what: str) -> Told:
-        """What is known when all were asked; where money ends, what is known then."""
+    def _ask(self, trials: Sequence[Trial], what: str, noun: str) -> list[tuple[Trial, Generation, datetime | None]]:
+        """Those that have an answer when all were asked, or money has ended.
+
+        Raises:
+            Incomplete: when others have none, unless a part is wanted.
+        """
         try:
-            return self.asking.answers(self.desk.teacher, trials, what)
+            told = self.asking.answers(self.desk.teacher, trials, what)
         except OutOfMoney as error:
             self.stopped = error
-            return self.asking.store.generations([trial.id for trial in trials])
+            told = self.asking.store.generations([trial.id for trial in trials])
+        rows = [(trial, *told.get(trial.id, (Generation(trial.id, error="not asked"), None))) for trial in trials]
+        self._lack(noun, NO_ANSWER, [row.error for _, row, _ in rows if row.error is not None])
+        return [one for one in rows if one[1].error is None]
 
     def _answered(self, inputs: Sequence[Input]) -> list[_Answer]:
         trials = self.desk.trials(inputs)
-        told = self._ask(trials, "answers")
+        asked = {trial.id: one for trial, one in zip(trials, inputs, strict=True)}
         found: list[_Answer] = []
-        failed: list[str] = []
-        for one, trial in zip(inputs, trials, strict=True):
-            row, when = told.get(trial.id, (None, None))
-            if row is None or row.error is not None:
-                failed.append(row.error or "" if row else "not asked")
-                continue
+        for trial, row, when in self._ask(trials, "answers", "input"):
             stored = None if when is None else f"{when:%Y-%m-%dT%H:%M:%SZ}"
-            found.append(_Answer(one, trial, row, stored, said(self.desk.cell.contender, row)))
-        self._lack(NO_ANSWER, failed)
+            found.append(_Answer(asked[trial.id], trial, row, stored, said(self.desk.cell.contender, row)))
         return found
 
-    def _lack(self, why: str, failed: Sequence[str]) -> None:
+    def _lack(self, noun: str, why: str, failed: Sequence[str]) -> None:
         """Count what is missing; it ends the work unless a part is wanted.
 
         Raises:
@@ -188,10 +190,10 @@ class _Doing:
         """
         if not failed:
             return
-        self.left[why] += len(failed)
+        self.left[why if noun == "input" else f"{noun}s {why}"] += len(failed)
         if self.desk.wanted.partial:
             return
-        lacking = f"{plural(len(failed), 'input')} {'is' if len(failed) == 1 else 'are'} {why}"
+        lacking = f"{plural(len(failed), noun)} {'is' if len(failed) == 1 else 'are'} {why}"
         if self.stopped:
             limit, spent = self.vendors.account.limit, self.vendors.account.spent
             raise Incomplete(
@@ -256,11 +258,10 @@ class _Doing:
             scores = grade(metric, subjects, self.asking.grade)
         except OutOfMoney as error:
             self.stopped = error
-            self._lack(UNGRADED, ["not asked"] * len(subjects))
-            return [None] * len(subjects)
+            scores = grade(metric, subjects, self.asking.recall)
         unread = [one.error or "" for one in scores if one.value is None]
-        self._lack(UNGRADED, [why for why in unread if "no reply could be read" not in why])
-        self.left["got no grade that could be read"] += sum("no reply could be read" in why for why in unread)
+        self._lack("input", UNGRADED, [why for why in unread if UNREAD not in why])
+        self.left["got no grade that could be read"] += sum(UNREAD in why for why in unread)
         return [one.value for one in scores]
 
     def _refuse_missing(self, good: Sequence[_Answer]) -> None:
@@ -285,7 +286,7 @@ def _told(one: _Answer, teacher: Model) -> dict[str, Any]:
     messages = [*one.input.messages, {"role": "assistant", "content": one.text}]
     return {
         "messages": messages,
-        **one.input.more,
+        **{key: value for key, value in one.input.more.items() if key not in (*MARKS, "split")},
         "synthetic": True,
         **{key: value for key, value in known.items() if value is not None},
     }
