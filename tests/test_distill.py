@@ -18,6 +18,7 @@ import pytest
 from harness.evidence import kinship
 from harness.experiment import load_experiment
 from harness.matrix import expand
+from harness.models.address import public
 from tests.conftest import Project, Ran, write_rows
 from tests.made_project import make
 from tests.models.fake_api import Reply, serve
@@ -493,6 +494,12 @@ def test_a_file_that_is_there_is_not_paid_for(shop: Project, harness: Harness) -
         ran = harness(*asking(*INPUTS, "--replace", out=own))
         assert ran.code == 4
         assert f"{own}: is read here: write a file of its own" in ran.err
+
+
+def test_a_password_in_an_address_is_not_written_down() -> None:
+    assert public("openai:m@http://ann:word@example.org:80/v1") == "openai:m@http://example.org:80/v1"
+    for name in ("openai:sft@triage@http://example.org/v1", "anthropic:claude-opus-5", "org/model@main"):
+        assert public(name) == name
 
 
 def test_marks_of_an_earlier_teacher_are_not_kept(shop: Project, harness: Harness) -> None:

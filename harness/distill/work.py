@@ -29,6 +29,7 @@ from harness.files import Target, target, write
 from harness.files.draft import refuse_taken
 from harness.grade import grade
 from harness.metrics.juror import Subject
+from harness.models.address import public
 from harness.models.flight import OutOfMoney
 from harness.plural import plural
 from harness.progress.meter import Meter
@@ -111,7 +112,7 @@ class _Doing:
         costs = [row["cost"] for _, row in rows if "cost" in row]
         return Distilled(
             out=goal.path,
-            teacher=desk.teacher.id,
+            teacher=public(desk.teacher.id),
             rows=len(rows),
             read=len(desk.read),
             invented=len(new),
@@ -275,7 +276,7 @@ def _told(one: _Answer, teacher: Model) -> dict[str, Any]:
     """A row to train on, which says that it is synthetic, whose it is, since when, and what it cost in USD."""
     cost = None if one.row.cost is None else one.row.cost + (one.input.share or 0.0)
     known = {
-        "teacher": teacher.id,
+        "teacher": public(teacher.id),
         "served": one.row.served,
         "wrote": "input and output" if one.input.invented else "output",
         "source": one.input.where,

@@ -8,12 +8,15 @@ anthropic:claude-haiku-4-5
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from harness.errors import BadInput
 from harness.experiment import Model
 from harness.fingerprint import fingerprint
+
+CREDENTIALS = re.compile(r"(https?://)[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,15 @@ def find_key(model: Model, address: Address, *variables: str) -> tuple[str, str]
             f"or name a server of your own: {model.id}@http://localhost:8000/v1"
         )
     return variables[0], "none"
+
+
+def public(name: str) -> str:
+    """A model's id without the user and password that its address may carry.
+
+    >>> public("openai:m@https://ann:word@example.org/v1")
+    'openai:m@https://example.org/v1'
+    """
+    return CREDENTIALS.sub(r"\1", name)
 
 
 def _named(rest: str) -> tuple[str, str]:
