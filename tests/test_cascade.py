@@ -327,6 +327,16 @@ def test_rows_that_cannot_be_written_as_text(
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
+def test_cases_of_a_table_have_inputs_that_are_no_text(folder: Path, loud: type[Loud], harness: Harness) -> None:
+    rows = [
+        {"id": "a", "input": {"text": "What?", "image": "a.png"}, "reference": "x"},
+        {"id": "b", "input": {"image": "b.png"}, "reference": "y"},
+    ]
+    assert harness("data", "convert", write_rows(folder / "rows.jsonl", rows), folder / "cases.parquet").code == 0
+    (folder / "suite.toml").write_text('metric = "exact_match"\ncases = "cases.parquet"\n')
+    assert [case.input for case in load_task(folder).cases] == ["What?\n\nFIRST", "SECOND"]
+
+
 def test_inputs_that_are_no_text_survive_conversion(tmp_path: Path, harness: Harness) -> None:
     rows = [{"id": "a", "input": {"text": "What?", "image": ["1.png", "2.png"]}, "reference": "x"}]
     cases, out = write_rows(tmp_path / "cases.jsonl", rows), tmp_path / "messages.jsonl"
@@ -340,6 +350,14 @@ def test_inputs_that_are_no_text_survive_conversion(tmp_path: Path, harness: Har
     for name in ("back.jsonl", "back.parquet"):
         assert harness("data", "convert", out, tmp_path / name, "--to", "cases").code == 0
     assert json.loads((tmp_path / "back.jsonl").read_text()) == rows[0]
+    two = [
+        {"id": "a", "input": {"text": "What?", "image": "1.png"}, "reference": "x"},
+        {"id": "b", "input": {"pdf": "2.pdf"}, "reference": "y"},
+    ]
+    table, again = tmp_path / "two.parquet", tmp_path / "again.jsonl"
+    assert harness("data", "convert", write_rows(tmp_path / "two.jsonl", two), table).code == 0
+    assert harness("data", "convert", table, again).code == 0
+    assert [json.loads(line) for line in again.read_text().splitlines()] == two, "columns that are empty are not there"
     refused = harness("data", "convert", cases, tmp_path / "a.json", "--to", "alpaca")
     assert refused.code == 4
     assert "has parts instead of a text, which alpaca cannot express" in refused.err.lower()
