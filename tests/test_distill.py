@@ -511,10 +511,12 @@ def test_marks_of_an_earlier_teacher_are_not_kept(shop: Project, harness: Harnes
         "score": 0.1,
         "split": "test",
     }
+    before |= {"reviewed": True, "feedback": [{"who": "p-1"}]}
     write_rows(Path("asked.jsonl"), [{"input": "8 + 900", "topic": "sums", **before}])
     assert harness(*asking(*INPUTS)).code == 0
     (row,) = told("more.jsonl")
-    assert row.keys() == {"messages", "topic", "synthetic", "teacher", "wrote", "source", "when"}
+    assert row["input_feedback"] == [{"who": "p-1"}], "a person who withdraws finds their words"
+    assert row.keys() == {"messages", "topic", "input_feedback", "synthetic", "teacher", "wrote", "source", "when"}
     assert (row["synthetic"], row["teacher"]) == (True, "scripted:teacher.py:adds")
 
 

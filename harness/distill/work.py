@@ -44,7 +44,10 @@ ROUNDS = 8
 NO_ANSWER, UNGRADED = "without an answer", "without a grade"
 QUESTION, UNREADABLE = "question for new inputs", "questions for new inputs whose reply was none"
 UNREAD = "no reply could be read"
-MARKS = ("synthetic", "teacher", "served", "wrote", "source", "when", "cost", "score")
+DROPPED = ("synthetic", "teacher", "served", "wrote", "source", "when", "cost", "score", "reviewed", "split")
+"""Columns of an input that would say something wrong of the answer."""
+RENAMED = {"feedback": "input_feedback"}
+"""Whose words an input is can still be found; nobody has given feedback on the answer."""
 
 
 def distill(
@@ -287,7 +290,7 @@ def _told(one: _Answer, teacher: Model) -> dict[str, Any]:
     messages = [*one.input.messages, {"role": "assistant", "content": one.text}]
     return {
         "messages": messages,
-        **{key: value for key, value in one.input.more.items() if key not in (*MARKS, "split")},
+        **{RENAMED.get(key, key): value for key, value in one.input.more.items() if key not in DROPPED},
         "synthetic": True,
         **{key: value for key, value in known.items() if value is not None},
     }
