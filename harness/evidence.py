@@ -6,7 +6,7 @@ with evidence(load_experiment(Path("experiment.toml"))) as found:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +26,7 @@ from harness.scoring import hashes_of, meant, metrics_of
 from harness.store import Store, open_store
 from harness.store.reviews import Review
 from harness.taught import Taught, taught
+from harness.teachers import teachers
 from harness.verdict import Kin, Kinship, Policy, Verdict, decide
 from harness.verdict.lock import History
 
@@ -205,11 +206,23 @@ def kinship(matrix: Matrix, base: Model) -> Kinship:
     """Who judges, and who is behind the contenders of a base model: what it is itself, and who taught whom."""
     experiment = matrix.experiment
     tuned = {cell.contender.name: cell.contender.recipe for cell in matrix.cells if cell.model == base}
+    written = teachers(matrix)
     return Kinship(
         judges=tuple(map(kin_of, experiment.judge.bases if experiment.judge else ())),
         models=(kin_of(base),),
-        teachers={name: tuple(_taught(experiment, recipe)) for name, recipe in tuned.items() if recipe},
+        teachers={
+            name: tuple(_all_taught(experiment, recipe, written.get(name, frozenset())))
+            for name, recipe in tuned.items()
+            if recipe
+        },
     )
+
+
+def _all_taught(experiment: Experiment, recipe: str, written: Collection[str]) -> Iterator[Kin]:
+    """What the experiment says, and what the training rows say that it does not."""
+    said = list(_taught(experiment, recipe))
+    yield from said
+    yield from (kin_of(name) for name in sorted(written) if name not in {kin.id for kin in said})
 
 
 def kin_of(model: str | Model) -> Kin:

@@ -46,7 +46,8 @@ class Candidate(Recipe):
     """A recipe in the matrix, and the contenders that it fields.
 
     ``suites`` restricts it to some suites (all that have the data it needs otherwise); ``with_rag`` fields a second
-    contender, ``NAME+rag``, on suites with documents; ``teacher`` is the model that wrote its training data, if one did.
+    contender, ``NAME+rag``, on suites with documents; ``teacher`` is the model that wrote its training data, if one did
+    and the rows do not say it (``harness.teachers``).
     """
 
     suites: tuple[str, ...] | None = None

@@ -13,6 +13,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+HOME = ".harness"
+"""The folder for it, in that of the experiment."""
+
+
+def home_of(folder: Path) -> Path:
+    """Where what belongs to a folder is kept: in the nearest one upwards that holds a ``.harness`` or an experiment, in itself
+    where none does.
+    """
+    around = (folder.resolve(), *folder.resolve().parents)
+    marked = (place for place in around if (place / HOME).is_dir() or (place / "experiment.toml").is_file())
+    return next(marked, folder.resolve()) / HOME
+
 
 def read(path: Path) -> Any:
     """The JSON value; None where there is none, or its file is not whole."""

@@ -12,6 +12,9 @@ suites/triage/
     ratings.jsonl      {"prompt": "…", "completion": "…", "label": true}
     documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
 
+An input may also be an object of texts, files and addresses, {"text": "Which total?", "image": "scan.png"}, which ``harness.cascade``
+makes one text of when the cases are read.
+
 Cases and rows may be in any format and kind of file that ``harness.formats`` knows.
 """
 
@@ -28,6 +31,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
+from harness.cascade import Cascade, Kind, refuse_odd
 from harness.declaration import Declaration, Parse, load_toml, parse_jsonl, read_jsonl
 from harness.errors import BadInput, HarnessError, suggest
 from harness.files.parse import strict
@@ -60,7 +64,7 @@ class Suite(Declaration):
     A suite of the form ``choice`` is scored by log-likelihood: of the option's ``letter`` after MMLU's listing, without a
     chat template, or of the option's ``text`` as the assistant's answer (MMLU's continuation form, as a chat).
     ``lenient`` is a metric that reads what ``metric`` refuses for its form alone: the two tell form from knowledge.
-    ``estimates`` are computed over all answers of a contender (corpus BLEU); ``declining`` is what answers that decline look like.
+    ``inputs`` names converters of what is no text (``harness.cascade``). ``estimates`` are computed over all answers of a contender (corpus BLEU); ``declining`` is what answers that decline look like.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
@@ -85,6 +89,7 @@ class Suite(Declaration):
     golden: str | None = None
     skip: str | None = None
     documents: str | None = None
+    inputs: dict[Kind, str] = Field(default_factory=dict)
     rubric: str | None = None
     labels: str | None = None
     schema_file: str | None = Field(default=None, alias="schema")
@@ -138,19 +143,20 @@ read again each time, which bounds the memory, and must not change meanwhile."""
 
 
 class Cases(Collection[Case]):
-    """The cases of a file, made each time they are gone through.
+    """The cases of a file, made each time they are gone through; inputs that are no text become text on the way.
 
     Attributes:
         content: Fingerprint of them all.
         counts: How many there are of each split.
 
     Raises:
-        BadInput: for a broken line, a duplicate id, a missing reference or an unknown split.
+        BadInput: for a broken line, a duplicate id, a missing reference, an unknown split or an input that cannot be made text.
         HarnessError: when they are gone through after a file larger than ``KEPT`` was changed.
     """
 
-    def __init__(self, path: Path, *, choice: bool = False) -> None:
+    def __init__(self, path: Path, *, choice: bool = False, cascade: Cascade | None = None) -> None:
         self._path = path
+        self.cascade = cascade or Cascade(path.parent)
         self._stamp = _stamp(path)
         self._read = path.read_bytes() if self._stamp and self._stamp[0] <= KEPT else None
         self.counts: Counter[str] = Counter()
@@ -164,7 +170,11 @@ class Cases(Collection[Case]):
 
     def __iter__(self) -> Iterator[Case]:
         for _, values in self._rows():
-            yield _case(values)
+            yield self._case(values)
+
+    def _case(self, values: dict[str, Any]) -> Case:
+        asked = values["input"]
+        return _case(values, asked if isinstance(asked, str) else self.cascade.text(asked))
 
     def _rows(self, parse: Parse | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
         if self._read is None:
@@ -186,9 +196,9 @@ class Cases(Collection[Case]):
                 _check(values, choice)
                 if seen.setdefault(values["id"], number) != number:
                     raise BadInput(f"duplicate id {values['id']!r}: it stands on line {seen[values['id']]} too")
+                case = self._case(values)
             except BadInput as error:
                 raise BadInput(f"{self._path}:{number}: {error}") from error
-            case = _case(values)
             self.counts[case.split] += 1
             yield case
 
@@ -205,7 +215,18 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_size, found.st_mtime_ns
 
 
-NOT_ASKED = {"folder", "gates", "description", "lenient", "labels", "ratings", "skip", "estimates", "declining"}
+NOT_ASKED = {
+    "folder",
+    "inputs",
+    "gates",
+    "description",
+    "lenient",
+    "labels",
+    "ratings",
+    "skip",
+    "estimates",
+    "declining",
+}
 """Keys of a suite that change neither what is asked nor what decides."""
 
 
@@ -264,7 +285,11 @@ def load_task(folder: Path) -> Task:
     """
     suite = load_suite(folder)
     path = suite.path(suite.cases)
-    cases = Cases(path, choice=suite.form == "choice")
+    try:
+        cascade = Cascade(path.parent, suite.inputs)
+    except BadInput as error:
+        raise BadInput(f"{folder / 'suite.toml'}: {error}") from error
+    cases = Cases(path, choice=suite.form == "choice", cascade=cascade)
     if not cases.counts["test"]:
         raise BadInput(f"{path}: no case has the split 'test': claims are made on test cases, add some")
     return Task(suite=suite, cases=cases)
@@ -273,15 +298,21 @@ def load_task(folder: Path) -> Task:
 CASE_KEYS = {"id", "input", "reference", "split", "cluster", "choices", "documents", "tags"}
 
 
+OBJECT = ', or as an object such as {"text": "Which total?", "image": "scan.png"}'
+
+
 def _check(values: dict[str, Any], choice: bool) -> None:
     for key in values.keys() - CASE_KEYS:
         raise BadInput(f"unknown key {key!r}: {suggest(key, CASE_KEYS)}")
     for key in ("id", "input", "reference"):
         value = values.get(key)
+        if key == "input" and isinstance(value, dict):
+            refuse_odd(value)
+            continue
         if value is None or (key != "reference" and value == ""):
             raise BadInput(f"{key}: missing: every case needs a non-empty {key!r}")
         if not isinstance(value, str):
-            raise BadInput(f"{key}: given {value!r}: write it as a string")
+            raise BadInput(f"{key}: given {value!r}: write it as a string{OBJECT if key == 'input' else ''}")
     split = values.get("split", "test")
     if split not in ("dev", "test"):
         raise BadInput(f"split: given {split!r}: choose 'dev' or 'test'")
@@ -293,10 +324,10 @@ def _check(values: dict[str, Any], choice: bool) -> None:
         raise BadInput(f"reference: given {values['reference']!r}: it must be one of choices {list(choices)!r}")
 
 
-def _case(values: dict[str, Any]) -> Case:
+def _case(values: dict[str, Any], asked: str) -> Case:
     return Case(
         values["id"],
-        values["input"],
+        asked,
         values["reference"],
         values.get("split", "test"),
         str(values.get("cluster") or values["id"]),

@@ -149,3 +149,21 @@ def test_a_person_withdraws_and_what_holds_them_is_found(project: Path, harness:
     assert trace["unknown"] == ""
     assert said["withdrawn"] > 50
     assert trace["who"] not in Path("signals/sft.jsonl").read_text()
+
+
+def test_from_feedback_to_a_verdict(project: Path, harness: Harness) -> None:
+    """What was corrected is shown as examples, answers are scored against what people wrote, and a verdict is given."""
+    Path("parrot.py").write_text(
+        "def parrot(trial):\n"
+        "    said = [m['content'] for m in trial.messages if m['role'] == 'assistant']\n"
+        "    return said[-1] if said else 'It is late.'\n"
+    )
+    Path("baselines/zero_shot.toml").write_text('technique = "prompt"\n')
+    Path("experiment.toml").write_text(
+        'name = "replies"\nmodels = ["scripted:parrot.py:parrot"]\nsuites = ["suites/replies"]\n'
+    )
+    ran = harness("run", "experiment.toml")
+    assert ran.code == 2, ran.err
+    found = json.loads(harness("verdict", "--json").out)["suites"]["replies"]
+    assert (found["verdict"], found["recommendation"]) == ("INCONCLUSIVE", "rag")
+    assert found["suffices"] == "golden", "an example that people liked is nearer to their replies than none"

@@ -11,6 +11,7 @@ Exit codes: 0 decided · 1 ``--require`` unmet, or too many leaks · 2 inconclus
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.cli import exchange, judge, run, verdict
+from harness.cli.argument import Asides
 from harness.cli.data import data
 from harness.cli.embedded import embedded
 from harness.errors import BadInput, HarnessError
@@ -51,6 +53,8 @@ for part in (run, verdict, exchange, judge):
 app.add_typer(data, name="data")
 app.add_typer(judge.judge, name="judge")
 app.add_typer(embedded, name="embedded")
+logging.getLogger("harness").addHandler(Asides(logging.INFO))
+logging.getLogger("harness").setLevel(logging.INFO)
 
 
 TRUST = "--trust"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -15,3 +16,10 @@ DEFAULT = Path("experiment.toml")
 def aside(line: str) -> None:
     """A line that is no result."""
     typer.echo(f"harness: {line}", err=True)
+
+
+class Asides(logging.Handler):
+    """What the harness logs, as such lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        aside(record.getMessage())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from harness.cli.argument import DEFAULT, Json
+from harness.cli.argument import DEFAULT, Json, aside
 from harness.errors import BadInput
 
 TOUCHED = 1
@@ -70,6 +70,97 @@ def data_convert(
     from harness.formats.convert import convert
 
     done = convert(path, out, to=to, format_=from_, replace=replace)
+    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+
+
+@data.command("text")
+def data_text(
+    path: Annotated[
+        Path, typer.Argument(metavar="IN", help="Rows whose input may be audio, an image, a PDF or a url.")
+    ],
+    out: Annotated[Path, typer.Argument(help="The file to write, with all inputs as text.")],
+    *,
+    converter: Annotated[
+        list[str] | None, typer.Option(help="KIND=NAME:ARGUMENT, such as image=tesseract:deu; may be repeated.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write rows with the text of what their inputs name: speech, images, PDF files, web pages."""
+    from harness.texts import chosen, texts
+
+    done = texts(path, out, chosen(converter or []), replace=replace)
+    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+
+
+@data.command("distill")
+def data_distill(
+    suite: Annotated[Path, typer.Argument(help="The suite's folder.")],
+    out: Annotated[Path, typer.Argument(help="The file of training rows to write.")],
+    *,
+    teacher: Annotated[str, typer.Option(help="The model that writes: any that an experiment can name.")],
+    inputs: Annotated[Path | None, typer.Option(help="Inputs to answer, in any format.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="The format of --inputs, where it cannot be told.")
+    ] = None,
+    new: Annotated[int, typer.Option(help="So many new inputs, written by the teacher and answered too.", min=0)] = 0,
+    seeds: Annotated[
+        Path | None, typer.Option(help="What new inputs shall be like; --inputs, or the training rows, otherwise.")
+    ] = None,
+    prompt: Annotated[str, typer.Option(help="Which of the suite's prompts the teacher is told.")] = "default",
+    baseline: Annotated[
+        Path | None,
+        typer.Option(help="A file of baselines/: the teacher answers as that does (examples, documents, …)."),
+    ] = None,
+    judge: Annotated[
+        list[str] | None, typer.Option(help="Who grades by the suite's rubric; the experiment's judge otherwise.")
+    ] = None,
+    least: Annotated[float, typer.Option(help="The least score by the rubric, 0 to 1.")] = 0.75,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(help="Tokens of an answer; the suite's otherwise.", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed shows other seeds for new inputs.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked and what that costs.")] = False,
+    max_cost: Annotated[
+        float | None, typer.Option(help="USD that served models may cost; exit 3 before more.", min=0)
+    ] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask served models in batches: half the price, up to a day.")
+    ] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Write what is there, where answers are missing.")] = False,
+    experiment: Annotated[
+        Path | None, typer.Option(help="Whose store, prices and judge count; experiment.toml where it is there.")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait while another process holds the store.")] = 0.0,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Have a stronger model write training rows: outputs for your inputs, or new inputs too; filtered, and marked as synthetic."""
+    from harness.distill import Wanted, distill, estimate, open_desk
+    from harness.progress.meter import Meter
+    from harness.vendors import Spending
+
+    wanted = Wanted(
+        teacher=teacher,
+        inputs=inputs,
+        format=from_,
+        new=new,
+        seeds=seeds,
+        prompt=prompt,
+        baseline=baseline,
+        judges=tuple(judge or ()),
+        least=least,
+        max_new_tokens=max_new_tokens,
+        seed=seed,
+        partial=partial,
+        replace=replace,
+    )
+    desk = open_desk(suite, wanted, experiment)
+    if dry_run:
+        done: Any = estimate(desk, batch=batch)
+    else:
+        spending, meter = Spending(batch=batch, most=max_cost), Meter(quiet=as_json)
+        done = distill(desk, out, spending=spending, meter=meter, wait=wait, say=aside)
     typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
 
 

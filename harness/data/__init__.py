@@ -2,7 +2,7 @@
 
 `words` (normalised text) → `grams` (an inverted index) → `copies` (word for word), `candidates` → `alignment` and `surprise`
 (edited copies) → `leakage`. What it is worth: `audit`. What becomes of it: `split` deals rows, `feedback` (with `alias`) → `signals` (with `skip` and
-`advice`) makes rows of what people said.
+`advice`) makes rows of what people said; `invent` and `fresh` are for those of a teacher (`harness.distill`).
 """
 
 from __future__ import annotations

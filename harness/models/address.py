@@ -8,6 +8,7 @@ anthropic:claude-haiku-4-5
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,6 +18,7 @@ from harness.fingerprint import fingerprint
 
 KEYS = {"openai": ("OPENAI_API_KEY",), "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")}
 """Variables of each scheme's key, the first that is set."""
+CREDENTIALS = re.compile(r"(https?://)[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,15 @@ def find_key(model: Model, address: Address) -> tuple[str, str]:
             f"or name a server of your own: {model.id}@http://localhost:8000/v1"
         )
     return variables[0], "none"
+
+
+def public(name: str) -> str:
+    """A model's id without the user and password that its address may carry.
+
+    >>> public("openai:m@https://ann:word@example.org/v1")
+    'openai:m@https://example.org/v1'
+    """
+    return CREDENTIALS.sub(r"\1", name)
 
 
 def _named(rest: str) -> tuple[str, str]:

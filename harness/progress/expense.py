@@ -51,13 +51,19 @@ def total(bills: Iterable[Bill]) -> float | None:
 
 
 @dataclass(slots=True)
-class _Load:
+class Load:
     """What one model is asked: how often, and with how many tokens in and out."""
 
     model: Model
     count: int = 0
     into: int = 0
     out: int = 0
+
+    def add(self, into: int, out: int, count: int = 1) -> None:
+        """So many questions of so many tokens each."""
+        self.count += count
+        self.into += count * into
+        self.out += count * out
 
     def bill(self, tariff: Tariff, noun: str, *, batch: bool) -> Bill:
         price = tariff.price(self.model)
@@ -76,28 +82,24 @@ def _served(todo: Todo, batch: bool) -> Iterator[Bill]:
         if is_served(cell.model):
             cells.setdefault(cell.model.id, []).append(cell)
     for some in cells.values():
-        load = _Load(some[0].model)
+        load = Load(some[0].model)
         for trial in (trial for cell in some for trial in cell.trials()):
-            load.count += 1
-            load.into += tokens(trial.messages)
-            load.out += trial.max_new_tokens
+            load.add(tokens(trial.messages), trial.max_new_tokens)
         yield load.bill(tariff, "answer", batch=batch)
 
 
 def _judged(todo: Todo, gradings: Sequence[Gradings], batch: bool) -> Iterator[Bill]:
     """What is asked about an answer is known but for the answer, which counts as long as it may be."""
     tariff = Tariff(todo.matrix.experiment)
-    loads: dict[str, _Load] = {}
+    loads: dict[str, Load] = {}
     for some in gradings:
         shown = some.longest * (2 if some.jury.opponent else 1)
         for juror in some.jury.jurors:
             model = juror.grader.model
             for case in some.cases if is_served(model) else ():
-                load = loads.setdefault(model.id, _Load(model))
+                load = loads.setdefault(model.id, Load(model))
                 trial = juror.ask(Subject("", case, "", rival=""), 0)
-                load.count += juror.questions
-                load.into += juror.questions * (tokens(trial.messages) + shown)
-                load.out += juror.questions * trial.max_new_tokens
+                load.add(tokens(trial.messages) + shown, trial.max_new_tokens, juror.questions)
     yield from (load.bill(tariff, "grading", batch=batch) for load in loads.values())
 
 

@@ -25,7 +25,7 @@ import duckdb
 
 from harness.errors import BadInput, StoreBusy
 
-VERSION = 3
+VERSION = 4
 
 HEADERS = 3 * 4096
 """Bytes before the first block of a DuckDB file."""
@@ -48,7 +48,8 @@ TABLES = {
         choices VARCHAR[] NOT NULL""",
     "generations": """
         trial_id VARCHAR NOT NULL, text VARCHAR, prompt_tokens BIGINT, output_tokens BIGINT, seconds DOUBLE,
-        finish VARCHAR, error VARCHAR, cost DOUBLE, served VARCHAR, logprob DOUBLE, logprob_tokens BIGINT""",
+        finish VARCHAR, error VARCHAR, cost DOUBLE, served VARCHAR, logprob DOUBLE, logprob_tokens BIGINT,
+        stored TIMESTAMP""",
     "scores": """
         trial_id VARCHAR NOT NULL, metric VARCHAR NOT NULL, metric_hash VARCHAR NOT NULL, value DOUBLE, error VARCHAR,
         scored TIMESTAMP NOT NULL, served VARCHAR[]""",

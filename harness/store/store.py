@@ -148,6 +148,12 @@ class Store:
             ANTI JOIN (SELECT trial_id FROM generations WHERE error IS NULL) USING (trial_id)"""
         return {name for (name,) in self._database.run(sql, [trial_ids])}
 
+    def generations(self, trial_ids: Sequence[str]) -> dict[str, tuple[Generation, datetime | None]]:
+        """Trial id -> what came back for it, and when (UTC); None where an older store did not keep that."""
+        names = ", ".join(field.name for field in fields(Generation))
+        sql = f"SELECT {names}, stored FROM generations WHERE trial_id IN (SELECT unnest(?::VARCHAR[]))"
+        return {row[0]: (Generation(*row[:-1]), row[-1]) for row in self._database.run(sql, [trial_ids])}
+
     def replies(self, trial_ids: Sequence[str]) -> dict[str, tuple[str | None, str | None, str | None]]:
         """Trial id -> (text, error, name of the served model) of what came back."""
         sql = "SELECT trial_id, text, error, served FROM generations WHERE trial_id IN (SELECT unnest(?::VARCHAR[]))"
@@ -187,7 +193,9 @@ class Store:
             if held is None or held.error is not None:
                 best[row.trial_id] = row
         with self._database.transaction():
-            self._database.insert("generations", best.values(), key=("trial_id",), retry=True)
+            now = _now()
+            special: dict[str, Callable[[Generation], Any]] = {"stored": lambda row: now}
+            self._database.insert("generations", best.values(), special, key=("trial_id",), retry=True)
 
     # --- scores
 
