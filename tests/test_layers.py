@@ -48,6 +48,8 @@ LAYERS = [
         "sample",
         "calibration",
         "check",
+        "measures",
+        "tokens",
         "splits",
         "signals",
         "export",
@@ -73,6 +75,7 @@ HEAVY = {
     "anthropic",
     "openai",
     "ray",
+    "datasketch",
     "bm25s",
     "sklearn",
 }
