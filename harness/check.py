@@ -11,6 +11,7 @@ time where a model's tokens are counted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -39,6 +40,9 @@ HELD: tuple[Role, ...] = ("train", "preferences", "ratings", "golden", "cases")
 UNTRAINED = ("golden", "cases")
 CLIP = 400
 """Characters of a text that is shown."""
+
+_QUOTED = re.compile(r"given (?:'[^']{58,}'|\"[^\"]{58,}\")")
+"""A value in a message that may have been cut, in the midst of what nobody would recognise any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def check(paths: Sequence[Path], asked: Asked | None = None) -> Checked:
     try:
         return _Checking(asked or Asked(), [part for path in paths for part in _parts(path, asked or Asked())]).done()
     except BadInput as error:
-        raise BadInput(masked(str(error))) from error
+        raise BadInput(masked(_QUOTED.sub("given […]", str(error)))) from error
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ tokens.findings(found, suite, rows=600)                # [Finding('fail', 'too l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -51,21 +52,26 @@ class Tokens:
         """
         if not is_local(self.model):
             raise BadInput(f"model {self.model.id!r} runs elsewhere: its tokens cannot be counted here")
-        try:
-            backend: Any = load_backend(self.model, home=Path())
-            chat, context = backend.chat, backend.context
-        except BadInput as error:
-            if self.needed:
-                raise
-            return [Finding("note", "tokens", f"not counted: {error}")]
+        from harness.models.base import quiet
+
         data = READ[found.format.kind]
         told: list[Finding] = []
-        for (room, system), names in _merged(self._rooms(data, suite)).items():
-            named = Room(names, room.length, room.dropped)
-            told += _rendered(
-                Rendered(chat, named, model=self.model.id, context=context, rows=rows), found, data, system
-            )
+        with quiet():
+            try:
+                chat, context = self._backend.chat, self._backend.context
+            except BadInput as error:
+                if self.needed:
+                    raise
+                return [Finding("note", "tokens", f"not counted: {error}")]
+            for (room, system), names in _merged(self._rooms(data, suite)).items():
+                named = replace(room, recipe=names)
+                rendered = Rendered(chat, named, model=self.model.id, context=context, rows=rows)
+                told += _rendered(rendered, found, data, system)
         return list(dict.fromkeys(told))
+
+    @cached_property
+    def _backend(self) -> Any:
+        return load_backend(self.model, home=Path())
 
     def _rooms(self, data: Data, suite: Suite | None) -> Iterator[tuple[str, Room, str]]:
         """(candidate, room, system prompt) of those that train on such rows; the default recipe where nobody does."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.check import Checked, Report
 
 STYLE = """
-.files { grid-template-columns: none; }
+.facts dt::first-letter { text-transform: none; }
 .side .text { max-height: 14rem; }
 .finding { border-top: 1px solid var(--line); padding: 0.9rem 0; }
 .finding h3 { display: flex; flex-wrap: wrap; gap: 0.3rem 0.7rem; align-items: center; }
@@ -74,6 +74,8 @@ def headline(checked: Checked) -> str:
     """The answer over all files, in one sentence."""
     bad = sum(not report.good for report in checked.files)
     files = plural(len(checked.files), "file")
+    if bad == len(checked.files) == 1:
+        return "This file should not be trained on or examined with as it stands."
     if bad:
         return f"{bad} of {files} should not be trained on or examined with as it stands."
     warned = sum(finding.level == "warn" for finding in _all(checked))

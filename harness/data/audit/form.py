@@ -146,12 +146,12 @@ def _why(text: str, error: Exception) -> str:
     fence = _FENCE.fullmatch(text)
     if fence or text.startswith("```"):
         return "a fence around it" if fence and _parses(fence[1]) else "a fence, and no JSON in it"
+    if "stands twice" in str(error):
+        return "a key twice"
     if _parses(_COMMA.sub(r"\1", text)):
         return "a trailing comma"
     if _python(text):
         return "Python's quotes or words (', True, None)"
-    if "stands twice" in str(error):
-        return "a key twice"
     if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
         return "words after it"
     cut = isinstance(error, json.JSONDecodeError) and error.pos >= len(text)

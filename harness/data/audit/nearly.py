@@ -40,7 +40,7 @@ def within(
         if judgement is not None and (judgement, match.second) not in told:
             told.add((judgement, match.second))
             found[judgement].add(_pair(match))
-    said = f"say nearly what another says (a similarity of {limits.similarity:g} or more)"
+    said = f"say nearly what another says, at a similarity of {limits.similarity:g} or more"
     yield from share(limits, "near_duplicates", found["duplicate"], count, said)
     against = found["contradiction"]
     if against.count:
@@ -62,7 +62,9 @@ def across(matches: Iterable[Match], places: Sequence[Place]) -> list[Finding]:
 
 def _between(one: Place, other: Place, matches: Sequence[Match]) -> Finding:
     same = sum(match.similarity == 1 for match in matches)
-    told = f"{plural(len(matches), 'row')} of {other.name} ask what {one.name} asks, {same:,} of them the same word for word"
+    told = (
+        f"{plural(len(matches), 'row')} of {other.name} with a question of {one.name}, {same:,} of them word for word"
+    )
     if not (one.asked or other.asked):
         return Finding("note", "in two files", told, pairs=_most(matches))
     why = (

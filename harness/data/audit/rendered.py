@@ -74,9 +74,7 @@ class Rendered:
     def _foreign(self, example: Example) -> None:
         texts = (*(message["content"] for message in example.messages), *example.answers)
         if any(token in text for text in texts for token in self._chat.special):
-            self._note(
-                "with the template's own tokens in it, which are trained as text: it was rendered before", example.where
-            )
+            self._note(FOREIGN, example.where)
 
     def _look(self, where: str, prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> None:
         first = self._chat.tokenizer.bos_token_id

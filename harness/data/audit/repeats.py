@@ -17,6 +17,8 @@ from harness.data.limits import Limits
 from harness.data.words import plain, words
 
 Judged = Literal["duplicate", "contradiction"]
+PROSE = 8
+"""Words of an answer that may be told in other words."""
 _NAME = re.compile(r"(?<=[\w,;:] )[A-Z\u00c0-\u00de][\w'’-]*")
 
 
@@ -65,16 +67,23 @@ def judged(first: Entry, second: Entry, line: float, *, labels: bool = False) ->
     if first.kind != second.kind:
         return None
     if first.rejected is not None and second.rejected is not None:
-        if alike(first.answer, second.answer, line) and alike(first.rejected, second.rejected, line):
+        if _same(first.answer, second.answer, line) and _same(first.rejected, second.rejected, line):
             return "duplicate"
-        swapped = alike(first.answer, second.rejected, line) and alike(first.rejected, second.answer, line)
+        swapped = _same(first.answer, second.rejected, line) and _same(first.rejected, second.answer, line)
         return "contradiction" if swapped else None
-    same = alike(first.answer, second.answer, line)
+    same = _same(first.answer, second.answer, line)
     if first.label is not None:
         return None if not same else "duplicate" if first.label == second.label else "contradiction"
     if same:
         return "duplicate"
     return None if not labels and follows(first, second) else "contradiction"
+
+
+def _same(one: str, other: str, line: float) -> bool:
+    """Whether two answers say the same: nearly, where they are prose; a label, a number or JSON with one other sign says something else."""
+    if max(len(words(one)), len(words(other))) < PROSE or one.lstrip()[:1] in ("{", "["):
+        return plain(one) == plain(other)
+    return alike(one, other, line)
 
 
 def follows(first: Entry, second: Entry) -> bool:

@@ -35,6 +35,7 @@ BEHIND, TRIED, ENOUGH = 8, 16, 3
 """Of texts that share a band, each is held against so many before it; measured exactly so often; left alone after so many pairs."""
 AT_ONCE = 1 << 14
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
+MIXING = np.array([0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53], dtype=np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,14 @@ def runs(text: str) -> Hashes:
     found = np.zeros(count, dtype=np.uint64)
     for step in range(RUN):
         found = found * FACTOR + codes[step : step + count]
-    return np.unique((found >> np.uint64(32)).astype(np.uint32))
+    return np.unique(_mixed(found))
+
+
+def _mixed(values: NDArray[np.uint64]) -> Hashes:
+    """The upper half of MurmurHash3's finaliser: without it the least hashes would be those of certain letters."""
+    for factor in MIXING:
+        values = (values ^ (values >> np.uint64(33))) * factor
+    return (values >> np.uint64(32)).astype(np.uint32)
 
 
 def jaccard(one: Hashes, other: Hashes) -> float:
