@@ -5,8 +5,8 @@
     checked.files[0].findings                    # (Finding('fail', 'volume', …), …)
     checked.across                               # what stands in two files, or in two splits
 
-The rows are read once for what each of them says, once more for the texts of those that are shown or nearly the same, and a third
-time where a model's tokens are counted.
+The rows are read once for what each of them says, once for what two of them share, once for the texts of those that are shown or nearly
+the same, and once more where a model's tokens are counted: nothing but digests and sketches is held.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.data.audit import Audit, Entry, Finding, Side, by_weight
+from harness.data.audit.frame import Frame
 from harness.data.audit.nearly import Place, across, within
 from harness.data.audit.private import masked
 from harness.data.audit.reserve import Reserve
-from harness.data.audit.twins import Twins
+from harness.data.audit.twins import Match, Twins
 from harness.data.limits import Limits
 from harness.declaration import declare
 from harness.errors import BadInput
@@ -192,14 +193,15 @@ class _Checking:
 
     def __init__(self, asked: Asked, parts: Sequence[_Part]) -> None:
         self.asked, self.parts = asked, parts
-        self.twins = Twins(asked.limits.similarity)
+        self.frames = [Frame(asked.sample) for _ in parts]
         self.drawn = Reserve(asked.sample)
         self.places: dict[tuple[int, str], Place] = {}
 
     def done(self) -> Checked:
         audits = [self._audited(number) for number in range(len(self.parts))]
         found = [audit.findings() for audit in audits]
-        places, matches = list(self.places.values()), list(self.twins.near())
+        matches = self._matches()
+        places = list(self.places.values())
         pairs = chain.from_iterable(finding.pairs for findings in found for finding in findings)
         wanted = {where for pair in pairs for where in (pair.first.where, pair.second.where)}
         rows = self._rows(wanted.union(*((match.first, match.second) for match in matches)))
@@ -208,7 +210,9 @@ class _Checking:
             near = (m for m in matches if m.part == m.other and places[m.part].file == number)
             findings = [
                 *found[number],
-                *within(near, rows, self.asked.limits, count=audit.rows, labels=audit.labels),
+                *within(
+                    near, rows, self.asked.limits, count=audit.rows, bare=self.frames[number].bare, labels=audit.labels
+                ),
                 *self._told(part, audit.rows),
             ]
             reports.append(Report(part.found, part.role, audit.rows, _shown(findings, rows)))
@@ -226,10 +230,18 @@ class _Checking:
         )
         for entry in part.entries():
             audit.add(entry)
-            self.twins.add(entry, self._place(number, part, entry))
+            self.frames[number].add(entry.asked)
             if part.trained:
                 self.drawn.add(entry)
         return audit
+
+    def _matches(self) -> list[Match]:
+        """The second reading: rows that ask nearly the same, in a file or in two."""
+        twins = Twins(self.asked.limits.similarity)
+        for number, part in enumerate(self.parts):
+            for entry in part.entries():
+                twins.add(entry, self._place(number, part, entry), self.frames[number])
+        return list(twins.near())
 
     def _place(self, number: int, part: _Part, entry: Entry) -> int:
         split = str(entry.more.get("split") or "test") if part.role == "cases" else ""
@@ -239,13 +251,13 @@ class _Checking:
         ).number
 
     def _rows(self, wanted: Collection[str]) -> dict[str, Entry]:
-        """The second reading: the rows that stand at these places."""
+        """The third reading: the rows that stand at these places."""
         if not wanted:
             return {}
         return {entry.where: entry for part in self.parts for entry in part.entries() if entry.where in wanted}
 
     def _told(self, part: _Part, rows: int) -> list[Finding]:
-        """The third reading, in a model's tokens."""
+        """The fourth reading, in a model's tokens."""
         if self.asked.tokens is None or not part.trained:
             return []
         return self.asked.tokens.findings(part.found, part.suite, rows)

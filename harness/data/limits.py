@@ -40,11 +40,11 @@ class Limits(Declaration):
         0.15, "more than in any of four corpora: LM1B 4.9 %, RealNews 13.6 % (Lee et al. 2022, arXiv 2107.06499)"
     )
     similarity: float = Field(
-        default=0.8,
+        default=0.7,
         gt=0,
         le=1,
         allow_inf_nan=False,
-        description="Jaccard of 0.8, as Lee et al. 2022 (arXiv 2107.06499); here of runs of five characters, for rows are short",
+        description="Jaccard of 0.7, as in SantaCoder's deduplication (arXiv 2301.03988); here of runs of five characters, for rows are short",
     )
     contradictions: float = _share(0.05, OWN)
     parses: float = _share(0.98, OWN)

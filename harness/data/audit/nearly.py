@@ -30,9 +30,18 @@ class Place:
 
 
 def within(
-    matches: Iterable[Match], rows: Mapping[str, Entry], limits: Limits, *, count: int, labels: bool
+    matches: Iterable[Match], rows: Mapping[str, Entry], limits: Limits, *, count: int, bare: int, labels: bool
 ) -> Iterator[Finding]:
-    """Near duplicates and near contradictions among ``count`` rows of a file, whose answers may be ``labels``."""
+    """Near duplicates and near contradictions of a file.
+
+    Args:
+        matches: Rows that ask nearly the same.
+        rows: Those rows, by where they stand.
+        limits: What is allowed.
+        count: How many rows the file has.
+        bare: How many of its questions are a template with hardly anything of their own.
+        labels: Whether answers are labels.
+    """
     found: dict[Judged, First[Pair]] = {"duplicate": First(), "contradiction": First()}
     told: set[tuple[Judged, str]] = set()
     for match in matches:
@@ -42,6 +51,9 @@ def within(
             found[judgement].add(_pair(match))
     said = f"say nearly what another says, at a similarity of {limits.similarity:g} or more"
     yield from share(limits, "near_duplicates", found["duplicate"], count, said)
+    if bare:
+        told = f"{bare:,} different questions differ from the others in a word or a number: near copies are not looked for among them"
+        yield Finding("note", "one template", told)
     against = found["contradiction"]
     if against.count:
         said = f"{against.count:,} of {plural(count, 'row')} ask nearly what another asks, and answer otherwise: read them side by side"

@@ -90,7 +90,7 @@ def is_phone(text: str) -> bool:
 
 def is_key(text: str) -> bool:
     """Whether a key is more than a place where one would stand: ``sk-xxxxxxxx``, ``AKIA…EXAMPLE``."""
-    return len(set(text)) >= 12 and "EXAMPLE" not in text.upper()
+    return len(set(text)) >= 10 and "EXAMPLE" not in text.upper()
 
 
 def is_random(text: str) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.audit.finding import Finding, First, Line, plain_share
+from harness.data.audit.finding import Finding, First, Level, Line, plain_share
 from harness.models.chat import Chat
 from harness.plural import plural
 from harness.training.rows import Example
@@ -113,7 +113,7 @@ class Rendered:
             f"{plain_share(long, self._rows)} longer than the {self.limit:,} tokens of {whose}: TRL by itself would cut {cut:,} before "
             f"their stop token and drop {gone:,} whole; harness run drops them, and refuses to above max_dropped"
         )
-        level = "fail" if long > room.dropped * self._rows else "warn"
+        level: Level = "fail" if long > room.dropped * self._rows else "warn"
         line = Line("max_dropped", room.dropped, room.recipe)
         yield Finding(level, "too long", told, line, (*self._gone.kept, *self._cut.kept)[:5])
 

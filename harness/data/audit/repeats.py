@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.data.audit.entry import Entry, digest
 from harness.data.audit.finding import Finding, First, Pair, Side, share
-from harness.data.audit.twins import alike
+from harness.data.audit.runs import alike
 from harness.data.limits import Limits
 from harness.data.words import plain, words
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.data.audit.entry import Entry
 from harness.data.audit.finding import Finding, First, line, share
-from harness.data.audit.twins import alike
+from harness.data.audit.runs import alike
 from harness.data.limits import Limits
 from harness.plural import plural
 

@@ -43,11 +43,7 @@ class Sizes:
                 f"{self._empty.count:,} of {len(self._wheres):,} rows have nothing on one side: training refuses them"
             )
             yield Finding("fail", "empty", told, None, self._empty.kept)
-        told = []
-        for name, lengths in self._lengths.items():
-            middle, most = (int(np.percentile(lengths, part)) for part in (50, 99))
-            told.append(f"{name} {middle:,} (99% within {most:,})")
-        yield Finding("note", "characters", ", ".join(told))
+        yield Finding("note", "characters", ", ".join(_usual(name, lengths) for name, lengths in self._lengths.items()))
         for name, lengths in self._lengths.items():
             yield from self._edges(name, lengths)
 
@@ -63,3 +59,8 @@ class Sizes:
             told = f"{len(short):,} far shorter than the rest, {len(long):,} far longer: read them"
             places = (f"{self._wheres[row]}: {lengths[row]:,} characters" for row in order)
             yield Finding("note", f"edge {name}s", told, None, tuple(places)[:SHOWN])
+
+
+def _usual(name: str, lengths: array[int]) -> str:
+    middle, most = (int(np.percentile(lengths, part)) for part in (50, 99))
+    return f"{name} {middle:,} (99% within {most:,})"

@@ -1,14 +1,13 @@
 """Rows that are nearly the same: found among all rows of all files by MinHash, and held against each other exactly.
 
-    twins = Twins(0.8)
-    for entry in entries: twins.add(entry, part=0)
+    twins = Twins(0.7)
+    for entry in entries: twins.add(entry, part=0, frame=frame)
     list(twins.near())                                   # [Match('train.jsonl:4', 'train.jsonl:90', 0, 0, 0.93), …]
 
-Two texts are as similar as the Jaccard index of their runs of five characters, case, white space and edges apart. Runs of
-words would be too coarse: one changed word of twenty would leave 0.7 of their runs of three. Signatures of 128 numbers
-(datasketch) in 21 bands of six find 99.8 % of the pairs at 0.8; its own index would keep 21 Python dictionaries for that, numbers
-sorted band by band need none. What is found is measured again on the runs themselves, all of them up to 256, and the 256
-least ones of a longer text (a bottom-k sketch, standard error under 0.025). Kept of a distinct text are 1.5 kB at most.
+Two questions are as similar as the Jaccard index of their runs of five characters (``runs``), but for those of the file's template
+(``frame``). Signatures of 128 numbers (datasketch) in 25 bands of five find 99 % of the pairs at 0.7; its own index would keep 25
+Python dictionaries for that, numbers sorted band by band need none. What is found is measured again on the sketches. Kept of a
+distinct text are 1.5 kB at most.
 """
 
 from __future__ import annotations
@@ -20,22 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.audit.entry import Entry, digest
+from harness.data.audit.frame import Frame
+from harness.data.audit.runs import FACTOR, KEPT, LEAST, Hashes, jaccard, runs
 from harness.data.words import plain
 
-Hashes = NDArray[np.uint32]
-RUN = 5
-"""Characters: what Mining of Massive Datasets (3.2.2) takes for short texts."""
-LEAST = 12
-"""Runs. A shorter text has no near copy at 0.8 that is not the same text with another end."""
-KEPT = 256
-NUMBERS, BANDS, ROWS = 128, 21, 6
+NUMBERS, BANDS, ROWS = 128, 25, 5
 SLACK = 0.15
-"""Below the line: a signature is off by 0.035 (one standard error) at 0.8; what it puts further below is no pair."""
+"""Below the line: a signature is off by 0.04 (one standard error) at 0.7; what it puts further below is no pair."""
 BEHIND, TRIED, ENOUGH = 8, 16, 3
 """Of texts that share a band, each is held against so many before it; measured exactly so often; left alone after so many pairs."""
 AT_ONCE = 1 << 14
-FACTOR = np.uint64(0x9E3779B97F4A7C15)
-MIXING = np.array([0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53], dtype=np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,45 +40,6 @@ class Match:
     part: int
     other: int
     similarity: float
-
-
-def runs(text: str) -> Hashes:
-    """The hashes of a text's runs of five characters, sorted, each once."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
-    count = len(codes) - RUN + 1
-    if count < 1:
-        return np.empty(0, dtype=np.uint32)
-    found = np.zeros(count, dtype=np.uint64)
-    for step in range(RUN):
-        found = found * FACTOR + codes[step : step + count]
-    return np.unique(_mixed(found))
-
-
-def _mixed(values: NDArray[np.uint64]) -> Hashes:
-    """The upper half of MurmurHash3's finaliser: without it the least hashes would be those of certain letters."""
-    for factor in MIXING:
-        values = (values ^ (values >> np.uint64(33))) * factor
-    return (values >> np.uint64(32)).astype(np.uint32)
-
-
-def jaccard(one: Hashes, other: Hashes) -> float:
-    """Of two sketches: exact where both hold all their runs, from the least of both where they do not."""
-    union = np.union1d(one, other)
-    if max(len(one), len(other)) >= KEPT:
-        union = union[:KEPT]
-    if not len(union):
-        return 0.0
-    shared = np.intersect1d(one, other, assume_unique=True)
-    return float(np.searchsorted(shared, union[-1], "right") / len(union))
-
-
-def alike(one: str, other: str, line: float) -> bool:
-    """Whether two texts are the same, or nearly."""
-    ours, theirs = plain(one), plain(other)
-    if ours == theirs:
-        return True
-    sketches = runs(ours)[:KEPT], runs(theirs)[:KEPT]
-    return min(map(len, sketches)) >= LEAST and jaccard(*sketches) >= line
 
 
 class Twins:
@@ -100,8 +54,8 @@ class Twins:
         self._same: list[Match] = []
         self._sign = _signing()
 
-    def add(self, entry: Entry, part: int) -> None:
-        """One row of a part, which is a file or a split."""
+    def add(self, entry: Entry, part: int, frame: Frame) -> None:
+        """One row of a part, which is a file or a split; ``frame`` is what the file's questions share."""
         asked = plain(entry.asked)
         key, own = digest(asked), self._first.setdefault(part, {})
         if key in own:
@@ -109,8 +63,10 @@ class Twins:
         own[key] = entry.where
         there = [(other, known[key]) for other, known in self._first.items() if other != part and key in known]
         self._same += [Match(where, entry.where, other, part, 1.0) for other, where in there]
-        sketch = runs(asked)
-        if not there and len(sketch) >= LEAST:
+        if there:
+            return
+        sketch = frame.own(runs(asked))
+        if len(sketch) >= LEAST:
             self._rows.append((entry.where, part))
             self._sketches.append(sketch[:KEPT].tobytes())
             self._signatures += self._sign(sketch)
