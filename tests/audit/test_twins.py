@@ -106,12 +106,17 @@ def framed(texts: list[str]) -> Frame:
 
 def test_the_instruction_before_every_question_makes_no_near_copies() -> None:
     draw = random.Random(3)
-    before = "Read the note of the customer below and say in one word, without any reason, to which desk it belongs: "
+    before = (
+        "Read the note of the customer below and say in one word, without any reason, to which desk it belongs. Deliveries go to "
+        "the first floor, whatever is broken to the workshop, money matters to Ms Orrin, and praise is kept by nobody. Where two "
+        "desks would do, take the one that is asked for by name; where none would, write no more than a dash, and do not guess "
+        "what they may have wanted. Typing errors, capitals and foreign tongues change nothing of all this: "
+    )
     texts = [before + " ".join("".join(draw.choices("abdeiklmnorstuw", k=6)) for _ in range(10)) for _ in range(300)]
     words = texts[7].split()
     texts.append(" ".join([*words[:-1], "lovon"]))
     frame = framed(texts)
-    twins, plainly = Twins(0.8), Twins(0.8)
+    twins, plainly = Twins(0.7), Twins(0.7)
     for number, text in enumerate(texts):
         twins.add(entry(str(number), text), 0, frame)
         plainly.add(entry(str(number), text), 0, FRAME)
