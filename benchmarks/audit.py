@@ -299,25 +299,20 @@ print(json.dumps({"cpu": time.process_time() - begun, "wall": time.perf_counter(
 
 def speed(folder: Path, rng: random.Random, count: int) -> list[dict[str, Any]]:
     """Seconds and memory, each in a process of its own."""
-    kinds: Mapping[str, Callable[[int], str]] = {
-        "prose of 50 words": lambda i: leaks.prose(rng, 50),
-        "notes": lambda i: leaks.note(rng),
-        "one letter, again and again": lambda i: (
-            f"{leaks.LETTERS[0].format(n='Ada', m='pump', t='Klefi', d='Monday', k=3)} {i}"
-        ),
+    texts = [leaks.prose(rng, 50) for _ in range(max(count // 100, 1))]
+    kinds: Mapping[str, Callable[[], tuple[str, str]]] = {
+        "prose of 50 words": lambda: (leaks.prose(rng, 50), leaks.reply(rng)),
+        "notes": lambda: (leaks.note(rng), leaks.reply(rng)),
+        "a hundred edited copies of each text": lambda: (edited(rng, rng.choice(texts), 0.05), "We will look into it."),
     }
     rows = []
     for name, write in kinds.items():
         path = folder / "many.jsonl"
         with path.open("w", encoding="utf-8") as out:
-            for number in range(count):
-                row = {
-                    "messages": [
-                        {"role": "user", "content": write(number)},
-                        {"role": "assistant", "content": leaks.reply(rng)},
-                    ]
-                }
-                out.write(json.dumps(row) + "\n")
+            for _ in range(count):
+                asked, answer = write()
+                said = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+                out.write(json.dumps({"messages": said}) + "\n")
         for more in ([], ["tokens"]) if name == "notes" else ([],):
             ran = subprocess.run(
                 [sys.executable, "-c", SPEED, str(path), *more], capture_output=True, text=True, check=True

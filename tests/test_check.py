@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.check import Asked, Checked, Report, check
 from harness.data.audit import Finding, Limits
 from harness.errors import BadInput
-from harness.report.audited import to_html
+from harness.report.audited import lines, to_html
 from tests.conftest import Ran, write_rows
 
 Harness = Callable[..., Ran]
@@ -120,6 +122,7 @@ def test_planted_duplicates_and_contradictions_are_found_and_no_others(checked: 
             "1 of 301 pairs have sides that hardly differ",
         ),
         ([*good(), {"prompt": "what", "completion": " "}], "fail", "empty", "1 of 601 rows"),
+        ([*good(), {"prompt": "what \ud800", "completion": "late"}], "fail", "broken characters", "1 of 601 rows"),
         ([{**row, "synthetic": True} for row in good()], "warn", "synthetic", "600 of 600 rows are synthetic, 0 of all were reviewed: a model alone"),
         ([{**row, "synthetic": True, "reviewed": i == 3} for i, row in enumerate(good())], "note", "synthetic", "1 of all were reviewed"),
         ([{**row, "completion": f"{row['prompt']} I am sorry, I cannot say." if i < 3 else row["prompt"]} for i, row in enumerate(good())], "note", "negative examples", "3 answers of 600 decline"),
@@ -364,3 +367,29 @@ def test_nothing_private_is_in_what_a_program_reads(checked: Check) -> None:
     """Values too, not only texts: a class, a key."""
     rows = [{**row, "completion": "ann@example.org"} if i % 3 else row for i, row in enumerate(good())]
     assert "ann@" not in json.dumps(Checked((checked(rows),)).as_dict())
+
+
+TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=40) | st.sampled_from(
+    ["", " ", "\ud800", '{"a": ', "[1, {}]", "```", "+49 30 1234567", "x" * 300, "\x00\u202e", "'"]
+)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(TEXTS, TEXTS, st.sampled_from(["sft", "parts", "dpo", "kto"])), min_size=1, max_size=12))
+def test_whatever_rows_say_they_are_checked_or_refused(rows: list[tuple[str, str, str]], tmp_path: Path) -> None:
+    forms = {
+        "sft": lambda a, b: {"prompt": a, "completion": b},
+        "parts": lambda a, b: {"messages": [{"role": "user", "content": [{"type": "text", "text": a}]}, {"role": "assistant", "content": b}]},
+        "dpo": lambda a, b: {"prompt": a, "chosen": b, "rejected": a},
+        "kto": lambda a, b: {"prompt": a, "completion": b, "label": bool(b)},
+    }  # fmt: skip
+    kind = rows[0][2]
+    made = write_rows(tmp_path / "any.jsonl", [forms[kind](a, b) for a, b, _ in rows])
+    try:
+        checked = check([made, made], Asked(slices=("prompt",)))
+    except BadInput:
+        return
+    to_html(checked).encode()
+    "\n".join(lines(checked)).encode()
+    json.dumps(checked.as_dict())
+    checked.write_sample(tmp_path / "sample.jsonl", replace=True)

@@ -68,6 +68,7 @@ def test_what_is_cut_and_what_is_dropped_and_whose_limit_it_is(chat: Chat) -> No
 
 def test_every_long_row_is_found_beyond_the_sample(chat: Chat) -> None:
     rows = [said("a", "b", f"a:{number}") for number in range(SAMPLE + 500)]
+    rows[3] = said("half \ud800", "b")
     rows[7::500] = [said("é " * 90, "b", "long"), said("a b " * 90, "b", "long"), *rows[1007::500]]
     long = next(one for one in rendered(chat, rows, length=160, context=4096) if one.name == "too long")
     assert long.said.startswith("2 of 2,500 rows")

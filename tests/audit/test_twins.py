@@ -53,7 +53,7 @@ def test_of_long_texts_it_is_near() -> None:
 
 def test_nearly_all_pairs_above_the_line_are_found_and_none_below() -> None:
     draw = random.Random(2)
-    texts = [" ".join(draw.choices(WORDS, k=draw.randint(8, 40))) for _ in range(80)]
+    texts = [" ".join(draw.choices(WORDS, k=draw.randint(8, 40))) for _ in range(60)]
     for text in list(texts):
         words = text.split()
         for place in draw.sample(range(len(words)), draw.choice((1, 1, 2, 4))):
@@ -65,7 +65,7 @@ def test_nearly_all_pairs_above_the_line_are_found_and_none_below() -> None:
     found = {(int(match.first), int(match.second)): match.similarity for match in twins.near()}
     pairs = ((a, b) for a, b in combinations(range(len(texts)), 2) if texts[a] != texts[b])
     true = {pair for pair in pairs if exact(*(texts[number] for number in pair)) >= 0.8}
-    assert len(true) > 40
+    assert len(true) > 30
     assert len(true & found.keys()) >= 0.98 * len(true)
     assert all(found[pair] == pytest.approx(exact(texts[pair[0]], texts[pair[1]])) for pair in found)
 

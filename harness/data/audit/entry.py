@@ -56,3 +56,12 @@ def said(messages: tuple[Message, ...], *, shared: bool = False) -> str:
 def digest(*parts: str) -> bytes:
     """16 bytes that stand for texts."""
     return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def halved(text: str) -> bool:
+    """Whether a text holds half a surrogate pair, which JSON can write and nothing can encode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

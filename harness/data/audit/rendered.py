@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.data.audit.entry import halved
 from harness.data.audit.finding import Finding, First, Level, Line, plain_share
 from harness.models.chat import Chat
 from harness.plural import plural
@@ -54,6 +55,8 @@ class Rendered:
     def add(self, example: Example) -> None:
         chosen = self._rows in self._chosen
         self._rows += 1
+        if any(map(halved, (*(message["content"] for message in example.messages), *example.answers))):
+            return  # another finding says so
         self._foreign(example)
         if not chosen and self._surely_short(example):
             return

@@ -1,4 +1,5 @@
-"""How long questions and answers are, which are far shorter or longer than the rest, and which are empty.
+"""How long questions and answers are, which are far shorter or longer than the rest, and which are empty or
+broken.
 
 The shortest are easy cases or fragments, the longest are edge cases or several rows in one: Tukey's outer fences (three times the
 distance of the quartiles beyond them) on log2 of 1 + characters, as lengths are skewed.
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.data.audit.entry import Entry
+from harness.data.audit.entry import Entry, halved
 from harness.data.audit.finding import SHOWN, Finding, First
 
 FENCE = 3.0
@@ -26,7 +27,7 @@ class Sizes:
     def __init__(self) -> None:
         self._wheres: list[str] = []
         self._lengths = {"question": array("q"), "answer": array("q")}
-        self._empty = First[str]()
+        self._empty, self._halved = First[str](), First[str]()
 
     def add(self, entry: Entry) -> None:
         self._wheres.append(entry.where)
@@ -34,6 +35,8 @@ class Sizes:
         self._lengths["answer"].append(len(entry.answer))
         if not entry.asked.strip() or not all(answer.strip() for answer in entry.answers):
             self._empty.add(entry.where)
+        if any(map(halved, entry.texts())):
+            self._halved.add(entry.where)
 
     def findings(self) -> Iterator[Finding]:
         if not self._wheres:
@@ -43,6 +46,9 @@ class Sizes:
                 f"{self._empty.count:,} of {len(self._wheres):,} rows have nothing on one side: training refuses them"
             )
             yield Finding("fail", "empty", told, None, self._empty.kept)
+        if self._halved.count:
+            told = f"{self._halved.count:,} of {len(self._wheres):,} rows hold half a surrogate pair, which no tokenizer takes"
+            yield Finding("fail", "broken characters", told, None, self._halved.kept)
         yield Finding("note", "characters", ", ".join(_usual(name, lengths) for name, lengths in self._lengths.items()))
         for name, lengths in self._lengths.items():
             yield from self._edges(name, lengths)
