@@ -52,8 +52,8 @@ def within(
     said = f"say nearly what another says, at a similarity of {limits.similarity:g} or more"
     yield from share(limits, "near_duplicates", found["duplicate"], count, said)
     if bare:
-        told = f"{bare:,} different questions differ from the others in a word or a number: near copies are not looked for among them"
-        yield Finding("note", "one template", told)
+        said = f"{bare:,} different questions differ from the others in a word or a number: near copies are not looked for among them"
+        yield Finding("note", "one template", said)
     against = found["contradiction"]
     if against.count:
         said = f"{against.count:,} of {plural(count, 'row')} ask nearly what another asks, and answer otherwise: read them side by side"
