@@ -6,7 +6,7 @@
     checked.across                               # what stands in two files, or in two splits
 
 The rows are read once for what each of them says, once for what two of them share, once for the texts of those that are shown or nearly
-the same, and once more where a model's tokens are counted: nothing but digests and sketches is held.
+the same, and once more where a model's tokens are counted. Held of a row are digests and a sketch, and of nearly the same ones the texts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness.data.audit.twins import Match, Twins
 from harness.data.limits import Limits
 from harness.declaration import declare
 from harness.errors import BadInput
-from harness.experiment import Experiment, load_experiment
+from harness.experiment import Experiment
 from harness.files import look, target, write
 from harness.formats.recognise import Found, recognise
 from harness.measures import declining_of, measures_of
@@ -113,38 +113,16 @@ class Checked:
         return len(lines)
 
 
-@dataclass(frozen=True)
-class Given:
-    """An experiment, where there is one."""
-
-    experiment: Experiment | None = None
-
-    def tokens(self, model: str | None) -> Tokens | None:
-        """What to count tokens by."""
-        return Tokens.of(model, self.experiment)
-
-    def limits(self, policy: Path | None) -> Limits:
-        """What a policy allows: that of a file, the experiment's otherwise.
-
-        Raises:
-            BadInput: for a wrong policy.
-        """
-        if policy is None and self.experiment is not None:
-            allowed = self.experiment.policy.get("data", {})
-            return declare(
-                Limits, dict(allowed), where=f"{self.experiment.folder / self.experiment.file}: [policy.data]"
-            )
-        return load_policy(policy).data
-
-
-def given(path: Path | None, default: Path) -> Given:
-    """The experiment in a file: the one that was named, or the default where it is there.
+def allowed(experiment: Experiment | None, policy: Path | None) -> Limits:
+    """What a policy allows: that of a file, the experiment's otherwise.
 
     Raises:
-        BadInput: when it is broken.
+        BadInput: for a wrong policy.
     """
-    found = path or (default if default.is_file() else None)
-    return Given(load_experiment(found) if found else None)
+    if policy is not None or experiment is None:
+        return load_policy(policy).data
+    where = f"{experiment.folder / experiment.file}: [policy.data]"
+    return declare(Limits, dict(experiment.policy.get("data", {})), where=where)
 
 
 def check(paths: Sequence[Path], asked: Asked | None = None) -> Checked:

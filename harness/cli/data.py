@@ -97,11 +97,14 @@ def data_check(
     as_json: Json = False,
 ) -> None:
     """Say whether rows are good enough to train on; exit 1 when they are not."""
-    from harness.check import Asked, check, given
+    from harness.check import Asked, allowed, check
+    from harness.experiment import load_experiment
     from harness.report.audited import lines, to_html
+    from harness.tokens import Tokens
 
-    declared = given(experiment, DEFAULT)
-    tokens, limits = declared.tokens(model), declared.limits(policy)
+    there = experiment or (DEFAULT if DEFAULT.is_file() else None)
+    declared = load_experiment(there) if there else None
+    tokens, limits = Tokens.of(model, declared), allowed(declared, policy)
     for path in filter(None, (html, sample)):
         refuse_taken(path, replace=replace)
     checked = check(paths, Asked(limits, from_, tuple(slice_ or ()), tokens, seed))
