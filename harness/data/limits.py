@@ -44,13 +44,13 @@ class Limits(Declaration):
         gt=0,
         le=1,
         allow_inf_nan=False,
-        description="Jaccard of 0.7, as in SantaCoder's deduplication (arXiv 2301.03988); here of runs of five characters, for rows are short",
+        description="Jaccard of 0.7, as BigCode deduplicated for SantaCoder (arXiv 2301.03988); here of runs of five characters, for rows are short",
     )
     contradictions: float = _share(0.05, OWN)
     parses: float = _share(0.98, OWN)
     longer: float = _share(0.8, f"{OWN}; preferences teach length where it tells the sides apart (arXiv 2310.03716)")
     alike: float = _share(
-        0.9, f"{OWN}; DPO lowers the chosen answer too where the sides hardly differ (arXiv 2402.13228)"
+        0.9, f"{OWN}; DPO can lower the chosen answer too where the sides hardly differ (arXiv 2402.13228)"
     )
     worse: float = _share(0.05, OWN)
     personal: float = _share(0.05, OWN)
