@@ -64,10 +64,10 @@ def refuse(what: Path, asked: Iterable[str]) -> None:
         )
 
 
-def refuse_suites(paths: Iterable[Path]) -> None:
-    """``refuse`` for those of the paths that are suites' folders: their files are read, their metrics are not run."""
+def refuse_suites(paths: Iterable[Path], *, code: bool = False) -> None:
+    """``refuse`` for those of the paths that are suites' folders: their files are read, and with ``code`` their metrics run."""
     for path in paths:
-        refuse(path, (line for line in of_suite(path) if ": metric " not in line))
+        refuse(path, (line for line in of_suite(path) if code or ": runs " not in line))
 
 
 def demands(experiment: Experiment) -> Iterator[str]:

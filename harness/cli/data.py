@@ -10,6 +10,8 @@ import typer
 
 from harness.cli.argument import DEFAULT, Json, aside
 from harness.errors import BadInput
+from harness.files.draft import draft, refuse_taken
+from harness.plural import plural
 
 TOUCHED = 1
 
@@ -169,17 +171,45 @@ def data_check(
     paths: Annotated[list[Path], typer.Argument(help="Suite folders, or files of rows in any format.")],
     *,
     from_: Annotated[str | None, typer.Option("--from", help="The format, where it cannot be told.")] = None,
+    slice_: Annotated[
+        list[str] | None, typer.Option("--slice", help="A column (or a tag of cases) whose values are counted.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The base model whose tokens count; the experiment's first local one otherwise.")
+    ] = None,
+    experiment: Annotated[
+        Path | None, typer.Option(help="Whose policy, model and recipes count; experiment.toml where it is there.")
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="A policy (TOML) whose [data] says what is allowed.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page to this file.")] = None,
+    sample: Annotated[
+        Path | None, typer.Option(help="Write 50 random rows to this file, for somebody to read.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed draws other rows.")] = 1,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over files that are there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether data is good enough to train on; exit 1 when it is not."""
-    from harness.check import check
-    from harness.trust import refuse_suites
+    """Say whether rows are good enough to train on; exit 1 when they are not."""
+    from harness.check import Asked, allowed, check
+    from harness.report.audited import lines, to_html
+    from harness.tokens import Tokens
+    from harness.trust import load_trusted, refuse_suites
 
-    refuse_suites(paths)
-    reports = check(paths, format_=from_)
-    told = json.dumps({"files": [report.as_dict() for report in reports]}, indent=2)
-    typer.echo(told if as_json else "\n".join(said for report in reports for said in report.lines()))
-    raise typer.Exit(0 if all(report.good for report in reports) else TOUCHED)
+    there = experiment or (DEFAULT if DEFAULT.is_file() else None)
+    declared = load_trusted(there) if there else None
+    refuse_suites(paths, code=True)
+    tokens, limits = Tokens.of(model, declared), allowed(declared, policy)
+    for path in filter(None, (html, sample)):
+        refuse_taken(path, replace=replace)
+    checked = check(paths, Asked(limits, from_, tuple(slice_ or ()), tokens, seed))
+    if html is not None:
+        with draft(html, replace=replace) as unfinished:
+            unfinished.write_text(to_html(checked), encoding="utf-8")
+    drawn = checked.write_sample(sample, replace=replace) if sample else None
+    typer.echo(json.dumps(checked.as_dict(), indent=2) if as_json else "\n".join(lines(checked)))
+    if drawn is not None:
+        aside(f"wrote {sample}: {plural(drawn, 'row')} to read; filled in, harness data signals takes it")
+    raise typer.Exit(0 if checked.good else TOUCHED)
 
 
 @data.command("split")

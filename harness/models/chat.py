@@ -38,6 +38,20 @@ class Chat:
         self._merges_system = self.templated and not self._knows_system()
 
     @property
+    def special(self) -> tuple[str, ...]:
+        """Texts that are one token of the tokenizer's own, and no text in what is said."""
+        return self._special
+
+    @property
+    def ends(self) -> bool:
+        """Whether the template itself ends an answer with a stop token."""
+        asked: list[Message] = [{"role": "user", "content": PROBE}]
+        prompt = self.render(asked)
+        whole = self._template([*asked, {"role": "assistant", "content": PROBE}], prompt=False)
+        ids: list[int] = self.tokenizer(whole.removeprefix(prompt), add_special_tokens=False)["input_ids"]
+        return any(token in self.stops for token in ids)
+
+    @property
     def pad(self) -> int:
         """The id that fills up a batch; it is masked, so that any will do."""
         pad = self.tokenizer.pad_token_id

@@ -38,12 +38,12 @@ def to_html(gathered: Gathered) -> str:
     """The page; the same values give the same bytes."""
     style, script = (path.read_text("utf-8") for path in (FOLDER / "style.css", FOLDER / "page.js"))
     style = PALETTE.read_text("utf-8") + style
-    page = _environment().get_template("page.html.j2")
+    page = environment().get_template("page.html.j2")
     return page.render(
         gathered=gathered,
         style=Markup(style),
         script=Markup(script),
-        policy=f"default-src 'none'; style-src '{_sha(style)}'; script-src '{_sha(script)}'; base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; style-src '{sha(style)}'; script-src '{sha(script)}'; base-uri 'none'; form-action 'none'",
         island=island(gathered),
         headline=headline(gathered),
         right=f"{RIGHT:g}",
@@ -127,7 +127,7 @@ def _short(score: float | None) -> float | None:
     return None if score is None else round(score, 3)
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -172,5 +172,5 @@ def _given(value: Any) -> Any:
     return [_given(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _sha(text: str) -> str:
+def sha(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

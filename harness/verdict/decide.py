@@ -66,7 +66,7 @@ def decide(
         raise BadInput(f"look: given {look}: it is counted from 1")
     declared, loaded = load_policy(policy), load_rows(rows)
     roles = assign(loaded, declared)
-    hashes = {"rows": loaded.hash, "policy": fingerprint(declared.model_dump(mode="json"))}
+    hashes = {"rows": loaded.hash, "policy": fingerprint(declared.model_dump(mode="json", exclude={"data"}))}
     _refuse_unknown(loaded, declared.kinship)
     declared = declared.model_copy(update={"kinship": declared.kinship.joined(kinship or Kinship())})
     guards = {name: _board(loaded, name, declared) for name in roles.guard}

@@ -29,7 +29,7 @@ Term = str | float | int | bool | None
 Terms = Mapping[str, Term]
 State = Literal["none", "locked", "changed", "late"]
 
-NO_TERMS = {"suites", "cost", "require_lock", "kinship"}
+NO_TERMS = {"suites", "cost", "require_lock", "kinship", "data"}
 """Keys of a policy that are no terms: suites are named one by one, prices are not read from the test set, and who is kin to
 whom is no choice."""
 HOPES = {"planned_gain", "power"}

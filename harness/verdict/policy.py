@@ -15,6 +15,9 @@ A policy file (TOML), every key optional::
     [cost]
     requests_per_month = 50_000
 
+    [data]
+    secrets = 0.001
+
 ``harness verdict --scores FILE --policy FILE`` reads one; `load_policy` is what it calls.
 """
 
@@ -26,6 +29,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from harness.data.limits import Limits
 from harness.declaration import Declaration, declare, read_toml
 from harness.verdict.economics.cost import CostPolicy, located
 from harness.verdict.kinship import Kinship
@@ -58,7 +62,7 @@ class Policy(Declaration):
     labels is the quadratically weighted kappa. ``looks`` above 1 needs ``n_max``, the cases at the last look;
     ``require_lock`` refuses an answer to a question that was not frozen before its test answers were seen. ``planned_gain``
     (8 points when not given) and ``power`` are what an undecided verdict and ``harness plan`` reckon with. ``kinship`` says
-    who judged and who is behind the contenders, which rows do not.
+    who judged and who is behind the contenders, which rows do not. ``data`` is what ``harness data check`` allows, and no verdict.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)] = 0.05
@@ -80,6 +84,7 @@ class Policy(Declaration):
     power: Bound = 0.8
     kinship: Kinship = Kinship()
     cost: CostPolicy | None = None
+    data: Limits = Limits()
 
     @model_validator(mode="after")
     def _together(self) -> Policy:

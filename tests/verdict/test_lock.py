@@ -200,7 +200,7 @@ def test_terms_have_every_key_that_a_suite_is_held_against() -> None:
     found = terms(policy, "a", "f1", ["g"])
     assert (found["metric"], found["margin"], found["g.noninferiority"]) == ("f1", 0.05, 0.01)
     left = set(Policy.model_fields) - set(found)
-    assert left == {"suites", "cost", "require_lock", "kinship"}
+    assert left == {"suites", "cost", "require_lock", "kinship", "data"}
 
 
 def test_changes_name_old_and_new() -> None:
