@@ -140,8 +140,12 @@ def data_distill(
     """Have a stronger model write training rows: outputs for your inputs, or new inputs too; filtered, and marked as synthetic."""
     from harness.distill import Wanted, distill, estimate, open_desk
     from harness.progress.meter import Meter
+    from harness.trust import load_trusted, refuse_suites
     from harness.vendors import Spending
 
+    refuse_suites([suite])
+    if (there := experiment or DEFAULT).is_file():
+        load_trusted(there)
     wanted = Wanted(
         teacher=teacher,
         inputs=inputs,
