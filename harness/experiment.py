@@ -105,7 +105,7 @@ class Experiment(Declaration):
     """The declaration in ``file``; paths are relative to its folder.
 
     ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
-    ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its,
+    ``mix_adapters = false`` keeps rows of different adapters out of one batch. ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its,
     and ``pairwise:CONTENDER`` may be asked for.
     """
 
@@ -120,6 +120,7 @@ class Experiment(Declaration):
     training_seeds: int = Field(default=3, gt=0, le=100)
     retrieve: Retrieve = Retrieve()
     batch_tokens: int | None = Field(default=None, gt=0)
+    mix_adapters: bool = True
     workers: int | None = Field(default=None, gt=0)
     store: str = ".harness"
     prices: str | None = None

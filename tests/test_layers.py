@@ -32,6 +32,7 @@ LAYERS = [
         "kept",
         "evidence",
         "jobs",
+        "bundle",
         "tariff",
         "vendors",
         "origins",

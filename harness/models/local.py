@@ -4,8 +4,8 @@
     for generations in local.generate(trials):
         store.add_generations(generations)
 
-Trials are grouped by adapter and contender, sorted by length and packed into batches by a budget of tokens; with ``at_once`` above
-one, a batch may hold rows for several adapters (``harness.models.mix``). A trial with choices is answered by the likeliest one
+Trials are grouped by adapter and contender, sorted by length and packed into batches by a budget of tokens; where trials
+are for several adapters, a batch holds rows for up to ``at_once`` of them (``harness.models.mix``). A trial with choices is answered by the likeliest one
 (``harness.regression``), all others greedily, or by samples at the trial's temperature.
 """
 
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import BadInput, HarnessError, Incomplete, need
 from harness.experiment import Model
 from harness.models.batch import Encoded, pack
-from harness.models.mix import is_plain_lora, names, together
+from harness.models.mix import AT_ONCE, is_plain_lora, names, together
 from harness.models.weights import identity, locate, revision
 from harness.trial import Generation, Message, Trial
 
@@ -47,7 +47,7 @@ class Local:
         hash: Fingerprint of everything in it that can change an answer.
     """
 
-    def __init__(self, model: Model, *, home: Path, batch_tokens: int | None = None, at_once: int = 1) -> None:
+    def __init__(self, model: Model, *, home: Path, batch_tokens: int | None = None, at_once: int = AT_ONCE) -> None:
         self.declared, self.home = model, home
         self.name, self.hash = model.id, identity(model)
         self._batch_tokens, self._at_once = batch_tokens, at_once

@@ -175,7 +175,7 @@ def test_quantisation_none_is_the_original(models: dict[str, Path]) -> None:
 
 def test_switching_adapters_equals_loading_each(models: dict[str, Path], adapters: Path) -> None:
     asked = [replace(t, id=f"{a}-{t.id}", adapter=a) for a in (None, "aaaa", "bbbb") for t in trials(4)]
-    mixed = local(models["llama"], adapters)
+    mixed = local(models["llama"], adapters, at_once=1)
     switched = texts(mixed, asked)
     again = texts(mixed, list(reversed(asked)))
     single: dict[str, str | None] = {}
@@ -195,7 +195,7 @@ def test_one_batch_for_several_adapters(models: dict[str, Path], adapters: Path)
         for a in worn
         for i, t in enumerate(trials(5, system="answer with one word as json label the message the old red lighthouse"))
     ]
-    switched = answers(local(models["llama"], adapters), asked)
+    switched = answers(local(models["llama"], adapters, at_once=1), asked)
     mixed = local(models["llama"], adapters, at_once=3)
     batches = list(mixed.generate(asked))
     assert [len(batch) for batch in batches] == [15]
@@ -220,7 +220,7 @@ def test_what_cannot_be_mixed_is_answered_by_itself(models: dict[str, Path], ada
     asked = [replace(t, id=f"{a}-{t.id}", adapter=a) for a in ("aaaa", "bbbb", "dora") for t in trials(3)]
     mixed = local(models["llama"], tmp_path, at_once=8)
     assert [len(batch) for batch in mixed.generate(asked)] == [6, 3]
-    assert texts(mixed, asked) == texts(local(models["llama"], tmp_path), asked)
+    assert texts(mixed, asked) == texts(local(models["llama"], tmp_path, at_once=1), asked)
 
 
 def test_one_adapter_stays_in_memory(models: dict[str, Path], adapters: Path) -> None:
