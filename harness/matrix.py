@@ -166,6 +166,10 @@ class Matrix:
             suites[suite.name] = {key: value for key, value in said.items() if value is not None}
         for name, more in dict(given.pop("suites", {})).items():
             suites[name] = {**suites.get(name, {}), **more}
+        merged = {name: list(one.parts) for name, one in self.experiment.candidates.items() if one.parts}
+        if merged:
+            said = dict(given.get("merge", {}))
+            given["merge"] = {**said, "parts": {**merged, **dict(said.get("parts", {}))}}
         declared = located({**given, "suites": suites}, self.experiment.folder)
         return declare(Policy, declared, where=f"{self.experiment.folder}: [policy]")
 
