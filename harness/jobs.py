@@ -77,7 +77,7 @@ class _Making:
             replay=self._read(replay) if replay and candidate.replay else None,
             start_from=start.adapter if start else None,
             reward=reward,
-            source=_content(source, candidate, name),
+            source=self._content(source, candidate, name),
             parts=[part.adapter for part in parts],
         )
         return Job(
@@ -114,6 +114,12 @@ class _Making:
         ]
         if part not in known:
             raise BadInput(f"{where}: no candidate {part!r} to merge: {suggest(part, known)}")
+        merge = self.experiment.candidates[name]
+        if merge.suites is not None and suite not in merge.suites:
+            raise BadInput(
+                f"candidates.{name}.suites: {list(merge.suites)!r} leaves out {suite!r}, the suite of its part {part!r}: a merge is "
+                "measured wherever its parts are, or what it loses is not seen; add it, or leave suites out"
+            )
         kind = self.experiment.candidates[recipe].adapter.kind
         if kind not in MERGED:
             raise BadInput(f"{where}: {part!r} is of kind {kind!r}, and only {', '.join(MERGED)} can be merged")
@@ -126,6 +132,21 @@ class _Making:
             here = self.experiment.folder / Path(given).expanduser()
             return here if here.is_dir() else Path(given)
         return self.experiment.folder / candidate.config if candidate.config else None
+
+    def _content(self, source: Path | None, candidate: Candidate, name: str) -> list[list[str]] | str | None:
+        """What stands in the weights that are given, or in a command's config.
+
+        Raises:
+            BadInput: when they are not there, or belong to another base.
+        """
+        if source is None:
+            return None
+        if candidate.given:
+            return content(str(source), f"candidates.{name}.given", model=self.model, base=self.identity)
+        try:
+            return source.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"candidates.{name}.config: {source} cannot be read: {error}") from error
 
     def _read(self, path: Path | tuple[Row, ...]) -> Sequence[Row]:
         """Training rows, read once for all seeds."""
@@ -146,22 +167,6 @@ def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:
             f"candidates.{name}.adapter.kind: {kind!r} needs the weights as they are, and model {model.id!r} is quantised "
             f"({model.quantization}): write {{ id = \"{model.id}\", quantization = \"none\" }} into models, or take 'lora' or 'dora'"
         )
-
-
-def _content(source: Path | None, candidate: Candidate, name: str) -> list[list[str]] | str | None:
-    """What stands in the weights that are given, or in a command's config.
-
-    Raises:
-        BadInput: when they are not there.
-    """
-    if source is None:
-        return None
-    if candidate.given:
-        return content(str(source), f"candidates.{name}.given")
-    try:
-        return source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"candidates.{name}.config: {source} cannot be read: {error}") from error
 
 
 def _reward(candidate: Candidate, suite: Suite) -> Reward | None:

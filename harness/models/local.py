@@ -11,7 +11,6 @@ are for several adapters, a batch holds rows for up to ``at_once`` of them (``ha
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from harness.errors import BadInput, HarnessError, Incomplete, need
 from harness.experiment import Model
 from harness.models.batch import Encoded, pack
 from harness.models.mix import AT_ONCE, is_plain_lora, names, together
-from harness.models.weights import identity, locate, revision
+from harness.models.weights import identity, locate, refuse_foreign, revision
 from harness.trial import Generation, Message, Trial
 
 if TYPE_CHECKING:
@@ -183,20 +182,12 @@ class Local:
             raise Incomplete(f"adapter {adapter} is not in {folder.parent}: run again, it will be trained")
         return folder
 
-    def _refuse_foreign(self, folder: Path) -> None:
-        base = base_of(folder)
-        if base and base != self.hash:
-            raise BadInput(
-                f"adapter {folder.name} in {folder.parent} was trained on other weights than model {self.name!r} has now "
-                f"({base}, not {self.hash}): an adapter fits its own base alone; train it again, its data is portable"
-            )
-
     def _trained_whole(self, adapter: str, folder: Path) -> Any:
         """A model that full fine-tuning has made, in the place of the base; one at a time."""
         from harness.models.base import load_base, release
 
         if self._whole is None or self._whole[0] != adapter:
-            self._refuse_foreign(folder)
+            refuse_foreign(folder, self.hash, self.name)
             self._whole = None
             release()
             trained = self.declared.model_copy(update={"id": str(folder), "revision": None, "quantization": "none"})
@@ -214,7 +205,7 @@ class Local:
 
         with quiet():
             for adapter in (name for name in wanted if name not in worn):
-                self._refuse_foreign(folders[adapter])
+                refuse_foreign(folders[adapter], self.hash, self.name)
                 if self._host is None:
                     self._host = PeftModel.from_pretrained(self._base, folders[adapter], adapter_name=adapter)
                 else:
@@ -311,14 +302,6 @@ class Local:
             logprob=logprob,
             logprob_tokens=len(item.reference) or None,
         )
-
-
-def base_of(folder: Path) -> str:
-    """The hash of the model that an adapter was trained on; empty where its folder does not say."""
-    try:
-        return str(json.loads((folder / "training.json").read_text(encoding="utf-8")).get("base", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
 
 
 def _sampled(item: Encoded) -> bool:

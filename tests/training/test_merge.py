@@ -129,6 +129,7 @@ def test_a_merge_in_the_matrix(parts: list[Job], tmp_path: Path) -> None:
     assert {folder.name for folder in ours[0].behind} == {
         made.adapter for made in matrix.jobs if made.recipe_name == "sft" and made.seed == 1000
     }
+    assert matrix.policy.merge.parts == {"all": ("sft@one", "sft@two")}
     with open_store(matrix.experiment.home, write=True) as store:
         todo = missing(matrix, store)
     assert [made.recipe_name for made in todo.jobs].count("all") == 2
@@ -141,5 +142,11 @@ def test_what_cannot_be_merged(parts: list[Job], tmp_path: Path) -> None:
         BadInput, match=r"candidates.all.parts: no candidate 'sft@tow' to merge: did you mean 'sft@two'"
     ):
         expand(load_experiment(project(tmp_path, model, other="tow")))
+    narrow = project(tmp_path, model)
+    narrow.write_text(narrow.read_text() + 'suites = ["one"]\n')
+    with pytest.raises(
+        BadInput, match=r"\['one'\] leaves out 'two', the suite of its part 'sft@two': a merge is measured"
+    ):
+        expand(load_experiment(narrow))
     with pytest.raises(BadInput, match=r"'sft@one' is of kind 'dora', and only lora, rslora, pissa can be merged"):
         expand(load_experiment(project(tmp_path, model, kind="dora")))
