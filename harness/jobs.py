@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import BadInput, suggest
 from harness.experiment import Candidate, Experiment, Model, data_of, trains_on
 from harness.metrics import load_metric
-from harness.recipe import FLOAT_ONLY, ONLINE
+from harness.recipe import FLOAT_ONLY, OF_WHOLE, ONLINE
 from harness.suite import Suite, Task
 from harness.training.adopt import content
 from harness.training.job import Job, Reward, adapter_fingerprint
@@ -21,8 +21,8 @@ from harness.training.rows import Row, read_rows
 
 Place = tuple[str, str, int]
 """(suite, candidate, seed)."""
-MERGED = ("lora", "rslora", "pissa")
-"""Adapters that are plain low-rank matrices; DoRA's magnitudes would be lost without a word."""
+MERGED = ("lora", "rslora", "pissa", "full")
+"""Adapters that are plain low-rank matrices, and whole models; DoRA's magnitudes would be lost without a word."""
 
 
 def jobs(experiment: Experiment, tasks: Sequence[Task], model: Model, identity: str) -> Mapping[Place, Job]:
@@ -60,6 +60,7 @@ class _Making:
         _refuse_quantised(self.model, name, candidate)
         start = self.job(suite, candidate.start_from, seed) if candidate.start_from else None
         parts = [self._part(part, name, seed) for part in candidate.parts]
+        _refuse_unlike(name, candidate, [part.recipe.adapter.kind == "full" for part in parts])
         replay = self.experiment.folder / candidate.replay_file if candidate.replay_file else None
         data: Any = data_of(candidate, declared)
         rows = declared.path(getattr(declared, data)) if data else ()
@@ -166,6 +167,19 @@ def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:
         raise BadInput(
             f"candidates.{name}.adapter.kind: {kind!r} needs the weights as they are, and model {model.id!r} is quantised "
             f"({model.quantization}): write {{ id = \"{model.id}\", quantization = \"none\" }} into models, or take 'lora' or 'dora'"
+        )
+
+
+def _refuse_unlike(name: str, candidate: Candidate, whole: Sequence[bool]) -> None:
+    """Raises:
+    BadInput: for a merge of whole models with adapters, or by a combination that is one of adapters.
+    """
+    if any(whole) and not all(whole):
+        raise BadInput(f"candidates.{name}.parts: some train the whole model and some an adapter: merge like with like")
+    if any(whole) and candidate.combination not in OF_WHOLE:
+        raise BadInput(
+            f"candidates.{name}.combination: {candidate.combination!r} is one of adapters, and the parts are whole models: "
+            f"{', '.join(OF_WHOLE)} merge those"
         )
 
 
