@@ -23,7 +23,7 @@ from harness.experiment import Model
 from harness.models.batch import Encoded, pack
 from harness.models.mix import AT_ONCE, is_plain_lora, names, together
 from harness.models.weights import identity, locate, refuse_foreign, revision
-from harness.trial import Generation, Message, Trial
+from harness.trial import PASSAGE, Generation, Message, Trial
 
 if TYPE_CHECKING:
     from harness.models.constrain import Guides
@@ -75,12 +75,12 @@ class Local:
         """
         encoded = self._fitting(trials)
         chosen = [item.trial for item in encoded if item.trial.choices]
-        written = [item for item in encoded if not item.trial.choices]
-        for adapters, group in together(written, at_once=self._at_once, mixable=self._mixable):
-            batches, mixed = list(pack(group, self.batch_tokens)), len(adapters) > 1
-            with self._wearing_all(adapters) if mixed else self.wearing(adapters[0]) as model:
-                for batch in batches:
-                    yield from self._answer(model, batch, mixed=mixed)
+        for alike in ([i for i in encoded if i.read], [i for i in encoded if not (i.read or i.trial.choices)]):
+            for adapters, group in together(alike, at_once=self._at_once, mixable=self._mixable):
+                batches, mixed = list(pack(group, self.batch_tokens)), len(adapters) > 1
+                with self._wearing_all(adapters) if mixed else self.wearing(adapters[0]) as model:
+                    for batch in batches:
+                        yield from self._answer(model, batch, mixed=mixed)
         if chosen:
             from harness.regression.choice import answer_choices
 
@@ -221,11 +221,13 @@ class Local:
         from harness.regression.choice import ids_before
 
         chosen = [trial for trial in trials if trial.choices]
-        written = [trial for trial in trials if not trial.choices]
+        read = [trial for trial in trials if trial.choice_by == PASSAGE]
+        written = [trial for trial in trials if not trial.choices and trial.choice_by != PASSAGE]
         ids = ids_before(self.chat, chosen) + self.chat.prompts([t.messages for t in written])
         encoded = [
             Encoded(trial, row, self._reference(trial)) for trial, row in zip(chosen + written, ids, strict=True)
         ]
+        encoded += [Encoded(trial, *self.chat.passage(trial.reference or "")) for trial in read]
         long = [item for item in encoded if item.tokens > self.context]
         if long:
             named = "\n".join(self._too_long(item) for item in long[:NAMED])
@@ -242,10 +244,12 @@ class Local:
 
     def _too_long(self, item: Encoded) -> str:
         trial = item.trial
+        long = f"the prompt has {len(item.ids)} tokens and the answer may have {item.answer}"
+        if item.read:
+            long = f"the passage has {item.answer} tokens"
         return (
-            f"suite {trial.suite!r}, contender {trial.contender!r}, case {trial.case_id!r}: the prompt has "
-            f"{len(item.ids)} tokens and the answer may have {item.answer}, but model {self.name!r} has a "
-            f"context of {self.context}"
+            f"suite {trial.suite!r}, contender {trial.contender!r}, case {trial.case_id!r}: {long}, but model {self.name!r} "
+            f"has a context of {self.context}"
         )
 
     def _answer(self, model: Any, batch: Sequence[Encoded], *, mixed: bool) -> Iterator[list[Generation]]:
@@ -254,7 +258,7 @@ class Local:
 
         started = time.perf_counter()
         try:
-            answers = self._decode(model, batch, mixed)
+            answers = [[] for _ in batch] if batch[0].read else self._decode(model, batch, mixed)
             seconds = (time.perf_counter() - started) / len(batch)
             likely = self._likelihoods(model, batch, mixed)
         except torch.cuda.OutOfMemoryError as error:
@@ -298,7 +302,7 @@ class Local:
             prompt_tokens=len(item.ids),
             output_tokens=len(ids),
             seconds=seconds,
-            finish="stop" if ids[-1] in self.chat.stops else "length",
+            finish=PASSAGE if item.read else "stop" if ids[-1] in self.chat.stops else "length",
             logprob=logprob,
             logprob_tokens=len(item.reference) or None,
         )
