@@ -32,4 +32,4 @@ def bundles(cells: Sequence[Cell], *, ready: Callable[[str], bool], workers: int
 
 
 def _small(cell: Cell) -> bool:
-    return cell.suite.form == "generate" and cell.size <= SMALL
+    return cell.suite.written and cell.size <= SMALL
