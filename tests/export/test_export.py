@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -109,11 +111,46 @@ def test_vllm_serves_all_adapters(matrix: Matrix, tmp_path: Path) -> None:
     )
     asked = ran.stdout.splitlines()
     assert asked[:2] == ["serve", matrix.jobs[0].model.id]
-    assert "--enable-lora" in asked
     assert asked[asked.index("--max-lora-rank") + 1] == "16"
+    assert asked[asked.index("--max-loras") + 1] == "2"
+    assert {word for word in asked if word.startswith("--")} - {"--port"} <= VLLM
     assert [word.partition("=")[0] for word in asked if "@label=" in word] == ["sft@label", "dpo@label"]
     assert all(Path(word.partition("=")[2]).is_dir() for word in asked if "@label=" in word)
     assert asked[-2:] == ["--port", "9"]
+
+
+VLLM = {
+    "--revision",
+    "--quantization",
+    "--enable-lora",
+    "--max-loras",
+    "--max-lora-rank",
+    "--lora-modules",
+}
+"""Options of ``vllm serve`` (docs.vllm.ai, LoRA adapters and engine arguments)."""
+OLLAMA = {"FROM", "PARAMETER", "TEMPLATE", "SYSTEM"}
+"""Instructions of a Modelfile, and below parameters (docs.ollama.com/modelfile)."""
+
+
+@pytest.mark.parametrize(("rank", "told"), [(4, "8"), (48, "64"), (300, "320")])
+def test_a_rank_that_vllm_can_be_told(rank: int, told: str, matrix: Matrix, tmp_path: Path) -> None:
+    """It knows a few, and serves any adapter up to them: a merge by ``cat`` has the sum of its parts' ranks."""
+    assert f"--max-lora-rank {told} " in script_of(matrix, rank, tmp_path)
+
+
+def test_a_rank_that_vllm_does_not_serve(matrix: Matrix, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="sft@label has rank 513, and vLLM serves up to 512: export it as merged"):
+        script_of(matrix, 513, tmp_path)
+
+
+def script_of(matrix: Matrix, rank: int, folder: Path) -> str:
+    (found,) = one(matrix)
+    changed = replace(found, job=replace(found.job, out=folder / "adapter"))
+    shutil.copytree(found.folder, changed.folder)
+    config = json.loads((found.folder / "adapter_config.json").read_text())
+    (changed.folder / "adapter_config.json").write_text(json.dumps({**config, "r": rank}))
+    export("vllm", [changed], folder / "out")
+    return (folder / "out" / "serve.sh").read_text()
 
 
 def test_ollama_says_the_same_template(matrix: Matrix, tmp_path: Path) -> None:
@@ -125,9 +162,13 @@ def test_ollama_says_the_same_template(matrix: Matrix, tmp_path: Path) -> None:
         '{{- range .Messages }}{{ if eq .Role "user" }}<|im_start|>user\n{{ .Content }}<|im_end|>\n<|im_start|>assistant\n'
         '{{ else if eq .Role "assistant" }}{{ .Content }}<|im_end|>\n{{ end }}{{ end }}"""\n'
         "PARAMETER temperature 0\n"
+        "PARAMETER num_ctx 256\n"
         'PARAMETER stop "<|im_end|>"\n'
         'SYSTEM """label"""\n'
     )
+    outside = re.sub(r'"""(.|\n)*?"""', "", lines).splitlines()
+    assert {line.split()[0] for line in outside} <= OLLAMA
+    assert {line.split()[1] for line in outside if line.startswith("PARAMETER")} <= {"temperature", "num_ctx", "stop"}
     assert (tmp_path / "out" / "model" / "model.safetensors").is_file()
 
 
