@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from harness.errors import BadInput, HarnessError
 from harness.experiment import load_experiment
 from harness.matrix import Cell, expand
 from harness.suite import load_task
-from tests.conftest import write_rows
-from tests.models.test_local import WORDS
+from tests.conftest import Ran, write_rows
+from tests.models.test_local import WORDS, save_adapter
 
 pytest.importorskip("lm_eval")
 
@@ -249,3 +250,29 @@ def test_no_text(content: bytes, said: str, base: Path, tmp_path: Path) -> None:
     (tmp_path / "plain.txt").write_bytes(content)
     with pytest.raises(BadInput, match=said):
         expand(load_experiment(experiment(tmp_path, base, ["plain.txt"])))
+
+
+@pytest.mark.exhaustive
+def test_guards_in_a_run(base: Path, harness: Callable[..., Ran], tmp_path: Path) -> None:
+    """The base and every adapter are asked both guards; the verdict claims what they lose."""
+    (tmp_path / "plain.txt").write_text(PROSE)
+    task(tmp_path / "tasks")
+    path = experiment(tmp_path, base, ["plain.txt", "tasks/towns.yaml"], workers=1)
+    rows = [{"id": f"{i}", "input": f"{i} + {i}", "reference": f"{2 * i}", "split": "test"} for i in range(12)]
+    write_rows(tmp_path / "suites" / "sums" / "cases.jsonl", rows)
+    for seed in range(3):
+        save_adapter(base, tmp_path / f"run-{seed}", seed=seed, rank=4)
+    path.write_text(path.read_text() + '[candidates.ours]\nmethod = "given"\ngiven = ["run-0", "run-1", "run-2"]\n')
+    ran = harness("run", path)
+    assert ran.code in (0, 2, 3), ran.err
+    verdict = json.loads(harness("verdict", path, "--json").out)
+    (found,) = (
+        [model["suites"]["sums"] for model in verdict["models"].values()]
+        if "models" in verdict
+        else [verdict["suites"]["sums"]]
+    )
+    claims = {claim["name"]: claim for claim in found["claims"]}
+    assert {"drop:plain", "drop:towns"} <= set(claims)
+    assert claims["drop:towns"]["n"] == 24
+    assert claims["drop:plain"]["seeds"] == 3
+    assert claims["drop:plain"]["estimate"] > 0, "random adapters make plain text less likely"
