@@ -39,7 +39,7 @@ def bits_per_byte(case: Case, output: Output) -> float:
 
 def byte_probability(case: Case, output: Output) -> float:
     """The geometric mean of the probabilities of the reference's bytes, 2^-bits_per_byte: perplexity a byte is one over it."""
-    return 2.0 ** bits_per_byte(case, output)
+    return math.exp2(bits_per_byte(case, output))
 
 
 def _likelihood(case: Case, output: Output) -> tuple[float, int]:

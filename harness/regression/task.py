@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -124,14 +125,13 @@ def _load(task: str) -> dict[str, Any]:
 
 def _name_in(yaml: Path) -> str:
     """The name of the task, or of the group, in a file."""
-    import yaml as parser
-
-    class Loader(parser.SafeLoader):
-        """Functions (``!function``) are lm-eval's to read."""
-
-    Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+    parser: Any = import_module("yaml")
+    loader = type("Loader", (parser.SafeLoader,), {})
+    loader.add_multi_constructor(
+        "!", lambda loader, suffix, node: None
+    )  # functions (``!function``) are lm-eval's to read
     try:
-        said = parser.load(yaml.read_text(encoding="utf-8"), Loader)
+        said = parser.load(yaml.read_text(encoding="utf-8"), loader)
     except (OSError, UnicodeDecodeError, parser.YAMLError) as error:
         raise BadInput(f"{yaml}: cannot be read as YAML: {str(error).splitlines()[0]}") from error
     name = said.get("task") or said.get("group") if isinstance(said, dict) else None
@@ -162,6 +162,11 @@ def _choice_by(task: Any) -> str:
     if getattr(task, "multiple_input", False):
         raise BadInput(
             f"lm-eval task {name!r} puts its options into the question, and scores what follows: that is not supported"
+        )
+    if callable(config.process_results):
+        raise BadInput(
+            f"lm-eval task {name!r} scores its options by a function of its own (process_results), such as TruthfulQA's mc2: that is not "
+            "supported"
         )
     metrics = [metric.get("metric") for metric in config.metric_list or ()]
     known = [name for name in ("acc_norm", "acc") if name in metrics]

@@ -165,6 +165,7 @@ def test_a_guard_is_written_once_and_again_when_its_data_changes(base: Path, tmp
             "is of the kind 'generate_until': a guard chooses",
         ),
         (("  - metric: acc", "  - metric: mcc"), "is scored by mcc: acc and acc_norm are supported"),
+        (("num_fewshot: 0", "process_results: !function own.scored"), "scores its options by a function of its own"),
         (("task: towns", "tusk: towns"), "names no task: write task: NAME into it"),
         (("task: towns", "task: [a: b"), "cannot be read as YAML"),
     ],
@@ -172,6 +173,7 @@ def test_a_guard_is_written_once_and_again_when_its_data_changes(base: Path, tmp
 def test_what_no_guard_can_be_made_of(change: tuple[str, str], said: str, tmp_path: Path) -> None:
     yaml = task(tmp_path)
     yaml.write_text(yaml.read_text().replace(*change))
+    (tmp_path / "own.py").write_text("def scored(doc, results):\n    return {'acc': 1.0}\n")
     with pytest.raises(BadInput) as refused:
         write_task(tmp_path / "suite", str(yaml))
     assert said in str(refused.value)
