@@ -33,12 +33,22 @@ UNKNOWN = Moments(estimate=0.0, centre=0.0, v_case=inf, v_seed=0.0, n=0, seeds=0
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """What a guard suite lost: untrained reference minus tuned, and the loss that is no longer tolerable."""
+    """What a guard suite lost: untrained reference minus tuned, and the loss that is no longer tolerable; of a merge also what it
+    lost beside a ``part``.
+    """
 
     suite: str
     contrast: str
     moments: Moments
     limit: float
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of its claim."""
+        if not self.part:
+            return f"drop:{self.suite}"
+        return f"loss:{self.part}" if self.part.endswith(f"@{self.suite}") else f"loss:{self.part} on {self.suite}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,7 @@ class Candidate:
             if name in self.rivals:
                 yield claim(f"ceiling:{name}", contrast, moments, self.ceiling_alpha(alpha))
         for drop in self.drops:
-            yield claim(f"drop:{drop.suite}", drop.contrast, drop.moments, alpha)
+            yield claim(drop.name, drop.contrast, drop.moments, alpha)
 
 
 def claim(name: str, contrast: str, moments: Moments, alpha: float) -> Claim:
@@ -178,7 +188,7 @@ def _lost(scores: Scores, losses: Sequence[Loss]) -> Iterator[Drop]:
     merge = scores.recipe.removesuffix(WITH_RAG)
     for loss in losses:
         if loss.merge == merge and loss.split == "test":
-            yield Drop(loss.suite, f"{loss.part} - {merge} on {loss.suite}", loss.moments, loss.limit)
+            yield Drop(loss.suite, f"{loss.part} - {merge} on {loss.suite}", loss.moments, loss.limit, loss.part)
 
 
 def _limit(guard: Board, reference: Scores, policy: Policy) -> float:

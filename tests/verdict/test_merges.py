@@ -91,10 +91,10 @@ def test_without_dev_it_is_a_claim_on_test(planted: Any) -> None:
     lost = decide(rows(planted, {"triage": 0.3, "extract": 0.0}, splits=splits), POLICY).suites["triage"]
     assert lost.contender == "sft", "the merge did not hold, its part did"
     kept = decide(rows(planted, {"triage": 0.4, "extract": 0.4}, splits=splits), POLICY).suites["triage"]
-    claims = {claim.name: claim for claim in kept.claims if claim.name.startswith("drop:")}
-    assert set(claims) == {"drop:triage", "drop:extract"}
-    assert claims["drop:extract"].contrast == "sft@extract - all on extract"
-    assert claims["drop:extract"].upper < 0.05
+    claims = {claim.name: claim for claim in kept.claims if claim.name.startswith("loss:")}
+    assert set(claims) == {"loss:sft@triage", "loss:sft@extract"}
+    assert claims["loss:sft@extract"].contrast == "sft@extract - all on extract"
+    assert claims["loss:sft@extract"].upper < 0.05
 
 
 def test_on_a_guard_too(planted: Any) -> None:
