@@ -186,6 +186,13 @@ def _refuse_missing(todo: Todo, vendors: Vendors) -> None:
     vendors.check([*asked.values(), *(judge.bases if judge else ())])
 
 
+def _named(cells: list[Cell]) -> str:
+    """The name of a piece of work: its first cell's, whose id is in no other."""
+    first, others = cells[0], len(cells) - 1
+    more = f" and {plural(others, 'more cell')}" if others else ""
+    return f"{first.contender.name} on {first.suite.name} ({first.id}){more}"
+
+
 def _length(trial: Trial) -> int:
     """Characters of a prompt, and of the reference where its likelihood is asked for."""
     return sum(len(message["content"]) for message in trial.messages) + len(trial.reference or "")
@@ -284,7 +291,7 @@ class _Doing:
         }  # what is given is there at once
         return [
             Generate(
-                key=" and ".join(f"{cell.contender.name} on {cell.suite.name} ({cell.id})" for cell in some),
+                key=_named(some),
                 model=model,
                 home=self.experiment.home,
                 expand=partial(self._missing_of, some),

@@ -189,6 +189,40 @@ def test_data_that_cannot_be_had(tmp_path: Path) -> None:
         write_task(tmp_path / "suite", "none.yaml")
 
 
+def test_a_task_of_lm_evals_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HellaSwag as lm-eval declares it, on rows in the form of its data set; without a network it says what to do."""
+    import datasets
+
+    rows = [
+        {
+            "activity_label": "Sailing",
+            "ctx_a": f"Mira has {i} boats.",
+            "ctx_b": "she",
+            "endings": ["sails one.", "eats it.", f"sells {i}.", "sleeps."],
+            "label": str(i % 4),
+        }
+        for i in range(6)
+    ]
+    made = datasets.Dataset.from_list(rows)
+    monkeypatch.setattr(datasets, "load_dataset", lambda **_: datasets.DatasetDict(train=made, validation=made))
+    write_task(tmp_path / "hellaswag", "hellaswag", items=4)
+    loaded = load_task(tmp_path / "hellaswag")
+    assert (loaded.suite.choice_by, len(loaded.cases)) == ("normed", 4)
+    first = next(iter(loaded.cases))
+    assert first.input.startswith("Sailing: Mira has ")
+    assert first.input.endswith(" boats. She")
+    assert first.choices[0] == " sails one."
+
+    def offline(**_: Any) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(datasets, "load_dataset", offline)
+    with pytest.raises(
+        HarnessError, match=r"'arc_easy': its data cannot be had: ConnectionError: no route; .* copy the folder"
+    ):
+        write_task(tmp_path / "arc", "arc_easy")
+
+
 def test_two_of_one_name(base: Path, tmp_path: Path) -> None:
     task(tmp_path / "tasks")
     shutil.copytree(tmp_path / "tasks", tmp_path / "other")
