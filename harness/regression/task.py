@@ -153,7 +153,7 @@ def _own_file(task: str) -> Path | None:
 def _name_in(yaml: Path) -> str:
     """The name of the task, or of the group, in a file."""
     parser: Any = import_module("yaml")
-    loader = type("Loader", (parser.SafeLoader,), {})
+    loader: Any = type("Loader", (parser.SafeLoader,), {})
     loader.add_multi_constructor("!", lambda loader, suffix, node: None)  # ``!function`` is lm-eval's to read
     try:
         said = parser.load(yaml.read_text(encoding="utf-8"), loader)
