@@ -177,6 +177,9 @@ def _refuse_missing(todo: Todo, vendors: Vendors) -> None:
         present("torch", "transformers", "peft", extra="train")
     if todo.jobs:
         present("trl", "datasets", "accelerate", extra="train")
+    whole = {job.out for job in todo.matrix.jobs if job.recipe.adapter.kind == "full"}
+    if any(not whole.isdisjoint(job.parts) for job in todo.jobs):
+        present("mergekit", extra="merge")
     if any(cell.contender.technique == "constrain" for cell in local):
         present("llguidance", extra="train")
     if any(cell.suite.form == "choice" for cell in local):

@@ -197,6 +197,23 @@ def test_a_merge_in_the_matrix(parts: list[Job], tmp_path: Path) -> None:
     assert [made.recipe_name for made in todo.jobs].count("sft") == 4
 
 
+def test_mergekit_is_looked_for_before_anything_is_trained(
+    parts: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness import errors
+    from harness.progress import Console
+    from harness.run import run
+
+    path = project(tmp_path, parts[0].model.id, kind="full")
+    model = parts[0].model.id
+    text = path.read_text().replace(f'"{model}"', f'{{ id = "{model}", quantization = "none" }}')
+    path.write_text(text + 'combination = "linear"\n')
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == "mergekit" else object())
+    with pytest.raises(errors.MissingExtra, match=r"pip install 'tuneworthy\[merge\]'"):
+        run(load_experiment(path), progress=Console(quiet=True))
+    assert not (tmp_path / ".harness" / "adapters").exists()
+
+
 def test_what_cannot_be_merged(parts: list[Job], tmp_path: Path) -> None:
     model = parts[0].model.id
     with pytest.raises(
