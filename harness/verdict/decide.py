@@ -25,7 +25,7 @@ from harness.verdict.diagnosis import diagnose, learning_curve
 from harness.verdict.evidence import Guards, gather
 from harness.verdict.kinship import Kinship
 from harness.verdict.lock import History, Look
-from harness.verdict.merges import Loss, losses
+from harness.verdict.merges import Loss, losses, reverted
 from harness.verdict.plan import plan
 from harness.verdict.policy import Policy, load_policy
 from harness.verdict.reasons import blocked, explain
@@ -190,6 +190,15 @@ def _losses(rows: Rows, deciding: Sequence[str], guards: Guards, policy: Policy)
     recipes = policy.model_copy(update={"estimand": "recipe"})
     boards = [_board(rows, name, recipes) for name in (*deciding, *guards)]
     return losses([board for board in boards if board is not None], policy.merge)
+
+
+def reverted_in(rows: Rows, policy: Policy) -> frozenset[str]:
+    """Merges that lose too much on dev, by the deciding metrics of what is measured so far."""
+    if not policy.merge.parts:
+        return frozenset()
+    named = [(name, suite.metric) for name, suite in policy.suites.items() if suite.metric is not None]
+    boards = [load_board(rows, name, metric) for name, metric in named if metric in rows.metrics(name)]
+    return reverted(losses(boards, policy.merge))
 
 
 def _refuse_unknown_parts(rows: Rows, parts: Mapping[str, Sequence[str]]) -> None:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from harness.errors import BadInput
-from harness.verdict import decide
+from harness.verdict import decide, load_policy, load_rows
+from harness.verdict.decide import reverted_in
 from harness.verdict.verdict import SuiteVerdict
 
 POLICY: dict[str, Any] = {"merge": {"parts": {"all": ["sft@triage", "sft@extract"]}}}
@@ -48,6 +49,16 @@ def test_one_task_that_suffers_reverts_it_for_all(planted: Any) -> None:
             "over the 5% allowed: retrain for extract with its rows beside those of the other parts",
         ):
             assert part in told.sentence
+
+
+def test_what_is_reverted_is_neither_probed_nor_shown_to_people(planted: Any) -> None:
+    """Both ask for the finalists before there is a verdict; a suite without its deciding metric says nothing yet."""
+    table = rows(planted, {"triage": 0.3, "extract": 0.0})
+    suites = {"triage": {"metric": "exact_match"}, "extract": {"metric": "exact_match"}}
+    assert reverted_in(load_rows(table), load_policy({**POLICY, "suites": suites})) == {"all"}
+    unmeasured = {**suites, "extract": {"metric": "rubric"}}
+    assert reverted_in(load_rows(table), load_policy({**POLICY, "suites": unmeasured})) == frozenset()
+    assert reverted_in(load_rows(table), load_policy({"suites": suites})) == frozenset()
 
 
 def test_a_merge_that_keeps_what_its_parts_can(planted: Any) -> None:
