@@ -105,8 +105,9 @@ class Judging(Declaration):
 class Experiment(Declaration):
     """The declaration in ``file``; paths are relative to its folder.
 
-    ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
-    ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its,
+    ``guards`` are tasks of lm-eval and texts, beside the suites, of at most ``guard_items`` questions each
+    (``harness.regression.guards``). ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
+    ``mix_adapters = false`` keeps rows of different adapters out of one batch. ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its,
     and ``pairwise:CONTENDER`` may be asked for.
     """
 
@@ -118,9 +119,12 @@ class Experiment(Declaration):
     suites: tuple[str, ...] = Field(min_length=1)
     baselines: tuple[str, ...] = ("baselines",)
     candidates: dict[str, Candidate] = Field(default_factory=dict)
+    guards: tuple[str, ...] = ()
+    guard_items: int = Field(default=1140, gt=0)
     training_seeds: int = Field(default=3, gt=0, le=100)
     retrieve: Retrieve = Retrieve()
     batch_tokens: int | None = Field(default=None, gt=0)
+    mix_adapters: bool = True
     workers: int | None = Field(default=None, gt=0)
     store: str = ".harness"
     prices: str | None = None
@@ -216,7 +220,7 @@ def load_tasks(experiment: Experiment) -> list[Task]:
 def contenders(experiment: Experiment, suite: Suite) -> list[Contender]:
     """Every contender of an experiment on a suite, untrained ones first."""
     baselines = load_baselines([experiment.folder / entry for entry in experiment.baselines])
-    if suite.form == "choice":
+    if not suite.written:
         return [Contender(name="base", technique="prompt")]
     fielded = [contender for baseline in baselines for contender in expand(baseline, suite)]
     return fielded + [c for name in experiment.candidates for c in _fielded(experiment, name, suite)]

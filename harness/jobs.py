@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import BadInput, suggest
 from harness.experiment import Candidate, Experiment, Model, data_of, trains_on
 from harness.metrics import load_metric
-from harness.recipe import FLOAT_ONLY, ONLINE
+from harness.recipe import FLOAT_ONLY, OF_WHOLE, ONLINE
 from harness.suite import Suite, Task
 from harness.training.adopt import content
 from harness.training.job import Job, Reward, adapter_fingerprint
@@ -21,8 +21,8 @@ from harness.training.rows import Row, read_rows
 
 Place = tuple[str, str, int]
 """(suite, candidate, seed)."""
-MERGED = ("lora", "rslora", "pissa")
-"""Adapters that are plain low-rank matrices; DoRA's magnitudes would be lost without a word."""
+MERGED = ("lora", "rslora", "pissa", "full")
+"""Adapters that are plain low-rank matrices, and whole models; DoRA's magnitudes would be lost without a word."""
 
 
 def jobs(experiment: Experiment, tasks: Sequence[Task], model: Model, identity: str) -> Mapping[Place, Job]:
@@ -60,6 +60,7 @@ class _Making:
         _refuse_quantised(self.model, name, candidate)
         start = self.job(suite, candidate.start_from, seed) if candidate.start_from else None
         parts = [self._part(part, name, seed) for part in candidate.parts]
+        _refuse_unlike(name, candidate, [part.recipe.adapter.kind == "full" for part in parts])
         replay = self.experiment.folder / candidate.replay_file if candidate.replay_file else None
         data: Any = data_of(candidate, declared)
         rows = declared.path(getattr(declared, data)) if data else ()
@@ -77,7 +78,7 @@ class _Making:
             replay=self._read(replay) if replay and candidate.replay else None,
             start_from=start.adapter if start else None,
             reward=reward,
-            source=_content(source, candidate, name),
+            source=self._content(source, candidate, name),
             parts=[part.adapter for part in parts],
         )
         return Job(
@@ -114,6 +115,12 @@ class _Making:
         ]
         if part not in known:
             raise BadInput(f"{where}: no candidate {part!r} to merge: {suggest(part, known)}")
+        merge = self.experiment.candidates[name]
+        if merge.suites is not None and suite not in merge.suites:
+            raise BadInput(
+                f"candidates.{name}.suites: {list(merge.suites)!r} leaves out {suite!r}, the suite of its part {part!r}: a merge is "
+                "measured wherever its parts are, or what it loses is not seen; add it, or leave suites out"
+            )
         kind = self.experiment.candidates[recipe].adapter.kind
         if kind not in MERGED:
             raise BadInput(f"{where}: {part!r} is of kind {kind!r}, and only {', '.join(MERGED)} can be merged")
@@ -126,6 +133,21 @@ class _Making:
             here = self.experiment.folder / Path(given).expanduser()
             return here if here.is_dir() else Path(given)
         return self.experiment.folder / candidate.config if candidate.config else None
+
+    def _content(self, source: Path | None, candidate: Candidate, name: str) -> list[list[str]] | str | None:
+        """What stands in the weights that are given, or in a command's config.
+
+        Raises:
+            BadInput: when they are not there, or belong to another base.
+        """
+        if source is None:
+            return None
+        if candidate.given:
+            return content(str(source), f"candidates.{name}.given", model=self.model, base=self.identity)
+        try:
+            return source.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"candidates.{name}.config: {source} cannot be read: {error}") from error
 
     def _read(self, path: Path | tuple[Row, ...]) -> Sequence[Row]:
         """Training rows, read once for all seeds."""
@@ -148,20 +170,17 @@ def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:
         )
 
 
-def _content(source: Path | None, candidate: Candidate, name: str) -> list[list[str]] | str | None:
-    """What stands in the weights that are given, or in a command's config.
-
-    Raises:
-        BadInput: when they are not there.
+def _refuse_unlike(name: str, candidate: Candidate, whole: Sequence[bool]) -> None:
+    """Raises:
+    BadInput: for a merge of whole models with adapters, or by a combination that is one of adapters.
     """
-    if source is None:
-        return None
-    if candidate.given:
-        return content(str(source), f"candidates.{name}.given")
-    try:
-        return source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"candidates.{name}.config: {source} cannot be read: {error}") from error
+    if any(whole) and not all(whole):
+        raise BadInput(f"candidates.{name}.parts: some train the whole model and some an adapter: merge like with like")
+    if any(whole) and candidate.combination not in OF_WHOLE:
+        raise BadInput(
+            f"candidates.{name}.combination: {candidate.combination!r} is one of adapters, and the parts are whole models: "
+            f"{', '.join(OF_WHOLE)} merge those"
+        )
 
 
 def _reward(candidate: Candidate, suite: Suite) -> Reward | None:

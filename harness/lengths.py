@@ -23,6 +23,7 @@ from harness.store import batches
 from harness.verdict import Rows
 from harness.verdict.board import Board, Scores, difference, load_board
 from harness.verdict.choose import choose
+from harness.verdict.decide import reverted_in
 
 Measured = Mapping[tuple[str, int | None, str], float]
 """(contender, training seed, case) → the length of the answer."""
@@ -47,7 +48,7 @@ def length(text: str) -> float:
 def lengths(found: Evidence, rows: Rows, suite: str, metric: str, model: str) -> list[Longer]:
     """Every tuned finalist against every untrained one, by the judge's scores alone."""
     board = load_board(rows, suite, metric)
-    finalists = choose(board)
+    finalists = choose(board, reverted_in(rows, found.policy))
     pairs = [(ours, theirs) for ours in finalists.tuned for theirs in finalists.untrained]
     if not pairs:
         return []

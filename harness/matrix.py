@@ -27,10 +27,11 @@ from harness.metrics import LENIENT, asks_likelihood
 from harness.metrics.json import read_schema
 from harness.models import identity, is_local
 from harness.prompt import Prompter
+from harness.regression.guards import load_guards
 from harness.store import CellRow, batches
 from harness.suite import Case, Split, Suite, Task
 from harness.training.job import Job
-from harness.trial import Trial, ask_ids
+from harness.trial import PASSAGE, Trial, ask_ids
 from harness.verdict.economics import located
 from harness.verdict.policy import Policy
 
@@ -103,7 +104,8 @@ class Cell:
         suite, contender, technique = self.suite.name, self.contender.name, self.contender.technique
         model, seed, adapter, schema = self.model.id, self.seed, self.adapter, self.schema
         likelihood = any(map(asks_likelihood, self.suite.all_metrics))
-        limit, choice_by, temperature = self.suite.max_new_tokens, self.suite.choice_by, self.contender.temperature
+        choice_by = PASSAGE if self.suite.form == "text" else self.suite.choice_by
+        limit, temperature = self.suite.max_new_tokens, self.contender.temperature
         ask_id = ask_ids(
             model=self.identity,
             adapter=adapter,
@@ -166,6 +168,10 @@ class Matrix:
             suites[suite.name] = {key: value for key, value in said.items() if value is not None}
         for name, more in dict(given.pop("suites", {})).items():
             suites[name] = {**suites.get(name, {}), **more}
+        merged = {name: list(one.parts) for name, one in self.experiment.candidates.items() if one.parts}
+        if merged:
+            said = dict(given.get("merge", {}))
+            given["merge"] = {**said, "parts": {**merged, **dict(said.get("parts", {}))}}
         declared = located({**given, "suites": suites}, self.experiment.folder)
         return declare(Policy, declared, where=f"{self.experiment.folder}: [policy]")
 
@@ -184,7 +190,7 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
     Raises:
         BadInput: for anything wrong in a declaration, a suite's data or a model's path.
     """
-    tasks = load_tasks(experiment)
+    tasks = _tasks(experiment)
     if limit is not None:
         tasks = [Task(suite=t.suite, cases=tuple(c for s in SPLITS for c in t.split(s)[:limit])) for t in tasks]
         experiment = experiment.model_copy(update={"name": f"{experiment.name} (first {limit})"})
@@ -204,6 +210,20 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
     matrix = Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(trainings))
     _ = matrix.policy  # wrong keys are said now, not after an hour
     return matrix
+
+
+def _tasks(experiment: Experiment) -> list[Task]:
+    """Suites and guards.
+
+    Raises:
+        BadInput: for two of one name, and as loading them.
+    """
+    tasks, guards = load_tasks(experiment), load_guards(experiment)
+    for name in {task.suite.name for task in tasks} & {task.suite.name for task in guards}:
+        raise BadInput(
+            f"{experiment.folder / experiment.file}: guards: there is a suite {name!r} too: leave one of them out"
+        )
+    return [*tasks, *guards]
 
 
 def _read_leniently(task: Task) -> Task:
@@ -232,15 +252,9 @@ class _Expansion:
     def cells(self) -> list[Cell]:
         """Every cell of the model. One that is not here is neither trained nor asked for likelihoods."""
         if not is_local(self.model):
-            return [
-                c
-                for task in self.tasks
-                if task.suite.form != "choice"
-                for c in self._cells(task)
-                if not c.contender.tuned
-            ]
+            return [c for task in self.tasks if task.suite.written for c in self._cells(task) if not c.contender.tuned]
         plain = [cell for task in self.tasks for cell in self._cells(task)]
-        return plain + [cell for task in self.tasks if task.suite.form == "choice" for cell in self._guarded(task)]
+        return plain + [cell for task in self.tasks if not task.suite.written for cell in self._guarded(task)]
 
     def _cells(self, task: Task) -> list[Cell]:
         return [
@@ -257,7 +271,7 @@ class _Expansion:
         return Cell(self.model, self.identity, task, contender, prompter, seed, adapter)
 
     def _guarded(self, guard: Task) -> list[Cell]:
-        """Every candidate of every suite answers a choice suite too, as ``sft@triage``."""
+        """Every candidate of every suite is asked a suite of likelihoods too, as ``sft@triage``."""
         out = []
         for task in self.tasks:
             for contender in contenders(self.experiment, task.suite):

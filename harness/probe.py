@@ -30,6 +30,7 @@ from harness.training.rows import Row, read_rows
 from harness.verdict import load_rows
 from harness.verdict.board import load_board
 from harness.verdict.choose import choose
+from harness.verdict.decide import reverted_in
 
 Hashes = Mapping[str, Mapping[str, str]]
 """Suite → metric → the metric's hash."""
@@ -73,11 +74,12 @@ def _finalists(matrix: Matrix, store: Store, hashes: Hashes) -> Iterator[_Finali
         wanted = {suite: hashes[suite] for suite in cells}
         scored = store.rows(matrix.experiment.name, model=model, metrics=wanted)
         rows = load_rows(scored) if scored.num_rows else None
+        gone = reverted_in(rows, matrix.policy) if rows else frozenset()
         for suite, some in cells.items():
             if rows is None or suite not in rows.suites:  # people alone score it, and none on dev
                 continue
             board = load_board(rows, suite, matrix.policy.suites[suite].metric or some[0].suite.metric)
-            chosen = choose(board)
+            chosen = choose(board, gone)
             if chosen.chosen and board.dev and not any(scores.missing for scores in board.dev.values()):
                 untrained = [cell for cell in some if cell.contender.name in chosen.untrained]
                 tuned = [cell for cell in some if cell.contender.name in chosen.tuned]

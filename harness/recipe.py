@@ -79,6 +79,8 @@ UNTRAINED: tuple[Method, ...] = ("given", "merge")
 """What needs no rows of its own."""
 EQUAL_RANKS: tuple[Combination, ...] = ("linear", "ties", "dare_ties")
 """Combinations that add the low-rank matrices one by one."""
+OF_WHOLE: tuple[Combination, ...] = ("linear", "ties", "dare_ties")
+"""Combinations of whole models."""
 ONLINE: tuple[Method, ...] = ("grpo", "rloo", "rlhf")
 """Methods that write answers while they train, and are rewarded for them."""
 FROM_CHAT: tuple[Method, ...] = ("dpo", "kto", "grpo", "rloo", "rlhf")

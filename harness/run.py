@@ -17,6 +17,7 @@ from functools import cached_property, partial
 from heapq import nlargest
 from typing import Protocol
 
+from harness.bundle import bundles
 from harness.engine import Check, Generate, Pool, Train, Work
 from harness.errors import Incomplete, present
 from harness.experiment import Experiment, Model
@@ -176,6 +177,9 @@ def _refuse_missing(todo: Todo, vendors: Vendors) -> None:
         present("torch", "transformers", "peft", extra="train")
     if todo.jobs:
         present("trl", "datasets", "accelerate", extra="train")
+    whole = {job.out for job in todo.matrix.jobs if job.recipe.adapter.kind == "full"}
+    if any(not whole.isdisjoint(job.parts) for job in todo.jobs):
+        present("mergekit", extra="merge")
     if any(cell.contender.technique == "constrain" for cell in local):
         present("llguidance", extra="train")
     if any(cell.suite.form == "choice" for cell in local):
@@ -183,6 +187,13 @@ def _refuse_missing(todo: Todo, vendors: Vendors) -> None:
     judge = todo.matrix.experiment.judge
     asked = {cell.model.id: cell.model for cell in todo.cells}
     vendors.check([*asked.values(), *(judge.bases if judge else ())])
+
+
+def _named(cells: list[Cell]) -> str:
+    """The name of a piece of work: its first cell's, whose id is in no other."""
+    first, others = cells[0], len(cells) - 1
+    more = f" and {plural(others, 'more cell')}" if others else ""
+    return f"{first.contender.name} on {first.suite.name} ({first.id}){more}"
 
 
 def _length(trial: Trial) -> int:
@@ -278,21 +289,29 @@ class _Doing:
         return [Train(job.adapter, job, frozenset(folder.name for folder in job.behind)) for job in todo.jobs]
 
     def _generations(self, todo: Todo) -> list[Work]:
+        waited_for = {
+            job.adapter for job in todo.jobs if job.recipe.method != "given"
+        }  # what is given is there at once
         return [
             Generate(
-                key=f"{cell.contender.name} on {cell.suite.name} ({cell.id})",
-                model=cell.model,
+                key=_named(some),
+                model=model,
                 home=self.experiment.home,
-                expand=partial(self._missing_of, cell),
+                expand=partial(self._missing_of, some),
                 batch_tokens=self.experiment.batch_tokens,
-                needs=frozenset({cell.adapter} if cell.adapter else ()),
+                needs=frozenset(cell.adapter for cell in some if cell.adapter),
             )
-            for cell in todo.cells
-            if is_local(cell.model)
+            for model in filter(is_local, self.experiment.bases)
+            for some in self._bundles([cell for cell in todo.cells if cell.model == model], waited_for)
         ]
 
-    def _missing_of(self, cell: Cell) -> list[Trial]:
-        return self._missing(list(cell.trials()))
+    def _bundles(self, cells: list[Cell], waited_for: set[str]) -> list[list[Cell]]:
+        if not self.experiment.mix_adapters:
+            return [[cell] for cell in cells]
+        return bundles(cells, ready=lambda name: name not in waited_for, workers=workers(self.experiment))
+
+    def _missing_of(self, cells: list[Cell]) -> list[Trial]:
+        return self._missing([trial for cell in cells for trial in cell.trials()])
 
     def _missing(self, trials: list[Trial]) -> list[Trial]:
         """Those that have no answer, each question once."""

@@ -32,6 +32,7 @@ from harness.suite import Case, Task
 from harness.verdict import Rows, load_rows
 from harness.verdict.board import Board, load_board
 from harness.verdict.choose import choose
+from harness.verdict.decide import reverted_in
 
 
 class Said(NamedTuple):
@@ -113,8 +114,8 @@ class Contest:
         """Whom the verdict compares, in the matrix's order: by the deciding metric, else by the first that was measured;
         all where none was.
         """
-        for _, board in self._boards():
-            chosen = choose(board)
+        for rows, board in self._boards():
+            chosen = choose(board, reverted_in(rows, self.found.policy))
             if chosen.untrained or chosen.tuned:
                 return [name for name in self.names if name in (*chosen.untrained, *chosen.tuned)]
         return self.names

@@ -37,6 +37,7 @@ from harness.errors import BadInput, HarnessError, suggest
 from harness.files.parse import strict
 from harness.fingerprint import fingerprint, fingerprint_each
 from harness.formats.portable import case_rows
+from harness.formats.prose import is_prose, passages
 
 SUITE_FILE = "suite.toml"
 Split = Literal["dev", "test"]
@@ -62,7 +63,10 @@ class Suite(Declaration):
     """The declaration in ``suite.toml``; paths are relative to its folder.
 
     A suite of the form ``choice`` is scored by log-likelihood: of the option's ``letter`` after MMLU's listing, without a
-    chat template, or of the option's ``text`` as the assistant's answer (MMLU's continuation form, as a chat).
+    chat template, or of the option's ``text`` as the assistant's answer (MMLU's continuation form, as a chat); ``raw``
+    continues the input with the option as they stand, which is how lm-eval's tasks are asked, and ``normed`` goes by the
+    likelihood a character (``acc_norm``). One of the form ``text`` is read, and asked nothing: its cases are passages, in a
+    file of prose (``.txt``, ``.md``) or with the passage as ``input`` and as ``reference``.
     ``lenient`` is a metric that reads what ``metric`` refuses for its form alone: the two tell form from knowledge.
     ``inputs`` names converters of what is no text (``harness.cascade``). ``estimates`` are computed over all answers of a contender (corpus BLEU); ``declining`` is what answers that decline look like.
     """
@@ -71,8 +75,8 @@ class Suite(Declaration):
     folder: Path
     description: str = ""
     role: Role = "decide"
-    form: Literal["generate", "choice"] = "generate"
-    choice_by: Literal["letter", "text"] = "letter"
+    form: Literal["generate", "choice", "text"] = "generate"
+    choice_by: Literal["letter", "text", "raw", "normed"] = "letter"
     metric: str
     metrics: tuple[str, ...] = ()
     lenient: str | None = None
@@ -101,6 +105,11 @@ class Suite(Declaration):
         if prompts and "default" not in prompts:
             raise ValueError(f"given {sorted(prompts)}: one of the prompts must be called 'default'")
         return prompts
+
+    @property
+    def written(self) -> bool:
+        """Whether answers are written; elsewhere likelihoods are read off, of the base model and of every adapter."""
+        return self.form == "generate"
 
     @property
     def all_metrics(self) -> tuple[str, ...]:
@@ -179,6 +188,9 @@ class Cases(Collection[Case]):
     def _rows(self, parse: Parse | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
         if self._read is None:
             self._refuse_change()
+        if is_prose(self._path):
+            yield from passages(self._path, self._read)
+            return
         told = case_rows(self._path, self._read)
         if told is not None:
             yield from told

@@ -17,6 +17,8 @@ from harness.fingerprint import fingerprints
 from harness.suite import Case
 
 Message = dict[str, str]
+PASSAGE = "passage"
+"""``choice_by`` of a trial in which nothing is written or chosen: how likely the passage is that it has as its reference."""
 
 
 @dataclass(slots=True)
@@ -25,9 +27,9 @@ class Trial:
     the same of the same weights share an answer, so nothing is generated twice, and renaming costs nothing.
 
     ``adapter`` is the fingerprint of the trained adapter (recipe, data, seed, base), None for the base model itself.
-    ``choices`` is set where the answer is the likeliest choice, by its ``letter`` or by its ``text``; ``schema`` (JSON) where
+    ``choices`` is set where the answer is the likeliest choice, by its ``letter``, by its ``text``, or as they stand; ``schema`` (JSON) where
     nothing may be written that it does not allow. At a ``temperature`` of 0 decoding is greedy. ``reference`` is set where it
-    is asked how likely that text is as the answer.
+    is asked how likely that text is as the answer, or as a ``PASSAGE``.
     """
 
     id: str
@@ -79,7 +81,7 @@ def ask_ids(
 class Generation:
     """What came back for a trial: text and its cost, or ``error`` when nothing could be measured.
 
-    ``seconds`` is the trial's share of its batch's wall time; ``finish`` is ``stop``, ``length``, ``refusal`` or ``choice``;
+    ``seconds`` is the trial's share of its batch's wall time; ``finish`` is ``stop``, ``length``, ``refusal``, ``choice`` or ``passage``;
     ``cost`` in USD. ``served`` is the model's name as a vendor's reply has it. ``logprob`` is the natural logarithm of the
     probability that the model gives the case's reference as its answer, a text of ``logprob_tokens`` tokens.
     """

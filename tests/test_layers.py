@@ -17,6 +17,7 @@ LAYERS = [
     {"cascade", "contender", "declaration", "experiment", "files", "formats", "recipe", "suite", "trial"},
     {"converters", "data", "importers", "metrics", "models", "regression", "retrieval", "store", "training", "verdict"},
     {
+        "bundle",
         "engine",
         "estimates",
         "evidence",

@@ -29,6 +29,22 @@ def data_mmlu(
     typer.echo(f"wrote {write_mmlu(folder, per_subject=per_subject)}")
 
 
+@data.command("guard")
+def data_guard(
+    task: Annotated[str, typer.Argument(help="A task of lm-eval: its name, or a YAML on this disk.")],
+    folder: Annotated[Path, typer.Argument(help="The suite folder to write, for example suites/hellaswag.")],
+    *,
+    items: Annotated[int, typer.Option(min=1, help="Questions in all; subtasks have equal shares.")] = 1140,
+    shots: Annotated[
+        int | None, typer.Option(min=0, help="Examples before each question, if not as the task says.")
+    ] = None,
+) -> None:
+    """Write a guard suite from a task of lm-eval; what has its data on the Hub needs that once."""
+    from harness.regression.task import write_task
+
+    typer.echo(write_task(folder, task, items=items, shots=shots).said())
+
+
 @data.command("leaks")
 def data_leaks(
     paths: Annotated[

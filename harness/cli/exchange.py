@@ -13,6 +13,7 @@ from harness.errors import BadInput, suggest
 from harness.plural import plural
 
 DTYPES = ("bfloat16", "float16", "float32")
+CHECK = "check"
 
 app = typer.Typer()
 
@@ -61,17 +62,24 @@ def import_(
 
 @app.command()
 def export(
-    form: Annotated[str, typer.Argument(help="adapter, merged, vllm, ollama, gguf or axolotl.")],
+    form: Annotated[
+        str, typer.Argument(help="adapter, merged, vllm, ollama, gguf or axolotl; check, for what is served.")
+    ],
     candidates: Annotated[list[str], typer.Argument(help="CANDIDATE@SUITE, such as sft@triage.")],
     *,
-    out: Annotated[Path, typer.Option(help="The new folder to write.")],
+    out: Annotated[Path | None, typer.Option(help="The new folder to write.")] = None,
     experiment: Annotated[Path, typer.Option(help="The experiment.")] = DEFAULT,
     seed: Annotated[int | None, typer.Option(help="Which training; the first otherwise.")] = None,
     model: Annotated[str | None, typer.Option(help="The base model, where there are several.")] = None,
     dtype: Annotated[str, typer.Option(help="Of merged weights: bfloat16, float16 or float32.")] = "bfloat16",
     llama_cpp: Annotated[Path | None, typer.Option(help="A copy of llama.cpp, for gguf.")] = None,
+    served: Annotated[str | None, typer.Option(help="For check: openai:MODEL@URL of its own server.")] = None,
+    cases: Annotated[int, typer.Option(min=1, help="For check: how many cases it is asked.")] = 50,
+    as_json: Json = False,
 ) -> None:
-    """Write a trained candidate as what is deployed, and say whether it still answers as it was evaluated."""
+    """Write a trained candidate as what is deployed, and say whether it still answers as it was evaluated; `check` asks it through
+    its own server, and ends with 1 when it does not, with 2 when the cases do not tell.
+    """
     from harness.export import export as write
     from harness.export.trained import find
     from harness.matrix import expand
@@ -79,5 +87,16 @@ def export(
 
     if dtype not in DTYPES:
         raise BadInput(f"--dtype {dtype!r}: {suggest(dtype, DTYPES)}")
+    if (served if form == CHECK else out) is None or (out if form == CHECK else served) is not None:
+        raise BadInput(f"export {form}: check takes --served openai:MODEL@URL, and every other form --out FOLDER")
     found = find(expand(load_trusted(experiment)), candidates, seed=seed, model=model, trained=form != "axolotl")
-    typer.echo("\n".join(write(form, found, out, dtype=dtype, llama_cpp=llama_cpp)))
+    if out is not None:
+        typer.echo("\n".join(write(form, found, out, dtype=dtype, llama_cpp=llama_cpp)))
+        return
+    from harness.export.served import EXIT_CODES, check
+
+    checked = [check(one, str(served), cases=cases) for one in found]
+    lines = [line for one in checked for line in one.lines()]
+    typer.echo(json.dumps([one.as_dict() for one in checked], indent=2) if as_json else "\n".join(lines))
+    states = {one.state for one in checked}
+    raise typer.Exit(next((code for state, code in EXIT_CODES.items() if state in states and code), 0))

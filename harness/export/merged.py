@@ -46,10 +46,10 @@ def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> 
     """The merged model, its tokenizer and template, a card, and the comparison."""
     one = only(trained)
     save(one, folder, dtype=options.get("dtype") or "bfloat16")
-    compared = compare(one, folder)
-    (folder / RECORD).write_text(json.dumps(asdict(compared), indent=1) + "\n", encoding="utf-8")
+    found = compare(one, folder)
+    (folder / RECORD).write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(card(one), encoding="utf-8")
-    return [f"{one.name}, seed {one.job.seed}: {compared.said()}"]
+    return [f"{one.name}, seed {one.job.seed}: {found.said()}"]
 
 
 def only(trained: Sequence[Trained]) -> Trained:
@@ -94,11 +94,11 @@ def compare(one: Trained, folder: Path) -> Compared:
     """Both models on cases of the candidate's suite, dev ones first."""
     from harness.models.local import Local
 
-    trials = _trials(one)
+    trials = compared(one)[:COMPARED]
     evaluated = Local(one.job.model, home=one.matrix.experiment.home)
     exported = Local(_exported(one, folder), home=one.matrix.experiment.home)
     try:
-        ours, theirs = _answers(evaluated, trials), _answers(exported, [_bare(trial) for trial in trials])
+        ours, theirs = answers(evaluated, trials), answers(exported, [_bare(trial) for trial in trials])
         logits = _apart(evaluated, exported, trials)
     finally:
         evaluated.close()
@@ -106,11 +106,16 @@ def compare(one: Trained, folder: Path) -> Compared:
     return Compared(len(trials), sum(ours[name] == theirs[name] for name in ours), logits)
 
 
-def _trials(one: Trained) -> list[Trial]:
-    cells = [cell for cell in one.matrix.cells if cell.adapter == one.job.adapter and cell.suite.form == "generate"]
+def compared(one: Trained) -> list[Trial]:
+    """The candidate's questions on its own suite, dev ones first.
+
+    Raises:
+        Incomplete: when nothing asks it for words.
+    """
+    cells = [cell for cell in one.matrix.cells if cell.adapter == one.job.adapter and cell.suite.written]
     if not cells:
         raise Incomplete(f"{one.name}: no suite asks it anything in words, so its export cannot be compared")
-    return sorted(cells[0].trials(), key=lambda trial: trial.split != "dev")[:COMPARED]
+    return sorted(cells[0].trials(), key=lambda trial: trial.split != "dev")
 
 
 def _exported(one: Trained, folder: Path) -> Model:
@@ -123,7 +128,8 @@ def _bare(trial: Trial) -> Trial:
     return replace(trial, adapter=None)
 
 
-def _answers(local: Any, trials: Sequence[Trial]) -> dict[str, str | None]:
+def answers(local: Any, trials: Sequence[Trial]) -> dict[str, str | None]:
+    """Texts by trial."""
     return {g.trial_id: g.text for batch in local.generate(trials) for g in batch}
 
 

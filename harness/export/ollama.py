@@ -24,6 +24,8 @@ from harness.trial import Message
 
 SYSTEM, USER, ANSWER, NEXT = "s3a8 system", "u1c7 user", "a9d2 answer", "n4b6 next"
 QUOTES = '"""'
+LEAST = 4096
+"""Tokens of context: Ollama's default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,32 @@ def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> 
     (folder / "model").mkdir()
     said = merged.write(trained, folder / "model", options)
     stops = sorted(chat.tokenizer.decode([token]) for token in chat.stops)
-    (folder / "Modelfile").write_text(
-        modelfile(turns, stops, one.task.suite.prompt(one.job.recipe.prompt)), encoding="utf-8"
-    )
+    text = modelfile(turns, stops, one.task.suite.prompt(one.job.recipe.prompt), context=_context(one, chat))
+    (folder / "Modelfile").write_text(text, encoding="utf-8")
     return [*said, f"next: ollama create {one.name.replace('@', '-')} -f Modelfile"]
 
 
-def modelfile(turns: Turns, stops: Sequence[str], system: str) -> str:
+def _context(one: Trained, chat: Any) -> int:
+    """Room for the longest of the suite's prompts with its answer, of which Ollama's own default would cut off the beginning
+    without a word; no more than the model has.
+    """
+    from transformers import AutoConfig
+
+    from harness.models.base import window
+    from harness.models.weights import locate, revision
+
+    model, trials = one.job.model, merged.compared(one)
+    longest = max(map(len, chat.prompts([trial.messages for trial in trials]))) + trials[0].max_new_tokens
+    config = AutoConfig.from_pretrained(
+        locate(model), revision=revision(model) or "main", trust_remote_code=model.trust_remote_code
+    )
+    return min(window(config, chat.tokenizer), max(LEAST, 1 << (longest - 1).bit_length()))
+
+
+def modelfile(turns: Turns, stops: Sequence[str], system: str, *, context: int) -> str:
     """Greedy, as it was evaluated, with the system prompt that it was trained with."""
     lines = ["FROM ./model", f"TEMPLATE {QUOTES}{turns.template()}{QUOTES}", "PARAMETER temperature 0"]
+    lines.append(f"PARAMETER num_ctx {context}")
     lines += [f'PARAMETER stop "{_escaped(stop)}"' for stop in stops]
     if system:
         lines.append(f"SYSTEM {QUOTES}{system}{QUOTES}")

@@ -58,6 +58,7 @@ METRICS: dict[str, str] = {
     "stopped": "harness.metrics.usage:stopped",
     "perplexity": "harness.metrics.likelihood:perplexity",
     "bits_per_byte": "harness.metrics.likelihood:bits_per_byte",
+    "byte_probability": "harness.metrics.likelihood:byte_probability",
     "mrr": "harness.metrics.retrieved:mrr",
 }
 
@@ -113,7 +114,7 @@ AMOUNTS = {
 }  # fmt: skip
 
 # Asked of the model beside the answer, where a suite names one of these.
-LIKELIHOOD = {"perplexity", "bits_per_byte"}
+LIKELIHOOD = {"perplexity", "bits_per_byte", "byte_probability"}
 
 # Without a meaning for contenders that retrieve nothing, and for cases that name no documents: those have no score.
 RETRIEVAL = {"recall", "mrr", "groundedness"}
@@ -149,6 +150,12 @@ def load_metrics(suite: Suite, *, graders: Sequence[Grader] = ()) -> dict[str, M
     if likelihood is not None and suite.form == "choice":
         raise BadInput(
             f"{where}: metric {likelihood!r}: it is of written answers, and this suite's form is 'choice': leave it out"
+        )
+    written = next((name for name in metrics if not asks_likelihood(name)), None)
+    if written is not None and suite.form == "text":
+        raise BadInput(
+            f"{where}: metric {written!r}: it is of written answers, and a suite of the form 'text' is read: its metrics are "
+            f"{', '.join(sorted(LIKELIHOOD))}"
         )
     _refuse_gates(suite, metrics)
     return metrics

@@ -1,11 +1,14 @@
-"""How likely the model finds the reference: perplexity and bits per byte, negative so that more is better.
+"""How likely the model finds the reference: perplexity and bits per byte, negative so that more is better, and the mean probability
+of a byte, which is a share and may decide.
 
-    a reference of 12 bytes and 3 tokens, log-probability -6    perplexity -e² = -7.39, bits_per_byte -0.72
+    a reference of 12 bytes and 3 tokens, log-probability -6    perplexity -e² = -7.39, bits_per_byte -0.72,
+                                                                byte_probability 2^-0.72 = 0.61
 
 The log-probability is that of giving the reference *as the answer*: of its tokens after the contender's own prompt in the
 model's chat template, and of the token with which the answer ends, which counts as one of the tokens (Jelinek et al. 1977; for
 a model without a template, as ``harness.models.chat`` renders it). Perplexity depends on the tokenizer, so it compares contenders of one
-base model; bits per byte (of UTF-8) compares base models too. Only models that run here tell it.
+base model; bits per byte (of UTF-8) compares base models too. Only models that run here tell it. In a suite of the form ``text`` it
+is that of the passage itself, after the tokenizer's first token and without a template, as lm-eval's perplexity tasks have it.
 """
 
 from __future__ import annotations
@@ -32,6 +35,11 @@ def bits_per_byte(case: Case, output: Output) -> float:
     logprob, _ = _likelihood(case, output)
     bits = -logprob / math.log(2) / len(case.reference.encode("utf-8", "surrogatepass"))
     return -min(bits, CAP)
+
+
+def byte_probability(case: Case, output: Output) -> float:
+    """The geometric mean of the probabilities of the reference's bytes, 2^-bits_per_byte: perplexity a byte is one over it."""
+    return math.exp2(bits_per_byte(case, output))
 
 
 def _likelihood(case: Case, output: Output) -> tuple[float, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.trial import Trial
+from harness.trial import PASSAGE, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,13 @@ class Encoded:
     @property
     def answer(self) -> int:
         """The most tokens that its answer has, written or read."""
-        return max(1 if self.trial.choices else self.trial.max_new_tokens, len(self.reference))
+        written = not self.trial.choices and not self.read
+        return max(self.trial.max_new_tokens if written else 1, len(self.reference))
+
+    @property
+    def read(self) -> bool:
+        """Whether nothing is answered: a passage, of which the likelihood is told."""
+        return self.trial.choice_by == PASSAGE
 
     @property
     def tokens(self) -> int:

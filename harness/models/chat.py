@@ -98,6 +98,14 @@ class Chat:
         completion: list[int] = self.tokenizer(rest, add_special_tokens=False)["input_ids"]
         return self.encode([prompt])[0], self._ended(completion)
 
+    def passage(self, text: str) -> tuple[list[int], list[int]]:
+        """(first token, ids) of a text whose likelihood is read: what stands before it is the tokenizer's first token or, where it
+        has none, its last, as in lm-eval.
+        """
+        first = self.tokenizer.bos_token_id if self.tokenizer.bos_token_id is not None else self.tokenizer.eos_token_id
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [self.pad if first is None else int(first)], ids
+
     def decode(self, ids: Sequence[int]) -> str:
         """An answer's text without special tokens."""
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)

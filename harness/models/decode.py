@@ -51,6 +51,7 @@ def decode(
     pad: int,
     guides: Sequence[Guide | None] = (),
     samplers: Sequence[Sampler | None] = (),
+    adapters: Sequence[str] = (),
 ) -> list[list[int]]:
     """New token ids of every row, ending with its stop token unless its limit came first.
 
@@ -60,9 +61,12 @@ def decode(
         limits: The most new tokens of each row.
         guides: One a row, None for a row that may say anything; none at all where no row has one.
         samplers: One a row, None for a greedy one; none at all where all are greedy.
+        adapters: Which adapter of a PEFT model each row is for (``__base__``: none); none at all for the one that is on.
     """
     with torch.inference_mode():
-        return _Batch(model, prompts, limits, stops=stops, pad=pad, guides=guides, samplers=samplers).run()
+        return _Batch(
+            model, prompts, limits, stops=stops, pad=pad, guides=guides, samplers=samplers, adapters=adapters
+        ).run()
 
 
 class _Batch:
@@ -78,7 +82,9 @@ class _Batch:
         pad: int,
         guides: Sequence[Guide | None],
         samplers: Sequence[Sampler | None],
+        adapters: Sequence[str],
     ) -> None:
+        self.adapters = list(adapters)
         self.model, self.limits, self.stops, self.pad = model, limits, stops, pad
         self.guides = {row: guide for row, guide in enumerate(guides) if guide is not None}
         self.samplers = {row: sampler for row, sampler in enumerate(samplers) if sampler is not None}
@@ -119,15 +125,24 @@ class _Batch:
         """The logits after every prompt [rows, vocabulary]."""
         shared = self._shared(prompts)
         if shared:
-            self.mask = self.mask[:1]
-            self._forward(torch.tensor([list(prompts[0][:shared])], device=self.device), None)
-            self.cache.batch_repeat_interleave(len(prompts))
-            self.mask = self.mask.repeat(len(prompts), 1)
+            self._read_once(prompts[0][:shared])
         rest = [list(prompt[shared:]) for prompt in prompts]
         width = max(map(len, rest))
         ids = torch.tensor([[self.pad] * (width - len(row)) + row for row in rest], device=self.device)
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rest], device=self.device)
         return self._forward(ids, mask)
+
+    def _read_once(self, beginning: Sequence[int]) -> None:
+        """What all rows begin with, once for every adapter among them."""
+        rows, several = self.adapters, list(dict.fromkeys(self.adapters)) or [""]
+        count = len(self.rows)
+        self.mask, self.adapters = self.mask[: len(several)], several if rows else []
+        self._forward(torch.tensor([list(beginning)] * len(several), device=self.device), None)
+        if rows:
+            self.cache.batch_select_indices(torch.tensor([several.index(name) for name in rows], device=self.device))
+        else:
+            self.cache.batch_repeat_interleave(count)
+        self.mask, self.adapters = self.mask[:1].repeat(count, 1), rows
 
     def _shared(self, prompts: Sequence[Sequence[int]]) -> int:
         """How many tokens all prompts begin with; 0 where it is too few, or a window of attention counts places."""
@@ -145,6 +160,8 @@ class _Batch:
         extra: dict[str, Any] = dict(self.extra)
         if self.takes_positions:
             extra["position_ids"] = (self.mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        if self.adapters:
+            extra["adapter_names"] = self.adapters
         out = self.model(input_ids=ids, attention_mask=self.mask, past_key_values=self.cache, use_cache=True, **extra)
         self.cache = out.past_key_values
         logits: torch.Tensor = out.logits[:, -1]
@@ -174,6 +191,7 @@ class _Batch:
         self.cache.batch_select_indices(places)
         self.mask, self.next = self.mask[places], self.next[places]
         self.rows = [self.rows[place] for place in alive]
+        self.adapters = [self.adapters[place] for place in alive] if self.adapters else []
 
 
 def bare(model: Any) -> Any:

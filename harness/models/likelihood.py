@@ -22,7 +22,12 @@ LOGITS = 1 << 27
 
 
 def log_likelihoods(
-    model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], *, pad: int
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
+    *,
+    pad: int,
+    adapters: Sequence[str] = (),
 ) -> list[float]:
     """The logarithm of each answer's probability after its prompt.
 
@@ -31,6 +36,7 @@ def log_likelihoods(
         prompts: Token ids, at least one a row.
         answers: Token ids, at least one a row.
         pad: Any id; what it fills is masked.
+        adapters: Which adapter each row is for, as in ``decode``; none at all for the one that is on.
     """
     vocabulary = bare(model).config.get_text_config().vocab_size
     width = max(map(len, answers)) + 1
@@ -39,11 +45,23 @@ def log_likelihoods(
         return [
             value
             for start in range(0, len(prompts), rows)
-            for value in _batch(model, prompts[start : start + rows], answers[start : start + rows], pad)
+            for value in _batch(
+                model,
+                prompts[start : start + rows],
+                answers[start : start + rows],
+                pad,
+                adapters[start : start + rows],
+            )
         ]
 
 
-def _batch(model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], pad: int) -> Iterator[float]:
+def _batch(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
+    pad: int,
+    adapters: Sequence[str],
+) -> Iterator[float]:
     whole = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
     widest, longest = max(map(len, whole)), max(map(len, answers))
     ids = torch.tensor([[pad] * (widest - len(row)) + row for row in whole], device=model.device)
@@ -52,6 +70,8 @@ def _batch(model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Seque
     extra: dict[str, Any] = {"logits_to_keep": longest + 1} if "logits_to_keep" in accepted else {}
     if "position_ids" in accepted:
         extra["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    if adapters:
+        extra["adapter_names"] = list(adapters)
     logits = model(input_ids=ids, attention_mask=mask, use_cache=False, **extra).logits
     # the logits of a place tell the token after it: those before the last one tell the answer
     told = logits[:, -longest - 1 : -1].float()

@@ -4,26 +4,26 @@
     for generations in local.generate(trials):
         store.add_generations(generations)
 
-Trials are grouped by adapter and contender, sorted by length and packed into batches by a budget of tokens. A trial with choices is
-answered by the likeliest one (``harness.regression``), all others greedily, or by samples at the trial's temperature.
+Trials are grouped by adapter and contender, sorted by length and packed into batches by a budget of tokens; where trials
+are for several adapters, a batch holds rows for up to ``at_once`` of them (``harness.models.mix``). A trial with choices is answered by the likeliest one
+(``harness.regression``), all others greedily, or by samples at the trial's temperature.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput, HarnessError, Incomplete, need
 from harness.experiment import Model
-from harness.models.batch import Encoded, order, pack
-from harness.models.weights import identity, locate, revision
-from harness.trial import Generation, Message, Trial
+from harness.models.batch import Encoded, pack
+from harness.models.mix import AT_ONCE, is_plain_lora, names, together
+from harness.models.weights import identity, locate, refuse_foreign, revision
+from harness.trial import PASSAGE, Generation, Message, Trial
 
 if TYPE_CHECKING:
     from harness.models.constrain import Guides
@@ -46,13 +46,13 @@ class Local:
         hash: Fingerprint of everything in it that can change an answer.
     """
 
-    def __init__(self, model: Model, *, home: Path, batch_tokens: int | None = None) -> None:
+    def __init__(self, model: Model, *, home: Path, batch_tokens: int | None = None, at_once: int = AT_ONCE) -> None:
         self.declared, self.home = model, home
         self.name, self.hash = model.id, identity(model)
-        self._batch_tokens = batch_tokens
+        self._batch_tokens, self._at_once = batch_tokens, at_once
         self._host: Any = None
         self._whole: tuple[str, Any] | None = None
-        self._adapter: str | None = None
+        self._worn: tuple[str, ...] = ()
 
     def count(self, messages: Sequence[Message]) -> int:
         """How many tokens a prompt has."""
@@ -75,12 +75,12 @@ class Local:
         """
         encoded = self._fitting(trials)
         chosen = [item.trial for item in encoded if item.trial.choices]
-        written = [item for item in encoded if not item.trial.choices]
-        for adapter, group in groupby(sorted(written, key=order), key=lambda item: item.trial.adapter):
-            batches = list(pack(list(group), self.batch_tokens))
-            with self.wearing(adapter) as model:
-                for batch in batches:
-                    yield from self._answer(model, batch)
+        for alike in ([i for i in encoded if i.read], [i for i in encoded if not (i.read or i.trial.choices)]):
+            for adapters, group in together(alike, at_once=self._at_once, mixable=self._mixable):
+                batches, mixed = list(pack(group, self.batch_tokens)), len(adapters) > 1
+                with self._wearing_all(adapters) if mixed else self.wearing(adapters[0]) as model:
+                    for batch in batches:
+                        yield from self._answer(model, batch, mixed=mixed)
         if chosen:
             from harness.regression.choice import answer_choices
 
@@ -88,7 +88,8 @@ class Local:
 
     def close(self) -> None:
         """Give the memory back."""
-        self._host = self._adapter = self._whole = None
+        self._host = self._whole = None
+        self._worn = ()
         self.__dict__.pop("batch_tokens", None)
         self.__dict__.pop("_guides", None)
         if self.__dict__.pop("_base", None) is not None:
@@ -110,9 +111,17 @@ class Local:
         if not (folder / "adapter_config.json").is_file():
             yield self._trained_whole(adapter, folder)
             return
-        if adapter != self._adapter:
-            self._put_on(adapter, folder)
+        self._put_on({adapter: folder})
         yield self._host
+
+    @contextmanager
+    def _wearing_all(self, adapters: Sequence[str | None]) -> Iterator[Any]:
+        """The model with several adapters on it; every row of a batch names its own."""
+        self._put_on({adapter: self._folder(adapter) for adapter in adapters if adapter is not None})
+        yield self._host
+
+    def _mixable(self, adapter: str) -> bool:
+        return is_plain_lora(self._folder(adapter))
 
     @cached_property
     def chat(self) -> Any:
@@ -173,54 +182,53 @@ class Local:
             raise Incomplete(f"adapter {adapter} is not in {folder.parent}: run again, it will be trained")
         return folder
 
-    def _refuse_foreign(self, folder: Path) -> None:
-        base = base_of(folder)
-        if base and base != self.hash:
-            raise BadInput(
-                f"adapter {folder.name} in {folder.parent} was trained on other weights than model {self.name!r} has now "
-                f"({base}, not {self.hash}): an adapter fits its own base alone; train it again, its data is portable"
-            )
-
     def _trained_whole(self, adapter: str, folder: Path) -> Any:
         """A model that full fine-tuning has made, in the place of the base; one at a time."""
         from harness.models.base import load_base, release
 
         if self._whole is None or self._whole[0] != adapter:
-            self._refuse_foreign(folder)
+            refuse_foreign(folder, self.hash, self.name)
             self._whole = None
             release()
             trained = self.declared.model_copy(update={"id": str(folder), "revision": None, "quantization": "none"})
             self._whole = adapter, load_base(trained)
         return self._whole[1]
 
-    def _put_on(self, adapter: str, folder: Path) -> None:
-        """Load an adapter and forget the one before, so that memory stays flat however many there are."""
+    def _put_on(self, folders: Mapping[str, Path]) -> None:
+        """Load adapters and forget those before, so that memory stays flat however many there are; the first is the active one."""
+        wanted, worn = tuple(folders), self._worn
+        if wanted == worn:
+            return
         from peft import PeftModel
 
         from harness.models.base import quiet
 
-        self._refuse_foreign(folder)
-        _refuse_pickle(folder)
         with quiet():
-            if self._host is None:
-                self._host = PeftModel.from_pretrained(self._base, folder, adapter_name=adapter)
-            else:
-                self._host.load_adapter(folder, adapter_name=adapter)
-            self._host.set_adapter(adapter, inference_mode=True)
-            if self._adapter is not None:
-                self._host.delete_adapter(self._adapter)
+            for adapter in (name for name in wanted if name not in worn):
+                refuse_foreign(folders[adapter], self.hash, self.name)
+                _refuse_pickle(folders[adapter])
+                if self._host is None:
+                    self._host = PeftModel.from_pretrained(self._base, folders[adapter], adapter_name=adapter)
+                else:
+                    self._host.load_adapter(folders[adapter], adapter_name=adapter)
+                self._worn = (*self._worn, adapter)
+            self._host.set_adapter(wanted[0], inference_mode=True)
+            for adapter in (name for name in worn if name not in wanted):
+                self._host.delete_adapter(adapter)
         self._host.eval()
-        self._adapter = adapter
+        self._worn = wanted
 
     def _fitting(self, trials: Sequence[Trial]) -> list[Encoded]:
         from harness.regression.choice import ids_before
 
         chosen = [trial for trial in trials if trial.choices]
-        written = [trial for trial in trials if not trial.choices]
+        read = [trial for trial in trials if trial.choice_by == PASSAGE]
+        written = [trial for trial in trials if not trial.choices and trial.choice_by != PASSAGE]
         ids = ids_before(self.chat, chosen) + self.chat.prompts([t.messages for t in written])
         encoded = [
             Encoded(trial, row, self._reference(trial)) for trial, row in zip(chosen + written, ids, strict=True)
         ]
+        encoded += [Encoded(trial, *self.chat.passage(trial.reference or "")) for trial in read]
         long = [item for item in encoded if item.tokens > self.context]
         if long:
             named = "\n".join(self._too_long(item) for item in long[:NAMED])
@@ -237,33 +245,35 @@ class Local:
 
     def _too_long(self, item: Encoded) -> str:
         trial = item.trial
+        long = f"the prompt has {len(item.ids)} tokens and the answer may have {item.answer}"
+        if item.read:
+            long = f"the passage has {item.answer} tokens"
         return (
-            f"suite {trial.suite!r}, contender {trial.contender!r}, case {trial.case_id!r}: the prompt has "
-            f"{len(item.ids)} tokens and the answer may have {item.answer}, but model {self.name!r} has a "
-            f"context of {self.context}"
+            f"suite {trial.suite!r}, contender {trial.contender!r}, case {trial.case_id!r}: {long}, but model {self.name!r} "
+            f"has a context of {self.context}"
         )
 
-    def _answer(self, model: Any, batch: Sequence[Encoded]) -> Iterator[list[Generation]]:
+    def _answer(self, model: Any, batch: Sequence[Encoded], *, mixed: bool) -> Iterator[list[Generation]]:
         """One batch; on a GPU too small for it, its halves."""
         import torch
 
         started = time.perf_counter()
         try:
-            answers = self._decode(model, batch)
+            answers = [[] for _ in batch] if batch[0].read else self._decode(model, batch, mixed)
             seconds = (time.perf_counter() - started) / len(batch)
-            likely = self._likelihoods(model, batch)
+            likely = self._likelihoods(model, batch, mixed)
         except torch.cuda.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             if len(batch) == 1:
                 raise HarnessError(f"{self._too_long(batch[0])}, and the GPU's memory is too small for it") from error
             half = len(batch) // 2
-            yield from self._answer(model, batch[:half])
-            yield from self._answer(model, batch[half:])
+            yield from self._answer(model, batch[:half], mixed=mixed)
+            yield from self._answer(model, batch[half:], mixed=mixed)
             return
         rows = zip(batch, answers, likely, strict=True)
         yield [self._generation(item, ids, seconds, logprob) for item, ids, logprob in rows]
 
-    def _decode(self, model: Any, batch: Sequence[Encoded]) -> list[list[int]]:
+    def _decode(self, model: Any, batch: Sequence[Encoded], mixed: bool) -> list[list[int]]:
         from harness.models.decode import decode
 
         prompts, limits = [item.ids for item in batch], [item.trial.max_new_tokens for item in batch]
@@ -271,9 +281,10 @@ class Local:
         guides = [self._guides.of(schema) if schema else None for schema in schemas] if any(schemas) else []
         samplers = [_sampler(item.trial, model.device) for item in batch] if any(map(_sampled, batch)) else []
         stops, pad = self.chat.stops, self.chat.pad
-        return decode(model, prompts, limits, stops=stops, pad=pad, guides=guides, samplers=samplers)
+        adapters = names(batch) if mixed else ()
+        return decode(model, prompts, limits, stops=stops, pad=pad, guides=guides, samplers=samplers, adapters=adapters)
 
-    def _likelihoods(self, model: Any, batch: Sequence[Encoded]) -> list[float | None]:
+    def _likelihoods(self, model: Any, batch: Sequence[Encoded], mixed: bool) -> list[float | None]:
         """The logarithm of each reference's probability as the answer; None where nobody asks."""
         asked = [item for item in batch if item.reference]
         if not asked:
@@ -281,7 +292,8 @@ class Local:
         from harness.models.likelihood import log_likelihoods
 
         prompts, references = [item.ids for item in asked], [item.reference for item in asked]
-        found = iter(log_likelihoods(model, prompts, references, pad=self.chat.pad))
+        adapters = names(asked) if mixed else ()
+        found = iter(log_likelihoods(model, prompts, references, pad=self.chat.pad, adapters=adapters))
         return [next(found) if item.reference else None for item in batch]
 
     def _generation(self, item: Encoded, ids: list[int], seconds: float, logprob: float | None) -> Generation:
@@ -291,18 +303,10 @@ class Local:
             prompt_tokens=len(item.ids),
             output_tokens=len(ids),
             seconds=seconds,
-            finish="stop" if ids[-1] in self.chat.stops else "length",
+            finish=PASSAGE if item.read else "stop" if ids[-1] in self.chat.stops else "length",
             logprob=logprob,
             logprob_tokens=len(item.reference) or None,
         )
-
-
-def base_of(folder: Path) -> str:
-    """The hash of the model that an adapter was trained on; empty where its folder does not say."""
-    try:
-        return str(json.loads((folder / "training.json").read_text(encoding="utf-8")).get("base", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
 
 
 def _refuse_pickle(folder: Path) -> None:

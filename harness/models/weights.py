@@ -9,6 +9,7 @@ PosixPath('…/harness/embedded/tiny')
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from fnmatch import fnmatch
@@ -108,6 +109,33 @@ def content_of(folder: Path) -> list[list[str]]:
     """[[name, digest], …] of a folder of weights, adapters included."""
     files = sorted([*folder.glob("adapter_config.json"), *folder.glob("config.json"), *folder.glob("*.safetensors")])
     return [[path.name, _sampled(path) if path.suffix == ".safetensors" else _digest(path)] for path in files]
+
+
+def base_of(folder: Path) -> str:
+    """The hash of the model that an adapter was trained on; empty where its folder does not say."""
+    try:
+        return str(json.loads((folder / "training.json").read_text(encoding="utf-8")).get("base", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def refuse_foreign(folder: Path, base: str, named: str) -> None:
+    """An adapter fits its own base alone: the same weights behind the same tokenizer and template.
+
+    Args:
+        folder: The adapter, or a model that was trained whole.
+        base: The hash of the model that it is to go with (``identity``).
+        named: That model, for the message.
+
+    Raises:
+        BadInput: when the folder's record says another base.
+    """
+    trained = base_of(folder)
+    if trained and trained != base:
+        raise BadInput(
+            f"adapter {folder.name} in {folder.parent} was trained on other weights than model {named!r} has now ({trained}, not "
+            f"{base}; tokenizer and chat template count too): an adapter fits its own base alone; train it again, its data is portable"
+        )
 
 
 def _digest(path: Path) -> str:

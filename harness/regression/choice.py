@@ -1,4 +1,4 @@
-"""Multiple-choice trials through lm-eval, as MMLU is scored (arXiv 2009.03300): by letter, or by the options' text.
+"""Multiple-choice trials through lm-eval, as MMLU is scored (arXiv 2009.03300): by letter, by the options' text, or as they stand.
 
     What animal stands for Lena?
     A. bear
@@ -8,6 +8,8 @@
     <|im_start|>user
     What animal stands for Lena?<|im_end|>
     <|im_start|>assistant           by text: log-likelihood of "bear", "lynx", …; the model's own chat template
+
+    Q: What animal stands for Lena? A:      raw: log-likelihood of " bear", " lynx", …, as an lm-eval task writes it; normed: by character
 
 Batch size and padding are the same for every contender, and no cache of lm-eval's is used: its response cache is keyed
 by the prompt alone, so that one adapter would be given another's answers.
@@ -53,6 +55,7 @@ metric_list:
 metadata:
   version: 1.0
 """
+AS_IT_STANDS = ("raw", "normed")
 LARGE_VOCABULARY = 32768
 """lm-eval keeps the logits of every place of a batch: 8 rows of 1,024 tokens and 150,000 words are 5 GB."""
 
@@ -73,12 +76,15 @@ def ids_before(chat: Chat, trials: Sequence[Trial]) -> list[list[int]]:
     """Token ids of what stands before each trial's options."""
     letters = chat.plain([question(trial) for trial in trials if trial.choice_by == "letter"])
     texts = chat.prompts([trial.messages for trial in trials if trial.choice_by == "text"])
-    by = {"letter": iter(letters), "text": iter(texts)}
+    as_is = chat.plain([trial.messages[-1]["content"] for trial in trials if trial.choice_by in AS_IT_STANDS])
+    by = {"letter": iter(letters), "text": iter(texts), **dict.fromkeys(AS_IT_STANDS, iter(as_is))}
     return [next(by[trial.choice_by]) for trial in trials]
 
 
 def _document(chat: Chat, trial: Trial) -> dict[str, Any]:
     """A trial as lm-eval's task reads it."""
+    if trial.choice_by in AS_IT_STANDS:
+        return {"text": trial.messages[-1]["content"], "options": list(trial.choices)}
     if trial.choice_by == "text":
         return {"text": chat.render(trial.messages), "options": list(trial.choices)}
     return {"text": question(trial), "options": [f" {letter}" for letter in _letters(trial)]}
@@ -102,7 +108,7 @@ def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation
     from harness.models.base import quiet
 
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, quiet(), _silent():
+    with tempfile.TemporaryDirectory() as folder, quiet(), silent():
         samples = _run(model, local, _write_task(Path(folder), local.chat, trials), Path(folder))
     if len(samples) != len(trials):
         raise HarnessError(f"lm-eval gave {len(samples)} results for {len(trials)} trials")
@@ -111,7 +117,7 @@ def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation
     return [
         Generation(
             trial_id=trial.id,
-            text=trial.choices[_likeliest(samples[i])],
+            text=trial.choices[_likeliest(samples[i], trial)],
             prompt_tokens=tokens[i],
             output_tokens=1,
             seconds=seconds,
@@ -153,8 +159,12 @@ def _run(model: Any, local: Local, task: str, folder: Path) -> dict[int, dict[st
     return {int(sample["doc_id"]): sample for sample in results["samples"][task]}
 
 
-def _likeliest(sample: dict[str, Any]) -> int:
+def _likeliest(sample: dict[str, Any], trial: Trial) -> int:
     likelihoods = [float(response[0]) for response in sample["filtered_resps"]]
+    if trial.choice_by == "normed":  # acc_norm goes by the option's characters, without the blank before it
+        likelihoods = [
+            value / len(choice.removeprefix(" ")) for value, choice in zip(likelihoods, trial.choices, strict=True)
+        ]
     return likelihoods.index(max(likelihoods))
 
 
@@ -168,7 +178,7 @@ def _letters(trial: Trial) -> list[str]:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """lm-eval prints tables, bars and git's complaints; none of it is for the user."""
     import datasets
 

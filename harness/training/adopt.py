@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, HarnessError, need
-from harness.models.weights import content_of, identity, locate
+from harness.experiment import Model
+from harness.models.weights import content_of, identity, locate, refuse_foreign
 from harness.training.job import Job, Say, examples, publish
 from harness.trial import Training
 
@@ -46,7 +47,9 @@ def given(job: Job, say: Say) -> Training:
     Raises:
         BadInput: when they are not there, are pickled, or are neither adapter nor model.
     """
-    return _adopt(job, fetched(str(job.source), job.named), seconds=0.0)
+    folder = fetched(str(job.source), job.named)
+    refuse_foreign(folder, identity(job.model), job.model.id)
+    return _adopt(job, folder, seconds=0.0)
 
 
 def external(job: Job, say: Say) -> Training:
@@ -84,9 +87,15 @@ def fetched(source: str, named: str) -> Path:
         ) from error
 
 
-def content(source: str, named: str) -> list[list[str]]:
-    """[[name, digest], …] of the weights that are named, for their fingerprint."""
-    return content_of(_checked(fetched(source, named), named))
+def content(source: str, named: str, *, model: Model, base: str) -> list[list[str]]:
+    """[[name, digest], …] of the weights that are named, for their fingerprint; ``base`` is the hash of ``model``.
+
+    Raises:
+        BadInput: when they are not there, or their record says that they are another base's.
+    """
+    folder = _checked(fetched(source, named), named)
+    refuse_foreign(folder, base, model.id)
+    return content_of(folder)
 
 
 class _Known(dict[str, str]):

@@ -7,7 +7,8 @@
     suites = ["triage", "extract"]
 
 Only ``cat`` keeps what each part does; the others lose some of it (of two random adapters ``linear`` and ``ties`` lose about all,
-``svd`` half). So a merged adapter is a new candidate, and is measured like any other.
+``svd`` half). So a merged adapter is a new candidate, and is measured like any other. Whole models are merged by mergekit
+(``harness.training.whole``).
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from typing import Any
 
 from harness.errors import BadInput
 from harness.models.base import load_base, quiet, release
+from harness.models.mix import is_plain_lora
 from harness.models.weights import identity
-from harness.recipe import EQUAL_RANKS
+from harness.recipe import EQUAL_RANKS, OF_WHOLE
 from harness.training.job import Job, Say, publish
+from harness.training.whole import merge as merge_models
 from harness.trial import Training
 
 
@@ -30,20 +33,25 @@ def train(job: Job, say: Say) -> Training:
     """Merge the parts of ``job``.
 
     Raises:
-        BadInput: when a part is not there, or their ranks are not equal where they must be.
+        BadInput: when a part is not there, cannot be merged with the others, or ranks are not equal where they must be.
+        MissingExtra: when whole models are merged, without mergekit.
     """
     started = time.perf_counter()
-    ranks = [_rank(folder, job) for folder in job.parts]
-    if job.recipe.combination in EQUAL_RANKS and len(set(ranks)) > 1:
-        named = ", ".join(f"{part} has {rank}" for part, rank in zip(job.recipe.parts, ranks, strict=True))
-        raise BadInput(
-            f"{job.named}: combination {job.recipe.combination!r} needs equal ranks, and {named}: take 'cat', 'svd' or 'ties_svd'"
-        )
+    whole = [_is_whole(folder) for folder in job.parts]
     made = job.work / "merged"
     shutil.rmtree(made, ignore_errors=True)
-    with quiet():
-        _merged(job).save_pretrained(str(made), selected_adapters=["default"])
-        release()
+    if all(whole):
+        _refuse_combination(job)
+        merge_models(job, made)
+    elif any(whole):
+        raise BadInput(
+            f"{job.named}: some of {', '.join(job.recipe.parts)} are whole models and some are adapters: merge like with like"
+        )
+    else:
+        _refuse_unequal(job)
+        with quiet():
+            _merged(job).save_pretrained(str(made), selected_adapters=["default"])
+            release()
     (made / "README.md").unlink(missing_ok=True)
     training = job.record(
         seconds=time.perf_counter() - started,
@@ -69,8 +77,36 @@ def _merged(job: Job) -> Any:
     return model
 
 
+def _refuse_unequal(job: Job) -> None:
+    ranks = [_rank(folder, job) for folder in job.parts]
+    if job.recipe.combination in EQUAL_RANKS and len(set(ranks)) > 1:
+        named = ", ".join(f"{part} has {rank}" for part, rank in zip(job.recipe.parts, ranks, strict=True))
+        raise BadInput(
+            f"{job.named}: combination {job.recipe.combination!r} needs equal ranks, and {named}: take 'cat', 'svd' or 'ties_svd'"
+        )
+
+
+def _refuse_combination(job: Job) -> None:
+    if job.recipe.combination not in OF_WHOLE:
+        raise BadInput(
+            f"{job.named}: combination {job.recipe.combination!r} is one of adapters, and {', '.join(job.recipe.parts)} are whole "
+            f"models: {', '.join(OF_WHOLE)} merge those"
+        )
+
+
+def _is_whole(folder: Path) -> bool:
+    return not (folder / "adapter_config.json").is_file() and (folder / "config.json").is_file()
+
+
 def _rank(folder: Path, job: Job) -> int:
+    """The rank of a LoRA adapter that is two matrices a layer and nothing else; weights that are given may be anything."""
     try:
-        return int(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"])
+        rank = int(json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"])
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"{job.named}: there is no LoRA adapter in {folder} to merge: train it first") from error
+    if not is_plain_lora(folder):
+        raise BadInput(
+            f"{job.named}: the adapter in {folder} is more than two matrices a layer (DoRA's magnitudes, whole modules, new tokens), "
+            "which a merge would lose without a word: merge plain LoRA adapters"
+        )
+    return rank

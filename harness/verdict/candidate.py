@@ -19,6 +19,7 @@ from harness.stats import Moments
 from harness.verdict.board import Board, Scores, compare
 from harness.verdict.check import UNTRAINED
 from harness.verdict.choose import Finalists, rank
+from harness.verdict.merges import WITH_RAG, Loss
 from harness.verdict.policy import Policy
 from harness.verdict.verdict import Claim
 
@@ -32,12 +33,22 @@ UNKNOWN = Moments(estimate=0.0, centre=0.0, v_case=inf, v_seed=0.0, n=0, seeds=0
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """What a guard suite lost: untrained reference minus tuned, and the loss that is no longer tolerable."""
+    """What a guard suite lost: untrained reference minus tuned, and the loss that is no longer tolerable; of a merge also what it
+    lost beside a ``part``.
+    """
 
     suite: str
     contrast: str
     moments: Moments
     limit: float
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of its claim."""
+        if not self.part:
+            return f"drop:{self.suite}"
+        return f"loss:{self.part}" if self.part.endswith(f"@{self.suite}") else f"loss:{self.part} on {self.suite}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ class Candidate:
             if name in self.rivals:
                 yield claim(f"ceiling:{name}", contrast, moments, self.ceiling_alpha(alpha))
         for drop in self.drops:
-            yield claim(f"drop:{drop.suite}", drop.contrast, drop.moments, alpha)
+            yield claim(drop.name, drop.contrast, drop.moments, alpha)
 
 
 def claim(name: str, contrast: str, moments: Moments, alpha: float) -> Claim:
@@ -110,11 +121,22 @@ def claim(name: str, contrast: str, moments: Moments, alpha: float) -> Claim:
     return Claim(name, contrast, **asdict(moments.interval(alpha)))
 
 
-def weigh(board: Board, name: str, finalists: Finalists, guards: Sequence[Board], policy: Policy) -> Candidate:
-    """Compare one tuned contender with every untrained finalist, and on every guard."""
+def weigh(
+    board: Board,
+    name: str,
+    finalists: Finalists,
+    guards: Sequence[Board],
+    policy: Policy,
+    *,
+    losses: Sequence[Loss] = (),
+) -> Candidate:
+    """Compare one tuned contender with every untrained finalist, on every guard, and, of a merge on which dev could not tell,
+    with its parts.
+    """
     scores = board.test[name]
     gains = {other: _gain(board, scores, board.test[other], finalists) for other in finalists.untrained}
     drops = [drop for guard in guards for drop in _drops(guard, board.suite, scores, policy)]
+    drops += _lost(scores, losses)
     floor = policy.margin_of(board.suite) if policy.route == "quality" else -policy.noninferiority_of(board.suite)
     return Candidate(scores, gains, tuple(drops), floor, _rivals(board, finalists))
 
@@ -159,6 +181,14 @@ def _drops(guard: Board, suite: str, scores: Scores, policy: Policy) -> Iterator
         moments = compare(guard, ours, reference) or UNKNOWN
         contrast = f"{reference.contender} - {ours.contender} on {guard.suite}"
         yield Drop(guard.suite, contrast, moments.negated(), _limit(guard, reference, policy))
+
+
+def _lost(scores: Scores, losses: Sequence[Loss]) -> Iterator[Drop]:
+    """What a merge loses on test beside its parts, where dev did not choose."""
+    merge = scores.recipe.removesuffix(WITH_RAG)
+    for loss in losses:
+        if loss.merge == merge and loss.split == "test":
+            yield Drop(loss.suite, f"{loss.part} - {merge} on {loss.suite}", loss.moments, loss.limit, loss.part)
 
 
 def _limit(guard: Board, reference: Scores, policy: Policy) -> float:

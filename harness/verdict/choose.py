@@ -9,12 +9,13 @@ taking the best on test is what makes 83 % of true nulls "justified".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import isnan
 
 from harness.verdict.board import Board, Scores
 from harness.verdict.check import TUNED, UNTRAINED
+from harness.verdict.merges import WITH_RAG
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Finalists:
 
     ``untrained`` goes from the cheapest technique to the costliest. ``tuned`` is the best on dev first, one a
     technique, when ``chosen``; otherwise all by name. ``absent`` were chosen on dev but have no test rows. ``recipes`` is
-    among how many tuned ones dev chose, 1 where it did not.
+    among how many tuned ones dev chose, 1 where it did not; ``reverted`` are merges that lost too much there.
     """
 
     untrained: tuple[str, ...]
@@ -31,12 +32,14 @@ class Finalists:
     chosen: bool
     absent: tuple[str, ...]
     recipes: int
+    reverted: tuple[str, ...] = ()
 
 
-def choose(board: Board) -> Finalists:
-    """The finalists of every technique that was measured."""
+def choose(board: Board, reverted: Collection[str] = ()) -> Finalists:
+    """The finalists of every technique that was measured, without the contenders of ``reverted`` recipes."""
     untrained = [name for technique in UNTRAINED for name in _of(board, technique)]
-    per_technique = [_of(board, technique) for technique in TUNED]
+    gone = tuple(name for name in board.techniques(*TUNED) if _recipe(board, name) in reverted)
+    per_technique = [_of(board, technique, without=gone) for technique in TUNED]
     tuned = [name for names in per_technique for name in names]
     chosen = all(len(names) <= 1 for names in per_technique) and (len(tuned) <= 1 or all(n in board.dev for n in tuned))
     tuned.sort(key=(lambda name: rank(board.dev, name)) if chosen and len(tuned) > 1 else str)
@@ -47,12 +50,17 @@ def choose(board: Board) -> Finalists:
         chosen,
         absent,
         max(len([name for name in board.techniques(*TUNED) if name in board.dev]), 1) if chosen else 1,
+        gone,
     )
 
 
-def _of(board: Board, technique: str) -> list[str]:
+def _recipe(board: Board, name: str) -> str:
+    return (board.dev.get(name) or board.test[name]).recipe.removesuffix(WITH_RAG)
+
+
+def _of(board: Board, technique: str, *, without: Collection[str] = ()) -> list[str]:
     """The best on dev, or all where dev cannot tell; a contender without dev rows is not chosen over one with."""
-    names = board.techniques(technique)
+    names = [name for name in board.techniques(technique) if name not in without]
     ranked = sorted((name for name in names if name in board.dev), key=lambda name: rank(board.dev, name))
     return ranked[:1] or names
 

@@ -11,7 +11,7 @@ the same thing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from harness.errors import BadInput, NotCompared, suggest
 from harness.fingerprint import fingerprint
 from harness.verdict.answer import answer, taken, winners
 from harness.verdict.board import Board, load_board
+from harness.verdict.check import TUNED
 from harness.verdict.diagnosis import diagnose, learning_curve
 from harness.verdict.evidence import Guards, gather
 from harness.verdict.kinship import Kinship
 from harness.verdict.lock import History, Look
+from harness.verdict.merges import Loss, losses, reverted
 from harness.verdict.plan import plan
 from harness.verdict.policy import Policy, load_policy
 from harness.verdict.reasons import blocked, explain
@@ -66,13 +68,17 @@ def decide(
         raise BadInput(f"look: given {look}: it is counted from 1")
     declared, loaded = load_policy(policy), load_rows(rows)
     roles = assign(loaded, declared)
-    hashes = {"rows": loaded.hash, "policy": fingerprint(declared.model_dump(mode="json", exclude={"data"}))}
+    hashes = {"rows": loaded.hash, "policy": fingerprint(_said(declared))}
     _refuse_unknown(loaded, declared.kinship)
     declared = declared.model_copy(update={"kinship": declared.kinship.joined(kinship or Kinship())})
     guards = {name: _board(loaded, name, declared) for name in roles.guard}
     unknown = History(looks=(Look(),) * (look - 1))
+    beside = _losses(loaded, roles.decide, guards, declared)
     known = {name: (history or {}).get(name, unknown) for name in roles.decide}
-    suites = {name: _suite(loaded, name, guards, declared, history=known[name], hashes=hashes) for name in roles.decide}
+    suites = {
+        name: _suite(loaded, name, guards, declared, history=known[name], hashes=hashes, losses=beside)
+        for name in roles.decide
+    }
     return Verdict(suites, roles.guard, roles.watch, hashes)
 
 
@@ -126,7 +132,14 @@ def _lenient(rows: Rows, suite: str, policy: Policy) -> Board | None:
 
 
 def _suite(
-    rows: Rows, suite: str, guards: Guards, policy: Policy, *, history: History, hashes: Mapping[str, str]
+    rows: Rows,
+    suite: str,
+    guards: Guards,
+    policy: Policy,
+    *,
+    history: History,
+    hashes: Mapping[str, str],
+    losses: Sequence[Loss],
 ) -> SuiteVerdict:
     """The procedure."""
     board = _board(rows, suite, policy)
@@ -134,7 +147,7 @@ def _suite(
         return _unmeasured(suite, policy, hashes)
     _refuse_one(board)
     board = replace(board, taught={name: rows.codes(cases) for name, cases in history.taught.items()})
-    evidence = gather(rows, board, guards, policy, history)
+    evidence = gather(rows, board, guards, policy, history, losses=losses)
     won = winners(evidence)
     verdict = answer(evidence, won)
     about = taken(evidence, won)
@@ -162,6 +175,50 @@ def _suite(
         ledger=evidence.standing.as_dict(counted=evidence.answers),
         hashes=hashes,
     )
+
+
+def _said(policy: Policy) -> dict[str, Any]:
+    """What a policy says; of merges nothing where there are none."""
+    return policy.model_dump(mode="json", exclude={"data"} if policy.merge.parts else {"data", "merge"})
+
+
+def _losses(rows: Rows, deciding: Sequence[str], guards: Guards, policy: Policy) -> tuple[Loss, ...]:
+    """What merges lose beside their parts: recipes are compared, whatever the estimand, as dev chooses them."""
+    if not policy.merge.parts:
+        return ()
+    _refuse_unknown_parts(rows, policy.merge.parts)
+    recipes = policy.model_copy(update={"estimand": "recipe"})
+    boards = [_board(rows, name, recipes) for name in (*deciding, *guards)]
+    return losses([board for board in boards if board is not None], policy.merge)
+
+
+def reverted_in(rows: Rows, policy: Policy) -> frozenset[str]:
+    """Merges that lose too much on dev, by the deciding metrics of what is measured so far."""
+    if not policy.merge.parts:
+        return frozenset()
+    named = [(name, suite.metric) for name, suite in policy.suites.items() if suite.metric is not None]
+    boards = [load_board(rows, name, metric) for name, metric in named if metric in rows.metrics(name)]
+    return reverted(losses(boards, policy.merge))
+
+
+def _refuse_unknown_parts(rows: Rows, parts: Mapping[str, Sequence[str]]) -> None:
+    tuned = [name for name, technique in rows.techniques.items() if technique in TUNED]
+    if not tuned:  # a served model has no adapters, and the experiment's other models have
+        return
+    for merge, some in parts.items():
+        if merge not in tuned:
+            raise BadInput(
+                f"policy: merge.parts.{merge}: no row has the tuned contender {merge!r}: {suggest(merge, tuned)}"
+            )
+        for recipe, _, suite in (part.partition("@") for part in some):
+            if recipe not in tuned:
+                raise BadInput(
+                    f"policy: merge.parts.{merge}: no row has the tuned contender {recipe!r}: {suggest(recipe, tuned)}"
+                )
+            if suite not in rows.suites:
+                raise BadInput(
+                    f"policy: merge.parts.{merge}: no row is of the suite {suite!r}: {suggest(suite, rows.suites)}"
+                )
 
 
 def _refuse_unknown(rows: Rows, kinship: Kinship) -> None:

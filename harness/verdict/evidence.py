@@ -18,6 +18,7 @@ from harness.verdict.economics import economics
 from harness.verdict.economics.margin import claim_reversals
 from harness.verdict.gates import check, check_guard
 from harness.verdict.lock import History, Standing, Term, gate, read, stand, terms
+from harness.verdict.merges import Loss, reverted
 from harness.verdict.policy import Policy
 from harness.verdict.recommend import Ladder, climb
 from harness.verdict.rows import Rows
@@ -31,7 +32,8 @@ Guards = Mapping[str, Board | None]
 class Evidence:
     """Who is compared, what was gained and lost, what forbids a decision, and at which level it is made.
 
-    ``candidates`` are in the finalists' order; ``money`` is by candidate, empty without a ``[cost]`` table.
+    ``candidates`` are in the finalists' order; ``money`` is by candidate, empty without a ``[cost]`` table; ``losses`` are what
+    merges lose beside their parts, on any suite.
     """
 
     board: Board
@@ -42,6 +44,7 @@ class Evidence:
     gates: tuple[Gate, ...]
     ladder: Ladder
     money: Mapping[str, Mapping[str, Any]]
+    losses: tuple[Loss, ...] = ()
 
     @property
     def alpha(self) -> float:
@@ -64,11 +67,13 @@ class Evidence:
         return bool(self.candidates) and not self.failed
 
 
-def gather(rows: Rows, board: Board, guards: Guards, policy: Policy, history: History) -> Evidence:
+def gather(
+    rows: Rows, board: Board, guards: Guards, policy: Policy, history: History, *, losses: Sequence[Loss] = ()
+) -> Evidence:
     """The evidence on the board's suite."""
-    finalists = choose(board)
+    finalists = choose(board, reverted(losses))
     measured = [guard for guard in guards.values() if guard is not None]
-    candidates = tuple(weigh(board, name, finalists, measured, policy) for name in finalists.tuned)
+    candidates = tuple(weigh(board, name, finalists, measured, policy, losses=losses) for name in finalists.tuned)
     gates = (
         *check(board, finalists, policy),
         *_guard_gates(guards, board.suite, candidates, policy),
@@ -78,7 +83,7 @@ def gather(rows: Rows, board: Board, guards: Guards, policy: Policy, history: Hi
     seen = read(rows, _compared(board, finalists, measured, candidates), _terms(board, measured, policy))
     standing = stand(history, rows=seen, cases=_cases(board, finalists), policy=policy)
     money = {c.name: _economics(board, c, ladder, policy, standing.alpha) for c in candidates}
-    return Evidence(board, policy, finalists, standing, candidates, gates, ladder, money)
+    return Evidence(board, policy, finalists, standing, candidates, gates, ladder, money, tuple(losses))
 
 
 def _compared(

@@ -62,9 +62,10 @@ def check_guard(board: Board, pairs: list[tuple[Scores, Scores]], policy: Policy
 
 def candidate(finalists: Finalists) -> Gate:
     """Something tuned was measured at all."""
-    said = (
-        f"tuned: {_list(finalists.tuned)}" if finalists.tuned else "no tuned contender has test rows: train and run one"
-    )
+    absent = "no tuned contender has test rows: train and run one"
+    if finalists.reverted:
+        absent = f"{_list(finalists.reverted)} lost too much of what its parts score and was reverted: field the parts"
+    said = f"tuned: {_list(finalists.tuned)}" if finalists.tuned else absent
     return _gate("candidate", bool(finalists.tuned), said, "INCONCLUSIVE")
 
 

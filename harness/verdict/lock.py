@@ -29,9 +29,9 @@ Term = str | float | int | bool | None
 Terms = Mapping[str, Term]
 State = Literal["none", "locked", "changed", "late"]
 
-NO_TERMS = {"suites", "cost", "require_lock", "kinship", "data"}
+NO_TERMS = {"suites", "cost", "require_lock", "kinship", "data", "merge"}
 """Keys of a policy that are no terms: suites are named one by one, prices are not read from the test set, and who is kin to
-whom is no choice."""
+whom is no choice. What a merge may lose is a term where there is one."""
 HOPES = {"planned_gain", "power"}
 """Terms of a lock that no answer depends on."""
 
@@ -140,6 +140,8 @@ def terms(policy: Policy, suite: str, metric: str | None, guards: Iterable[str])
     """What a suite is judged by: every key of the policy that its test scores are held against, flat."""
     flat: dict[str, Term] = policy.model_dump(mode="json", exclude=NO_TERMS)
     flat |= {"metric": metric, "margin": policy.margin_of(suite), "noninferiority": policy.noninferiority_of(suite)}
+    if policy.merge.parts:
+        flat["merge.max_loss"] = policy.merge.max_loss
     for guard in sorted(guards):
         own = policy.suites.get(guard)
         flat[f"{guard}.noninferiority"] = policy.noninferiority_of(guard)

@@ -33,6 +33,7 @@ from harness.data.limits import Limits
 from harness.declaration import Declaration, declare, read_toml
 from harness.verdict.economics.cost import CostPolicy, located
 from harness.verdict.kinship import Kinship
+from harness.verdict.merges import MergePolicy
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Gain = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
@@ -62,7 +63,8 @@ class Policy(Declaration):
     labels is the quadratically weighted kappa. ``looks`` above 1 needs ``n_max``, the cases at the last look;
     ``require_lock`` refuses an answer to a question that was not frozen before its test answers were seen. ``planned_gain``
     (8 points when not given) and ``power`` are what an undecided verdict and ``harness plan`` reckon with. ``kinship`` says
-    who judged and who is behind the contenders, which rows do not. ``data`` is what ``harness data check`` allows, and no verdict.
+    who judged and who is behind the contenders, and ``merge`` what merged adapters were made from, which rows do not. ``data``
+    is what ``harness data check`` allows, and no verdict.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=0.5, allow_inf_nan=False)] = 0.05
@@ -83,6 +85,7 @@ class Policy(Declaration):
     planned_gain: Gain | None = None
     power: Bound = 0.8
     kinship: Kinship = Kinship()
+    merge: MergePolicy = MergePolicy()
     cost: CostPolicy | None = None
     data: Limits = Limits()
 

@@ -13,6 +13,7 @@ from harness.plural import plural
 from harness.verdict.board import difference
 from harness.verdict.candidate import Candidate, Drop
 from harness.verdict.evidence import Evidence
+from harness.verdict.merges import Loss
 from harness.verdict.recommend import DOUBLINGS, Ladder
 from harness.verdict.verdict import Answer, Claim, Gate, Reason, Recommendation
 
@@ -50,6 +51,7 @@ def explain(
     if about is not None:
         found += [*_gain(verdict, about, evidence.alpha), *(_drop(drop, evidence.alpha) for drop in about.drops)]
         found += _money(evidence.money[about.name])
+    found += _merges(evidence)
     found += [*_why(diagnosis), *_ladder(advice, evidence.ladder), *_learning(advice[0], learning)]
     if about is not None:
         found += [*_levels(about, evidence), *_single(about, evidence, diagnosis)]
@@ -112,6 +114,37 @@ def _drop(drop: Drop, alpha: float) -> Reason:
     if seen.lower > drop.limit:
         return Reason("guard_broken", f"{said}, over the limit of {points(drop.limit)}.", numbers)
     return Reason("guard_undecided", f"{said}, which may exceed the limit of {points(drop.limit)}.", numbers)
+
+
+def _merges(evidence: Evidence) -> Iterator[Reason]:
+    """What every merge that answered this suite loses beside its parts, on any suite: the worst of it."""
+    board, policy = evidence.board, evidence.policy.merge
+    for merge, parts in policy.parts.items():
+        on_dev = [loss for loss in evidence.losses if loss.merge == merge and loss.split == "dev"]
+        if not on_dev or (merge not in board.dev and merge not in board.test):
+            continue
+        worst = max(on_dev, key=lambda loss: (round(loss.share, 12), loss.suite, loss.part))
+        yield _merge(worst, " and ".join(parts), evidence.alpha)
+
+
+def _merge(worst: Loss, parts: str, alpha: float) -> Reason:
+    """``worst`` decides: it is reverted for that, or for nothing."""
+    seen = worst.moments.interval(alpha)
+    bounds = {name: value / worst.level for name, value in (("lower", seen.lower), ("upper", seen.upper))}
+    numbers = {"loss": worst.share, **bounds, "limit": worst.max_loss}
+    between = f" ({bounds['lower']:.0%} to {bounds['upper']:.0%})" if all(map(isfinite, bounds.values())) else ""
+    on = f"of what {worst.part} scores on dev of {worst.suite} it loses {worst.share:.1%}{between}"
+    said = f"{worst.merge}, merged from {parts}"
+    if worst.over:
+        advice = f"retrain for {worst.suite} with its rows beside those of the other parts, give {worst.part} more weight, or serve the parts as they are"
+        return Reason(
+            "merge_reverted", f"{said}, is reverted: {on}, over the {worst.max_loss:.0%} allowed: {advice}.", numbers
+        )
+    return Reason(
+        "merge_kept",
+        f"{said}, stands in their place: at worst, {on}, within the {worst.max_loss:.0%} allowed.",
+        numbers,
+    )
 
 
 def _ladder(advice: tuple[Recommendation, str | None], ladder: Ladder) -> Iterator[Reason]:

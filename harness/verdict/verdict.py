@@ -32,8 +32,8 @@ class Claim:
     """A paired difference with its one-sided bounds, each at ``alpha``, in score units (0.05 is five points).
 
     ``name`` is ``gain:<baseline>`` (tuned minus baseline), ``ceiling:<baseline>`` (the same at the level of
-    "not better"), ``drop:<guard suite>`` (untrained minus tuned), ``step:<contender>`` (one untrained layer minus a
-    cheaper one) or the name of a diagnosis. ``df`` is the degrees of freedom of the case part.
+    "not better"), ``drop:<guard suite>`` (untrained minus tuned), ``loss:<part>`` (a part minus the merge made of it),
+    ``step:<contender>`` (one untrained layer minus a cheaper one) or the name of a diagnosis. ``df`` is the degrees of freedom of the case part.
     """
 
     name: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -109,11 +111,46 @@ def test_vllm_serves_all_adapters(matrix: Matrix, tmp_path: Path) -> None:
     )
     asked = ran.stdout.splitlines()
     assert asked[:2] == ["serve", matrix.jobs[0].model.id]
-    assert "--enable-lora" in asked
     assert asked[asked.index("--max-lora-rank") + 1] == "16"
+    assert asked[asked.index("--max-loras") + 1] == "2"
+    assert {word for word in asked if word.startswith("--")} - {"--port"} <= VLLM
     assert [word.partition("=")[0] for word in asked if "@label=" in word] == ["sft@label", "dpo@label"]
     assert all(Path(word.partition("=")[2]).is_dir() for word in asked if "@label=" in word)
     assert asked[-2:] == ["--port", "9"]
+
+
+VLLM = {
+    "--revision",
+    "--quantization",
+    "--enable-lora",
+    "--max-loras",
+    "--max-lora-rank",
+    "--lora-modules",
+}
+"""Options of ``vllm serve`` (docs.vllm.ai, LoRA adapters and engine arguments)."""
+OLLAMA = {"FROM", "PARAMETER", "TEMPLATE", "SYSTEM"}
+"""Instructions of a Modelfile, and below parameters (docs.ollama.com/modelfile)."""
+
+
+@pytest.mark.parametrize(("rank", "told"), [(4, "8"), (48, "64"), (300, "320")])
+def test_a_rank_that_vllm_can_be_told(rank: int, told: str, matrix: Matrix, tmp_path: Path) -> None:
+    """It knows a few, and serves any adapter up to them: a merge by ``cat`` has the sum of its parts' ranks."""
+    assert f"--max-lora-rank {told} " in script_of(matrix, rank, tmp_path)
+
+
+def test_a_rank_that_vllm_does_not_serve(matrix: Matrix, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="sft@label has rank 513, and vLLM serves up to 512: export it as merged"):
+        script_of(matrix, 513, tmp_path)
+
+
+def script_of(matrix: Matrix, rank: int, folder: Path) -> str:
+    (found,) = one(matrix)
+    changed = replace(found, job=replace(found.job, out=folder / "adapter"))
+    shutil.copytree(found.folder, changed.folder)
+    config = json.loads((found.folder / "adapter_config.json").read_text())
+    (changed.folder / "adapter_config.json").write_text(json.dumps({**config, "r": rank}))
+    export("vllm", [changed], folder / "out")
+    return (folder / "out" / "serve.sh").read_text()
 
 
 def test_ollama_says_the_same_template(matrix: Matrix, tmp_path: Path) -> None:
@@ -125,9 +162,13 @@ def test_ollama_says_the_same_template(matrix: Matrix, tmp_path: Path) -> None:
         '{{- range .Messages }}{{ if eq .Role "user" }}<|im_start|>user\n{{ .Content }}<|im_end|>\n<|im_start|>assistant\n'
         '{{ else if eq .Role "assistant" }}{{ .Content }}<|im_end|>\n{{ end }}{{ end }}"""\n'
         "PARAMETER temperature 0\n"
+        "PARAMETER num_ctx 256\n"
         'PARAMETER stop "<|im_end|>"\n'
         'SYSTEM """label"""\n'
     )
+    outside = re.sub(r'"""(.|\n)*?"""', "", lines).splitlines()
+    assert {line.split()[0] for line in outside} <= OLLAMA
+    assert {line.split()[1] for line in outside if line.startswith("PARAMETER")} <= {"temperature", "num_ctx", "stop"}
     assert (tmp_path / "out" / "model" / "model.safetensors").is_file()
 
 
@@ -181,6 +222,92 @@ def test_gguf_by_llama_cpp(matrix: Matrix, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "export.json", "model.gguf"]
 
 
+@pytest.fixture(scope="module")
+def known(matrix: Matrix) -> dict[str, str]:
+    """User's words → what the candidate answers."""
+    from harness.export.merged import answers, compared
+    from harness.models.local import Local
+
+    (found,) = one(matrix)
+    trials = compared(found)
+    local = Local(found.job.model, home=matrix.experiment.home)
+    texts = answers(local, trials)
+    return {trial.messages[-1]["content"]: texts[trial.id] or "" for trial in trials}
+
+
+def test_what_is_served_is_asked_the_same(known: dict[str, str], project: Project, harness: Harness) -> None:
+    """The suite's cases with its system prompt, by the server's name of the model; the same answers hold."""
+    pytest.importorskip("openai")
+    from tests.models.fake_api import serve
+    from tests.models.test_openai import completion
+
+    with serve(lambda number, body: completion(known[body["messages"][-1]["content"]])) as api:
+        ran = check(project, harness, api.url)
+        short = check(project, harness, api.url, "--cases", "5", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines() == [
+        f"sft@label, seed 1000: 20 of 20 answers of openai:out@{api.url} are those that were evaluated, letter for letter",
+        ran.out.splitlines()[1],
+    ]
+    assert "exact_match: it loses 0.0 points (" in ran.out
+    asked = api.bodies[0]
+    assert (asked["model"], asked["temperature"], asked["max_tokens"]) == ("out", 0, 4)
+    assert asked["messages"][0] == {"role": "system", "content": "label"}
+    assert len(api.bodies) == 25
+    (said,) = json.loads(short.out)
+    assert (said["answers"], said["identical"], said["state"], said["different"]) == (5, 5, "holds", [])
+
+
+def test_a_server_that_has_lost_something_is_seen(known: dict[str, str], project: Project, harness: Harness) -> None:
+    """One that never stops writes what the candidate did not; of a candidate that scores nothing no loss can be shown."""
+    pytest.importorskip("openai")
+    from tests.models.fake_api import serve
+    from tests.models.test_openai import completion
+
+    with serve(lambda number, body: completion(known[body["messages"][-1]["content"]] + " and so on")) as api:
+        ran = check(project, harness, api.url)
+    assert ran.code in (1, 2)
+    assert "0 of 20 answers" in ran.out
+    assert "and so on' is served" in ran.out
+    assert (
+        "compare tokenizer, chat template, stop tokens and system prompt of the server with the model's own" in ran.out
+    )
+
+
+def test_losses_that_are_shown_and_not() -> None:
+    """By the interval: what is not shown to be small does not hold."""
+    from harness.export.served import EXIT_CODES, Checked, Pair
+    from harness.stats import Interval
+
+    def checked(lower: float, upper: float, *pairs: Pair) -> Checked:
+        lost = Interval((lower + upper) / 2, lower, upper, 0.05, 9, 20, 0, 20)
+        return Checked("sft@x", 1, "openai:x@http://h", "exact_match", pairs or (Pair("1", "a", "b"),), lost, 0.03)
+
+    states = [checked(*bounds).state for bounds in ((-0.01, 0.02), (-0.04, 0.04), (0.04, 0.2))]
+    assert states == ["holds", "undecided", "lost"]
+    assert [EXIT_CODES[state] for state in states] == [0, 2, 1]
+    assert checked(-0.1, 0.1, Pair("1", "a", "a")).state == "holds", "the same answers need no interval"
+
+
+def check(project: Project, harness: Harness, url: str, *more: str) -> Ran:
+    served = f"openai:out@{url}"
+    return harness("export", "check", "sft@label", "--served", served, "--experiment", str(project.experiment), *more)
+
+
+@pytest.mark.exhaustive
+def test_through_transformers_serve(matrix: Matrix, project: Project, harness: Harness, tmp_path: Path) -> None:
+    pytest.importorskip("fastapi")
+    from tests.models.test_transformers_serve import serving
+
+    export("merged", one(matrix), tmp_path / "out", dtype="float32")
+    with serving(str(tmp_path / "out"), tmp_path / "log.txt") as address:
+        ran = harness(
+            *("export", "check", "sft@label", "--served", f"openai:{address}", "--experiment", str(project.experiment))
+        )
+    assert ran.code == 0, ran.out
+    assert "20 of 20 answers" in ran.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -200,6 +327,21 @@ def test_one_clear_error(
     assert (ran.code, ran.err.count("\n")) == (code, 1)
     assert said in ran.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "sft@label"], "check takes --served openai:MODEL@URL, and every other form --out FOLDER"),
+        (["check", "sft@label", "--served", "openai:x@http://h", "--out", "x"], "check takes --served"),
+        (["merged", "sft@label", "--served", "openai:x@http://h"], "check takes --served"),
+        (["check", "sft@label", "--served", "out"], "--served 'out': write openai:MODEL@URL"),
+    ],
+)
+def test_what_a_check_needs(arguments: list[str], said: str, project: Project, harness: Harness) -> None:
+    ran = harness("export", *arguments, "--experiment", str(project.experiment))
+    assert (ran.code, ran.err.count("\n")) == (4, 1)
+    assert said in ran.err
 
 
 def test_what_is_there_already_stays(matrix: Matrix, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import BadInput
-from harness.metrics import AMOUNTS, LENIENT, MAKERS, METRICS, NO_REFERENCE, RETRIEVAL, Metric, load_metric
+from harness.metrics import AMOUNTS, LENIENT, LIKELIHOOD, MAKERS, METRICS, NO_REFERENCE, RETRIEVAL, Metric, load_metric
 from harness.suite import Case, Suite
 from harness.trial import Output
 
@@ -31,7 +31,9 @@ NAMES = [name for name in dict.fromkeys([*METRICS, *MAKERS]) if name not in MODE
 NAMES += [f"{name}:extract" for name in EXTRACTING]
 NAMES += ["json_exact:0.01", "json_fields:1%", "json_exact:extract:0.01", "recall:1"]
 # The reference of these is no answer, or is not looked at.
-NOT_AN_ANSWER = {"regex", "json_valid", "json_schema", "rubric", "stopped", "declines"} | AMOUNTS | RETRIEVAL
+NOT_AN_ANSWER = (
+    {"regex", "json_valid", "json_schema", "rubric", "stopped", "declines"} | AMOUNTS | LIKELIHOOD | RETRIEVAL
+)
 
 ODD = [
     "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +60,7 @@ def adapters(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     return home
 
 
-def save_adapter(base: Path, out: Path, *, seed: int, rank: int) -> None:
+def save_adapter(base: Path, out: Path, *, seed: int, rank: int, **options: Any) -> None:
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
@@ -67,7 +68,7 @@ def save_adapter(base: Path, out: Path, *, seed: int, rank: int) -> None:
     from harness.models.base import quiet
 
     torch.manual_seed(seed)
-    config = LoraConfig(r=rank, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    config = LoraConfig(r=rank, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM", **options)
     with quiet():
         get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(str(out))
 
@@ -174,7 +175,7 @@ def test_quantisation_none_is_the_original(models: dict[str, Path]) -> None:
 
 def test_switching_adapters_equals_loading_each(models: dict[str, Path], adapters: Path) -> None:
     asked = [replace(t, id=f"{a}-{t.id}", adapter=a) for a in (None, "aaaa", "bbbb") for t in trials(4)]
-    mixed = local(models["llama"], adapters)
+    mixed = local(models["llama"], adapters, at_once=1)
     switched = texts(mixed, asked)
     again = texts(mixed, list(reversed(asked)))
     single: dict[str, str | None] = {}
@@ -182,6 +183,44 @@ def test_switching_adapters_equals_loading_each(models: dict[str, Path], adapter
         single |= texts(local(models["llama"], adapters), [t for t in asked if t.adapter == adapter])
     assert switched == single == again
     assert len({tuple(switched[f"{a}-t{i}"] for i in range(4)) for a in (None, "aaaa", "bbbb")}) == 3
+
+
+def test_one_batch_for_several_adapters(models: dict[str, Path], adapters: Path) -> None:
+    """Rows for the base and two adapters of unequal rank, with a beginning that they share: each answers as it does alone, and
+    finds its reference as likely.
+    """
+    worn: tuple[str | None, ...] = (None, "aaaa", "bbbb")
+    asked = [
+        replace(t, id=f"{a}-{t.id}", adapter=a, reference="Ada Otto", max_new_tokens=4 + i)
+        for a in worn
+        for i, t in enumerate(trials(5, system="answer with one word as json label the message the old red lighthouse"))
+    ]
+    switched = answers(local(models["llama"], adapters, at_once=1), asked)
+    mixed = local(models["llama"], adapters, at_once=3)
+    batches = list(mixed.generate(asked))
+    assert [len(batch) for batch in batches] == [15]
+    together = {generation.trial_id: generation for batch in batches for generation in batch}
+    for name, alone in switched.items():
+        given = together[name]
+        assert (given.text, given.finish, given.output_tokens) == (alone.text, alone.finish, alone.output_tokens)
+        assert given.logprob == pytest.approx(alone.logprob, abs=1e-4)
+    assert texts(mixed, [t for t in asked if t.adapter == "bbbb"]) == {
+        t.id: switched[t.id].text for t in asked if t.adapter == "bbbb"
+    }, "switching goes on from several"
+    two = local(models["llama"], adapters, at_once=2)
+    assert [len(batch) for batch in two.generate(asked)] == [10, 5]
+    assert list(two._host.peft_config) == ["bbbb"]
+
+
+def test_what_cannot_be_mixed_is_answered_by_itself(models: dict[str, Path], adapters: Path, tmp_path: Path) -> None:
+    """DoRA has more than two matrices a layer."""
+    for name in ("aaaa", "bbbb"):
+        shutil.copytree(adapters / "adapters" / name, tmp_path / "adapters" / name)
+    save_adapter(models["llama"], tmp_path / "adapters" / "dora", seed=3, rank=4, use_dora=True)
+    asked = [replace(t, id=f"{a}-{t.id}", adapter=a) for a in ("aaaa", "bbbb", "dora") for t in trials(3)]
+    mixed = local(models["llama"], tmp_path, at_once=8)
+    assert [len(batch) for batch in mixed.generate(asked)] == [6, 3]
+    assert texts(mixed, asked) == texts(local(models["llama"], tmp_path, at_once=1), asked)
 
 
 def test_one_adapter_stays_in_memory(models: dict[str, Path], adapters: Path) -> None:

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,16 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the server; its whole process group is gone when the tests are over, whatever came of them."""
-    port, log = free_port(), tmp_path_factory.mktemp("serve") / "log.txt"
-    weights = str(locate(Model(id="embedded:tiny")))
+    """The embedded model's server, as ``MODEL@URL``."""
+    log = tmp_path_factory.mktemp("serve") / "log.txt"
+    with serving(str(locate(Model(id="embedded:tiny"))), log) as address:
+        yield address
+
+
+@contextmanager
+def serving(weights: str, log: Path) -> Iterator[str]:
+    """The address of a server; its whole process group is gone at the end, whatever came of the tests."""
+    port = free_port()
     command = [sys.executable, "-m", "transformers.cli.transformers", "serve", weights]
     with log.open("wb") as out:
         process = subprocess.Popen(

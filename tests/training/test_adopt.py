@@ -126,6 +126,12 @@ def test_a_candidate_of_given_weights_is_in_the_matrix(made: Any, tmp_path: Path
     before = {job.adapter for job in matrix.jobs}
     (tmp_path / "two" / "adapter_config.json").write_text("{}")
     assert len(before & {job.adapter for job in expand(load_experiment(tmp_path / "experiment.toml")).jobs}) == 1
+    record = json.loads((made.out / "training.json").read_text())
+    (tmp_path / "two" / "training.json").write_text(json.dumps({**record, "base": "0" * 20}))
+    with pytest.raises(
+        BadInput, match=r"adapter two in .* was trained on other weights than model .* has now \(0{20}, not"
+    ):
+        expand(load_experiment(tmp_path / "experiment.toml"))
     shutil.rmtree(tmp_path / "two")
     with pytest.raises(BadInput, match=r"candidates\.ours\.given: given 'two'"):
         expand(load_experiment(tmp_path / "experiment.toml"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,66 @@ def test_unequal_ranks(parts: list[Job], tmp_path: Path) -> None:
         train(gone)
 
 
+def whole_model(parts: list[Job], name: str, seed: int) -> Job:
+    """The base with other weights, as full fine-tuning leaves it."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from harness.models.base import quiet
+
+    with quiet():
+        model = AutoModelForCausalLM.from_pretrained(parts[0].model.id)
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn_like(parameter) * 0.01)
+        model.save_pretrained(parts[0].out.with_name(name))
+    return replace(parts[0], adapter=name, out=parts[0].out.with_name(name))
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def test_whole_models_by_mergekit(parts: list[Job]) -> None:
+    """``linear`` adds up what each has changed of the base; it answers as a candidate; the others give the same twice."""
+    import torch
+
+    pytest.importorskip("mergekit")
+    one, other = whole_model(parts, "whole1", 1), whole_model(parts, "whole2", 2)
+    added = merged([one, other], "added", combination="linear", weights=[0.5, 1.0])
+    training = train(added)
+    assert training.notes == ["merged by linear from whole1@towns, whole2@towns"]
+    base = weights(Path(parts[0].model.id))
+    for name, value in weights(added.out).items():
+        expected = base[name] + 0.5 * (weights(one.out)[name] - base[name]) + (weights(other.out)[name] - base[name])
+        torch.testing.assert_close(value, expected, atol=1e-6, rtol=1e-5)
+    assert (logits(added) - logits(one)).abs().max() > 1e-3
+    for combination in ("ties", "dare_ties"):
+        twice = [merged([one, other], f"whole-{combination}{n}", combination=combination) for n in (1, 2)]
+        assert [train(some).adapter for some in twice]
+        first, second = (weights(some.out) for some in twice)
+        assert all(first[name].equal(second[name]) for name in base)
+    with pytest.raises(
+        BadInput, match="combination 'cat' is one of adapters, and whole1@towns, whole2@towns are whole"
+    ):
+        train(merged([one, other], "cats"))
+    with pytest.raises(BadInput, match="are whole models and some are adapters: merge like with like"):
+        train(merged([one, parts[0]], "unlike", combination="linear"))
+
+
+def test_what_a_merge_would_lose_without_a_word(parts: list[Job]) -> None:
+    """A DoRA adapter that was given is recognised by what lies in its folder."""
+    dora = replace(parts[0], adapter="dora", out=parts[0].out.with_name("dora"))
+    shutil.copytree(parts[0].out, dora.out)
+    config = json.loads((dora.out / "adapter_config.json").read_text())
+    (dora.out / "adapter_config.json").write_text(json.dumps({**config, "use_dora": True}))
+    with pytest.raises(BadInput, match=r"more than two matrices a layer \(DoRA's magnitudes"):
+        train(merged([parts[1], dora], "magnitudes"))
+
+
 EXPERIMENT = """
 models = ["{model}"]
 suites = ["suites/*"]
@@ -129,10 +190,28 @@ def test_a_merge_in_the_matrix(parts: list[Job], tmp_path: Path) -> None:
     assert {folder.name for folder in ours[0].behind} == {
         made.adapter for made in matrix.jobs if made.recipe_name == "sft" and made.seed == 1000
     }
+    assert matrix.policy.merge.parts == {"all": ("sft@one", "sft@two")}
     with open_store(matrix.experiment.home, write=True) as store:
         todo = missing(matrix, store)
     assert [made.recipe_name for made in todo.jobs].count("all") == 2
     assert [made.recipe_name for made in todo.jobs].count("sft") == 4
+
+
+def test_mergekit_is_looked_for_before_anything_is_trained(
+    parts: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness import errors
+    from harness.progress import Console
+    from harness.run import run
+
+    path = project(tmp_path, parts[0].model.id, kind="full")
+    model = parts[0].model.id
+    text = path.read_text().replace(f'"{model}"', f'{{ id = "{model}", quantization = "none" }}')
+    path.write_text(text + 'combination = "linear"\n')
+    monkeypatch.setattr(errors, "find_spec", lambda name: None if name == "mergekit" else object())
+    with pytest.raises(errors.MissingExtra, match=r"pip install 'tuneworthy\[merge\]'"):
+        run(load_experiment(path), progress=Console(quiet=True))
+    assert not (tmp_path / ".harness" / "adapters").exists()
 
 
 def test_what_cannot_be_merged(parts: list[Job], tmp_path: Path) -> None:
@@ -141,5 +220,19 @@ def test_what_cannot_be_merged(parts: list[Job], tmp_path: Path) -> None:
         BadInput, match=r"candidates.all.parts: no candidate 'sft@tow' to merge: did you mean 'sft@two'"
     ):
         expand(load_experiment(project(tmp_path, model, other="tow")))
-    with pytest.raises(BadInput, match=r"'sft@one' is of kind 'dora', and only lora, rslora, pissa can be merged"):
+    narrow = project(tmp_path, model)
+    narrow.write_text(narrow.read_text() + 'suites = ["one"]\n')
+    with pytest.raises(
+        BadInput, match=r"\['one'\] leaves out 'two', the suite of its part 'sft@two': a merge is measured"
+    ):
+        expand(load_experiment(narrow))
+    full = project(tmp_path, model, kind="full")
+    full.write_text(full.read_text().replace(f'"{model}"', f'{{ id = "{model}", quantization = "none" }}'))
+    with pytest.raises(
+        BadInput, match=r"combination: 'cat' is one of adapters, and the parts are whole models: linear"
+    ):
+        expand(load_experiment(full))
+    with pytest.raises(
+        BadInput, match=r"'sft@one' is of kind 'dora', and only lora, rslora, pissa, full can be merged"
+    ):
         expand(load_experiment(project(tmp_path, model, kind="dora")))

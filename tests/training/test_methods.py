@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -195,3 +197,19 @@ def test_an_adapter_fits_its_own_base_alone(folder: Path, tmp_path: Path) -> Non
     other = replace(one, model=Model(id=str(build_tiny("qwen3", tmp_path / "other"))))
     with pytest.raises(BadInput, match=r"was trained on other weights than model .* has now"):
         answers(folder, other)
+
+
+@pytest.mark.parametrize("changed", ["chat_template.jinja", "tokenizer_config.json", "config.json"])
+def test_the_lock_holds_tokenizer_and_template_too(changed: str, folder: Path, tmp_path: Path) -> None:
+    """The same weights behind another template are another base."""
+    from harness.errors import BadInput
+    from harness.models.weights import identity, refuse_foreign
+
+    base = Path(asked(folder, "sft", name="unused").model.id)
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "training.json").write_text(json.dumps({"base": identity(Model(id=str(base)))}))
+    copied = shutil.copytree(base, tmp_path / "copied")
+    refuse_foreign(tmp_path / "adapter", identity(Model(id=str(copied))), "copied")
+    (copied / changed).write_text((copied / changed).read_text() + "\n")
+    with pytest.raises(BadInput, match=r"model 'copied' has now .*; tokenizer and chat template count too"):
+        refuse_foreign(tmp_path / "adapter", identity(Model(id=str(copied))), "copied")

@@ -200,7 +200,10 @@ def test_terms_have_every_key_that_a_suite_is_held_against() -> None:
     found = terms(policy, "a", "f1", ["g"])
     assert (found["metric"], found["margin"], found["g.noninferiority"]) == ("f1", 0.05, 0.01)
     left = set(Policy.model_fields) - set(found)
-    assert left == {"suites", "cost", "require_lock", "kinship", "data"}
+    assert left == {"suites", "cost", "require_lock", "kinship", "data", "merge"}
+    assert "merge.max_loss" not in found
+    merged = Policy(merge={"max_loss": 0.1, "parts": {"all": ["sft@a", "sft@b"]}})
+    assert terms(merged, "a", "f1", [])["merge.max_loss"] == 0.1
 
 
 def test_changes_name_old_and_new() -> None:

@@ -1,0 +1,243 @@
+"""Writes a guard suite from a task of lm-eval: one of its own by name, or a YAML of yours, with data of the Hub or on this disk.
+
+    write_task(Path("suites/hellaswag"), "hellaswag")                 # 1,140 fixed questions; needs the Hub once
+    write_task(Path("suites/towns"), "tasks/towns.yaml")              # its data_files may be local: nothing is asked of a network
+
+    {"id": "towns-00017", "input": "Q: What animal stands for Lena?\\nA:", "reference": " lynx", "choices": [" bear", " lynx"], …}
+
+lm-eval itself renders every question, its examples included, and the suite holds what it would ask; so the scores are lm-eval's
+(``acc``, or ``acc_norm`` where the task has it), on questions that are written down and can be locked. A task that writes answers, or
+scores its options in another way, is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput, HarnessError, need, suggest
+
+ITEMS = 1140
+"""Questions: a paired drop of 5 points at 20 % disagreement is seen with a power of more than 80 %."""
+SUITE = """\
+description = {description}
+role = "guard"
+form = "choice"
+choice_by = "{choice_by}"
+metric = "exact_match"
+"""
+METRICS = {"acc": "raw", "acc_norm": "normed"}
+"""lm-eval's metric → how a suite chooses."""
+DELIMITER = " "
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a suite was made of: questions, tasks (MMLU has 57), and questions that could not be taken."""
+
+    folder: Path
+    questions: int
+    tasks: int
+    left_out: int
+
+    def said(self) -> str:
+        left = (
+            f"; {self.left_out} left out, whose options are not told apart or of which several are right"
+            if self.left_out
+            else ""
+        )
+        return f"wrote {self.folder}: {self.questions} questions of {self.tasks} task{'s' * (self.tasks > 1)}{left}"
+
+
+def is_yaml(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml")
+
+
+def write_task(folder: Path, task: str, *, items: int = ITEMS, shots: int | None = None) -> Written:
+    """Write ``folder`` as a suite of ``items`` questions of a task, or of all that there are; subtasks have equal shares, and
+    ``shots`` examples stand before each question (as many as the task says, otherwise).
+
+    Raises:
+        BadInput: for an unknown task, one that cannot be a suite, or a folder that holds one already.
+        HarnessError: when its data cannot be had.
+        MissingExtra: without lm-eval.
+    """
+    if (folder / "suite.toml").exists():
+        raise BadInput(f"{folder}: holds a suite already: choose another folder, or remove it")
+    loaded = _load(task)
+    kinds = {name: _choice_by(one) for name, one in loaded.items()}
+    if len(set(kinds.values())) > 1:
+        raise BadInput(
+            f"lm-eval task {task!r}: its tasks are scored in different ways ({kinds}): write each as a suite of its own"
+        )
+    share = ceil(items / len(loaded))
+    cases: list[dict[str, Any]] = []
+    left_out = 0
+    for name, one in sorted(loaded.items()):
+        found = list(_cases(name, one, shots))
+        kept = [case for case in found if case is not None]
+        left_out += len(found) - len(kept)
+        cases += sorted(sorted(kept, key=_by_content)[:share], key=lambda case: str(case["id"]))
+    if not cases:
+        raise BadInput(f"lm-eval task {task!r}: none of its questions can be taken")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cases.jsonl").write_text(
+        "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in cases), encoding="utf-8"
+    )
+    said = f"lm-eval's {Path(task).stem}, {len(cases)} fixed questions: what the base model knew must not be forgotten."
+    text = SUITE.format(description=json.dumps(said, ensure_ascii=False), choice_by=next(iter(kinds.values())))
+    (folder / "suite.toml").write_text(text, encoding="utf-8")
+    return Written(folder, len(cases), len(loaded), left_out)
+
+
+def _load(task: str) -> dict[str, Any]:
+    """lm-eval's tasks by name; a group's are its members."""
+    need("lm_eval", extra="lm-eval")
+    from harness.regression.choice import silent
+
+    yaml = Path(task).expanduser()
+    if is_yaml(yaml) and not yaml.is_file():
+        raise BadInput(f"lm-eval task {task!r}: there is no such file")
+    named = _name_in(yaml) if is_yaml(yaml) else task
+    try:
+        with silent():
+            found = _found(yaml if is_yaml(yaml) else _own_file(task), named)
+    except BadInput:
+        raise
+    except Exception as error:  # lm-eval, datasets and the Hub raise what they like
+        raise HarnessError(
+            f"lm-eval task {task!r}: its data cannot be had: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}; a task "
+            "of the Hub needs a network once (is HF_HUB_OFFLINE set?): write the suite where there is one, and copy the folder"
+        ) from error
+    return dict(found["tasks"])
+
+
+def _found(yaml: Path | None, named: str) -> Mapping[str, Any]:
+    """What lm-eval loads by that name: from the folder of its file, or from all that it has, which takes 14 s to look through.
+
+    Raises:
+        BadInput: when there is no such task.
+    """
+    from lm_eval.tasks import TaskManager
+
+    if yaml is not None:
+        beside = TaskManager(include_path=str(yaml.parent), include_defaults=False)
+        try:
+            return dict(beside.load([named]))
+        except (KeyError, ValueError):  # a group may have members elsewhere
+            if not yaml.is_relative_to(_own()):
+                raise
+    manager = TaskManager()
+    if named not in manager.all_tasks:
+        raise BadInput(f"lm-eval knows no task {named!r}: {suggest(named, manager.all_tasks)}")
+    return dict(manager.load([named]))
+
+
+def _own() -> Path:
+    """Where lm-eval's own tasks lie."""
+    return Path(str(import_module("lm_eval.tasks").__file__)).parent
+
+
+def _own_file(task: str) -> Path | None:
+    """The file of a task of lm-eval's own, where it is called like the task."""
+    named = [found for name in (f"{task}.yaml", f"_{task}.yaml") for found in sorted(_own().rglob(name))]
+    return next((found for found in named if _name_in(found) == task), None)
+
+
+def _name_in(yaml: Path) -> str:
+    """The name of the task, or of the group, in a file."""
+    parser: Any = import_module("yaml")
+    loader: Any = type("Loader", (parser.SafeLoader,), {})
+    loader.add_multi_constructor("!", lambda loader, suffix, node: None)  # ``!function`` is lm-eval's to read
+    try:
+        said = parser.load(yaml.read_text(encoding="utf-8"), loader)
+    except (OSError, UnicodeDecodeError, parser.YAMLError) as error:
+        raise BadInput(f"{yaml}: cannot be read as YAML: {str(error).splitlines()[0]}") from error
+    name = said.get("task") or said.get("group") if isinstance(said, dict) else None
+    if isinstance(name, list):
+        name = said.get("group")
+    if not isinstance(name, str):
+        raise BadInput(f"{yaml}: names no task: write task: NAME into it")
+    return name
+
+
+def _choice_by(task: Any) -> str:
+    """How the task's options are scored.
+
+    Raises:
+        BadInput: for a task that a suite of choices cannot stand for.
+    """
+    name, config = task.config.task, task.config
+    if task.OUTPUT_TYPE != "multiple_choice":
+        raise BadInput(
+            f"lm-eval task {name!r} is of the kind {task.OUTPUT_TYPE!r}: a guard chooses among options (multiple_choice); for "
+            "perplexity name a text as a suite of the form 'text', and answers in words are a suite of your own"
+        )
+    if getattr(task, "multiple_input", False):
+        raise BadInput(
+            f"lm-eval task {name!r} puts its options into the question, and scores what follows: that is not supported"
+        )
+    if callable(config.process_results):
+        raise BadInput(
+            f"lm-eval task {name!r} scores its options by a function of its own (process_results), such as TruthfulQA's mc2: that is not "
+            "supported"
+        )
+    metrics = [metric.get("metric") for metric in config.metric_list or ()]
+    known = [name for name in ("acc_norm", "acc") if name in metrics]
+    if not known:
+        raise BadInput(
+            f"lm-eval task {name!r} is scored by {', '.join(map(str, metrics)) or 'nothing'}: acc and acc_norm are supported"
+        )
+    if known[0] == "acc_norm" and config.target_delimiter != DELIMITER:
+        known = [metric for metric in known if metric == "acc"] or known
+        if known[0] == "acc_norm":
+            raise BadInput(
+                f"lm-eval task {name!r}: acc_norm with the delimiter {config.target_delimiter!r} is not supported"
+            )
+    return METRICS[known[0]]
+
+
+def _cases(name: str, task: Any, shots: int | None) -> Iterator[dict[str, Any] | None]:
+    """Every question as lm-eval would ask it; None for one that cannot be taken."""
+    from harness.regression.choice import silent
+
+    with silent():
+        if shots is not None:
+            task.set_config(key="num_fewshot", value=shots)
+        task.set_fewshot_seed(seed=1234)  # as simple_evaluate does
+        task.build_all_requests(limit=None, rank=0, world_size=1, apply_chat_template=False)
+    asked: dict[int, list[Any]] = {}
+    for instance in task.instances:
+        asked.setdefault(instance.doc_id, []).append(instance)
+    for number, instances in sorted(asked.items()):
+        yield _case(f"{name}-{number:05d}", task, sorted(instances, key=lambda one: one.idx), name)
+
+
+def _case(id: str, task: Any, instances: Sequence[Any], name: str) -> dict[str, Any] | None:
+    doc = instances[0].doc
+    count = len(
+        task.doc_to_choice(doc)
+    )  # more instances than choices: acc_mutual_info asks each without its question too
+    contexts = {one.args[0] for one in instances[:count]}
+    options = [one.args[1] for one in instances[:count]]
+    gold = task.doc_to_target(doc)
+    if isinstance(gold, str):
+        choices = task.doc_to_choice(doc)
+        gold = choices.index(gold) if gold in choices else None
+    if not isinstance(gold, int) or not 0 <= gold < count or len(set(options)) < count or len(contexts) > 1:
+        return None
+    context = contexts.pop()
+    if not context:
+        return None
+    return {"id": id, "input": context, "reference": options[gold], "choices": options, "tags": {"subject": name}}
+
+
+def _by_content(case: Mapping[str, Any]) -> str:
+    """An order that no one chose, the same each time."""
+    return hashlib.sha256(f"{case['input']}\0{case['reference']}".encode("utf-8", "surrogatepass")).hexdigest()

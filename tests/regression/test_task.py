@@ -1,0 +1,314 @@
+"""Guards from lm-eval's tasks: what is written, and that our numbers are those of lm-eval run by itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import BadInput, HarnessError
+from harness.experiment import load_experiment
+from harness.matrix import Cell, expand
+from harness.suite import load_task
+from tests.conftest import Ran, write_rows
+from tests.models.test_local import WORDS, save_adapter
+
+pytest.importorskip("lm_eval")
+
+from harness.regression.task import write_task
+from tests.models.tiny_models import build_tiny
+
+YAML = """
+task: {name}
+dataset_path: json
+dataset_kwargs:
+  data_files: {{test: {docs}, dev: {docs}}}
+test_split: test
+fewshot_split: dev
+fewshot_config: {{sampler: first_n}}
+output_type: multiple_choice
+doc_to_text: "Q: {{{{question}}}}\\nA:"
+doc_to_choice: options
+doc_to_target: answer
+num_fewshot: {shots}
+metric_list:
+{metrics}
+"""
+
+
+def task(folder: Path, name: str = "towns", *, shots: int = 0, metrics: tuple[str, ...] = ("acc",)) -> Path:
+    """A task of 24 questions with local data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {
+            "question": " ".join(WORDS[i % 9 : i % 9 + 3 + i % 4]),
+            "options": ["boats", "the old lighthouse", f"city {i}", "Mira"][: 2 + i % 3],
+            "answer": i % 2,
+        }
+        for i in range(24)
+    ]
+    docs = write_rows(folder / f"{name}.jsonl", rows)
+    listed = "\n".join(f"  - metric: {metric}" for metric in metrics)
+    path = folder / f"{name}.yaml"
+    path.write_text(YAML.format(name=name, docs=json.dumps(str(docs)), shots=shots, metrics=listed))
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny("llama", tmp_path_factory.mktemp("guard") / "model", context=1024)
+
+
+def experiment(folder: Path, base: Path, guards: list[str], **keys: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "suites" / "sums").mkdir(parents=True, exist_ok=True)
+    (folder / "suites" / "sums" / "suite.toml").write_text('metric = "exact_match"\n')
+    write_rows(folder / "suites" / "sums" / "cases.jsonl", [{"id": "1", "input": "1 + 1", "reference": "2"}])
+    (folder / "baselines").mkdir(exist_ok=True)
+    (folder / "baselines" / "zero_shot.toml").write_text("")
+    more = "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+    model = json.dumps(str(base))
+    text = f'models = [{{ id = {model}, quantization = "none" }}]\nsuites = ["suites/*"]\nguards = {json.dumps(guards)}\n{more}'
+    (folder / "experiment.toml").write_text(text)
+    return folder / "experiment.toml"
+
+
+def cell(path: Path, suite: str) -> Cell:
+    (found,) = [cell for cell in expand(load_experiment(path)).cells if cell.suite.name == suite]
+    return found
+
+
+def answered(one: Cell) -> dict[str, Any]:
+    from harness.models.local import Local
+
+    local = Local(one.model, home=Path("none"))
+    trials = {trial.id: trial.case_id for trial in one.trials()}
+    return {trials[g.trial_id]: g for batch in local.generate(list(one.trials())) for g in batch}
+
+
+def by_itself(base: Path, yaml: Path) -> dict[str, Any]:
+    """lm-eval, as its own documentation runs it: results and samples."""
+    from lm_eval import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    from harness.models.base import quiet
+    from harness.regression.choice import silent
+
+    with quiet(), silent():
+        lm = HFLM(pretrained=str(base), batch_size=4, device="cpu", dtype="float32")
+        manager = TaskManager(include_path=str(yaml.parent), include_defaults=False)
+        found: dict[str, Any] = simple_evaluate(
+            lm, tasks=[yaml.stem], task_manager=manager, bootstrap_iters=0, log_samples=True
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "shots", "metrics", "counted"),
+    [("plain", 0, ("acc",), "acc"), ("normed", 2, ("acc", "acc_norm"), "acc_norm")],
+)
+def test_numbers_are_those_of_lm_eval(
+    name: str, shots: int, metrics: tuple[str, ...], counted: str, base: Path, tmp_path: Path
+) -> None:
+    yaml = task(tmp_path / "tasks", name, shots=shots, metrics=metrics)
+    one = cell(experiment(tmp_path, base, [f"tasks/{name}.yaml"]), name)
+    assert (one.suite.role, one.suite.choice_by) == ("guard", {"acc": "raw", "acc_norm": "normed"}[counted])
+    given, theirs = answered(one), by_itself(base, yaml)
+    right = {case.id: given[case.id].text == case.reference for case in one.cases}
+    assert len(right) == 24
+    assert 0 < sum(right.values()) < 24
+    assert sum(right.values()) / 24 == theirs["results"][name][f"{counted},none"]
+    samples = {f"{name}-{sample['doc_id']:05d}": bool(sample[counted]) for sample in theirs["samples"][name]}
+    assert samples == right
+
+
+def test_questions_are_fixed(tmp_path: Path) -> None:
+    """As many as were asked for, an equal share of every task of a group, the same each time."""
+    folder = tmp_path / "tasks"
+    for name in ("one", "two"):
+        task(folder, name)
+    (folder / "both.yaml").write_text("group: both\ntask: [one, two]\naggregate_metric_list: [{metric: acc}]\n")
+    written = write_task(tmp_path / "suite", str(folder / "both.yaml"), items=10)
+    assert written.said() == f"wrote {tmp_path / 'suite'}: 10 questions of 2 tasks"
+    cases = list(load_task(tmp_path / "suite").cases)
+    assert [case.tags["subject"] for case in cases] == ["one"] * 5 + ["two"] * 5
+    assert cases[0].input.startswith("Q: ")
+    assert cases[0].reference in cases[0].choices
+    write_task(tmp_path / "again", str(folder / "both.yaml"), items=10)
+    assert (tmp_path / "again" / "cases.jsonl").read_bytes() == (tmp_path / "suite" / "cases.jsonl").read_bytes()
+    with pytest.raises(BadInput, match="holds a suite already"):
+        write_task(tmp_path / "suite", str(folder / "both.yaml"))
+
+
+def test_a_guard_is_written_once_and_again_when_its_data_changes(base: Path, tmp_path: Path) -> None:
+    yaml = task(tmp_path / "tasks")
+    path = experiment(tmp_path, base, ["tasks/towns.yaml"])
+    before = cell(path, "towns").id
+    written = (tmp_path / ".harness/guards/towns/cases.jsonl").stat().st_mtime_ns
+    assert cell(path, "towns").id == before
+    assert (tmp_path / ".harness/guards/towns/cases.jsonl").stat().st_mtime_ns == written
+    docs = yaml.with_suffix(".jsonl")
+    docs.write_text(docs.read_text().replace("city 4", "city 400"))
+    assert cell(path, "towns").id != before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ("output_type: multiple_choice", "output_type: generate_until"),
+            "is of the kind 'generate_until': a guard chooses",
+        ),
+        (("  - metric: acc", "  - metric: mcc"), "is scored by mcc: acc and acc_norm are supported"),
+        (("num_fewshot: 0", "process_results: !function own.scored"), "scores its options by a function of its own"),
+        (("task: towns", "tusk: towns"), "names no task: write task: NAME into it"),
+        (("task: towns", "task: [a: b"), "cannot be read as YAML"),
+    ],
+)
+def test_what_no_guard_can_be_made_of(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+    yaml = task(tmp_path)
+    yaml.write_text(yaml.read_text().replace(*change))
+    (tmp_path / "own.py").write_text("def scored(doc, results):\n    return {'acc': 1.0}\n")
+    with pytest.raises(BadInput) as refused:
+        write_task(tmp_path / "suite", str(yaml))
+    assert said in str(refused.value)
+    assert not (tmp_path / "suite").exists()
+
+
+def test_data_that_cannot_be_had(tmp_path: Path) -> None:
+    yaml = task(tmp_path)
+    yaml.with_suffix(".jsonl").unlink()
+    with pytest.raises(HarnessError, match=r"its data cannot be had: .*write the suite where there is one"):
+        write_task(tmp_path / "suite", str(yaml))
+    with pytest.raises(BadInput, match="there is no such file"):
+        write_task(tmp_path / "suite", "none.yaml")
+
+
+def test_a_task_of_lm_evals_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HellaSwag as lm-eval declares it, on rows in the form of its data set; without a network it says what to do."""
+    import datasets
+
+    rows = [
+        {
+            "activity_label": "Sailing",
+            "ctx_a": f"Mira has {i} boats.",
+            "ctx_b": "she",
+            "endings": ["sails one.", "eats it.", f"sells {i}.", "sleeps."],
+            "label": str(i % 4),
+        }
+        for i in range(6)
+    ]
+    made = datasets.Dataset.from_list(rows)
+    monkeypatch.setattr(datasets, "load_dataset", lambda **_: datasets.DatasetDict(train=made, validation=made))
+    write_task(tmp_path / "hellaswag", "hellaswag", items=4)
+    loaded = load_task(tmp_path / "hellaswag")
+    assert (loaded.suite.choice_by, len(loaded.cases)) == ("normed", 4)
+    first = next(iter(loaded.cases))
+    assert first.input.startswith("Sailing: Mira has ")
+    assert first.input.endswith(" boats. She")
+    assert first.choices[0] == " sails one."
+
+    def offline(**_: Any) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(datasets, "load_dataset", offline)
+    with pytest.raises(
+        HarnessError, match=r"'arc_easy': its data cannot be had: ConnectionError: no route; .* copy the folder"
+    ):
+        write_task(tmp_path / "arc", "arc_easy")
+
+
+def test_two_of_one_name(base: Path, tmp_path: Path) -> None:
+    task(tmp_path / "tasks")
+    shutil.copytree(tmp_path / "tasks", tmp_path / "other")
+    with pytest.raises(BadInput, match=r"guards: 'tasks/towns.yaml' and 'other/towns.yaml' have one name"):
+        expand(load_experiment(experiment(tmp_path, base, ["tasks/towns.yaml", "other/towns.yaml"])))
+    with pytest.raises(BadInput, match=r"guards: 'texts/none.txt': there is no such file"):
+        expand(load_experiment(experiment(tmp_path, base, ["texts/none.txt"])))
+
+
+PROSE = "\n\n".join(" ".join(WORDS[i % 7 :] * (1 + i % 3)) for i in range(30))
+
+
+def test_likelihood_of_a_text(base: Path, tmp_path: Path) -> None:
+    """Passage by passage what lm-eval's rolling log-likelihood is; a share that may decide."""
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    from harness.metrics import load_metric
+    from harness.models.base import quiet
+    from harness.regression.choice import silent
+    from harness.trial import output_of
+
+    (tmp_path / "plain.txt").write_text(PROSE)
+    one = cell(experiment(tmp_path, base, ["plain.txt"]), "plain")
+    assert (one.suite.role, one.suite.form, one.suite.metric) == ("guard", "text", "byte_probability")
+    cases = {case.id: case for case in one.cases}
+    assert "\n\n".join(case.input for case in cases.values()) == PROSE
+    given = answered(one)
+    with quiet(), silent():
+        lm = HFLM(pretrained=str(base), batch_size=1, device="cpu", dtype="float32")
+        asked = [Instance("loglikelihood_rolling", {}, (case.input,), 0) for case in cases.values()]
+        theirs = lm.loglikelihood_rolling(asked, disable_tqdm=True)
+    metric = load_metric("byte_probability", one.suite)
+    for case, expected in zip(cases.values(), theirs, strict=True):
+        found = given[case.id]
+        assert (found.text, found.finish, found.output_tokens) == ("", "passage", 0)
+        assert found.logprob == pytest.approx(expected, rel=1e-4)
+        score = metric.function(case, output_of(found))
+        assert score == pytest.approx(2 ** (expected / len(case.input.encode()) / 0.6931471805599453), rel=1e-4)
+        assert 0 < score < 1
+
+
+def test_a_text_is_read_and_answers_nothing(base: Path, tmp_path: Path) -> None:
+    from harness.metrics import load_metrics
+
+    (tmp_path / "plain.txt").write_text(PROSE)
+    suite = cell(experiment(tmp_path, base, ["plain.txt"]), "plain").suite
+    assert set(load_metrics(suite)) == {"byte_probability", "bits_per_byte", "perplexity"}
+    with pytest.raises(
+        BadInput, match="metric 'exact_match': it is of written answers, and a suite of the form 'text' is read"
+    ):
+        load_metrics(replace_metric(suite))
+
+
+def replace_metric(suite: Any) -> Any:
+    return suite.model_copy(update={"metric": "exact_match", "metrics": ()})
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"\xff\xfe", "is no UTF-8 at byte 0"), (b" \n\n ", "holds no text")])
+def test_no_text(content: bytes, said: str, base: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain.txt").write_bytes(content)
+    with pytest.raises(BadInput, match=said):
+        expand(load_experiment(experiment(tmp_path, base, ["plain.txt"])))
+
+
+@pytest.mark.exhaustive
+def test_guards_in_a_run(base: Path, harness: Callable[..., Ran], tmp_path: Path) -> None:
+    """The base and every adapter are asked both guards; the verdict claims what they lose."""
+    (tmp_path / "plain.txt").write_text(PROSE)
+    task(tmp_path / "tasks")
+    path = experiment(tmp_path, base, ["plain.txt", "tasks/towns.yaml"], workers=1)
+    rows = [{"id": f"{i}", "input": f"{i} + {i}", "reference": f"{2 * i}", "split": "test"} for i in range(12)]
+    write_rows(tmp_path / "suites" / "sums" / "cases.jsonl", rows)
+    for seed in range(3):
+        save_adapter(base, tmp_path / f"run-{seed}", seed=seed, rank=4)
+    path.write_text(path.read_text() + '[candidates.ours]\nmethod = "given"\ngiven = ["run-0", "run-1", "run-2"]\n')
+    ran = harness("run", path)
+    assert ran.code in (0, 2, 3), ran.err
+    verdict = json.loads(harness("verdict", path, "--json").out)
+    (found,) = (
+        [model["suites"]["sums"] for model in verdict["models"].values()]
+        if "models" in verdict
+        else [verdict["suites"]["sums"]]
+    )
+    claims = {claim["name"]: claim for claim in found["claims"]}
+    assert {"drop:plain", "drop:towns"} <= set(claims)
+    assert claims["drop:towns"]["n"] == 24
+    assert claims["drop:plain"]["seeds"] == 3
+    assert claims["drop:plain"]["estimate"] > 0, "random adapters make plain text less likely"
