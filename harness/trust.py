@@ -25,6 +25,7 @@ from harness.experiment import Candidate, Experiment, Model, load_experiment, su
 from harness.metrics import JUDGED, MAKERS, METRICS
 from harness.metrics.estimate import ESTIMATES
 from harness.models.address import KEYS, host_of
+from harness.regression.task import is_yaml
 from harness.retrieval import RETRIEVERS
 from harness.suite import SUITE_FILE, Suite, named_files
 
@@ -81,8 +82,10 @@ def demands(experiment: Experiment) -> Iterator[str]:
     yield from _of_retriever("retrieve", experiment.retrieve)
     for file in baseline_files([experiment.folder / entry for entry in experiment.baselines]):
         yield from _of_baseline(file)
+    for guard in filter(is_yaml, map(Path, experiment.guards)):
+        yield f"guards: {str(guard)!r}: lm-eval fills in its templates and runs the functions that it names"
     single = {"store": experiment.store, "prices": experiment.prices}
-    listed = {"suites": experiment.suites, "baselines": experiment.baselines}
+    listed = {"suites": experiment.suites, "baselines": experiment.baselines, "guards": experiment.guards}
     named = [(key, value) for key, value in single.items() if value] + [(k, v) for k, vs in listed.items() for v in vs]
     for key, value in named:
         yield from _outside(f"{key}: {value!r}", experiment.folder / value.partition("*")[0], root)

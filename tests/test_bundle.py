@@ -85,7 +85,7 @@ def test_a_run_that_mixes_says_the_same(project: Project, harness: Callable[...,
     for mix in ("true", "false"):
         experiment(project, mix=mix)
         project.replace("experiment.toml", 'name = "given"', f'name = "given"\nstore = "{mix}"')
-        assert "answers 80/80" in harness("run", str(project.experiment)).out
+        assert "answers 80/80" in harness("run", str(project.experiment)).err
         with open_store(project.folder / mix, write=False) as store:
             said.append(store.replies([trial.id for cell in cells(project) for trial in cell.trials()]))
     assert len(said[0]) == 4 * 20
