@@ -21,7 +21,7 @@ from harness.fingerprint import fingerprint
 from harness.matrix import Cell, Matrix
 from harness.suite import Case
 from harness.training import Job
-from harness.training.rows import READERS, Data, Example, Rows, read_rows
+from harness.training.rows import READERS, Data, Example, Rows, placed
 
 Exposure = Mapping[tuple[str, str], Mapping[str, Match]]
 """(suite, contender) → test case → its worst match; no entry where nothing overlaps."""
@@ -40,7 +40,7 @@ class Source:
         Raises:
             BadInput: naming file and line of what is none.
         """
-        return map(_texts, READERS[self.data](read_rows(self.rows)))
+        return map(_texts, READERS[self.data](placed(self.rows)))
 
 
 def exposure(matrix: Matrix) -> Exposure:
@@ -50,7 +50,6 @@ def exposure(matrix: Matrix) -> Exposure:
     Raises:
         BadInput: for training rows that are missing or broken.
     """
-    read: dict[Source, list[Row]] = {}
     compared: dict[tuple[str, frozenset[Source]], Mapping[str, Match]] = {}
     found: dict[tuple[str, str], Mapping[str, Match]] = {}
     for cell, job, sources in trained(matrix):
@@ -60,8 +59,7 @@ def exposure(matrix: Matrix) -> Exposure:
             path = matrix.experiment.home / "overlaps" / f"{fingerprint(VERSION, cell.task.content, job.adapter)}.json"
             known = _kept(path)
             if known is None:
-                read.update({source: list(source.texts()) for source in sources if source not in read})
-                known = overlapping(cell.task.cases, chain.from_iterable(read[source] for source in sources))
+                known = overlapping(cell.task.cases, chain.from_iterable(source.texts() for source in sources))
                 kept.write(path, {case: asdict(match) for case, match in known.items()})
             compared[key] = known
         found[cell.suite.name, cell.contender.name] = compared[key]

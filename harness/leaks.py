@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -172,13 +173,20 @@ def _first(path: Path) -> dict[str, Any]:
 
 
 def _compared(asked: _Asked, sources: Sequence[Source]) -> Leaks:
-    rows = {row.where: row for source in sources for row in source.texts()}
-    matches = overlapping(asked.cases, rows.values())
+    matches = overlapping(asked.cases, chain.from_iterable(source.texts() for source in sources))
+    rows = _again(sources, {match.where for match in matches.values()})
     texts = {case.id: case.input for case in asked.cases if case.id in matches}
     order = sorted(matches.values(), key=lambda match: (-match.bits, match.case))
     shown = tuple(Shown(match, texts[match.case], _part(rows[match.where], texts[match.case])) for match in order)
     tested = sum(case.split == "test" for case in asked.cases)
     return Leaks(asked.name, tested, tuple(str(source.rows) for source in sources), shown)
+
+
+def _again(sources: Sequence[Source], wanted: Collection[str]) -> dict[str, Row]:
+    """The rows that stand there: read a second time, so that the others need not be kept."""
+    if not wanted:
+        return {}
+    return {row.where: row for source in sources for row in source.texts() if row.where in wanted}
 
 
 def _part(row: Row, text: str) -> str:

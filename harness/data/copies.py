@@ -17,6 +17,9 @@ from harness.data.grams import START, Ints, Texts
 LEAST = 8
 """Words. Shorter texts recur by themselves."""
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
+BITS = 22
+"""Of a hash that a sieve goes by: few runs of the rows stand in a case, and only they are looked up."""
+SHIFT = np.uint64(64 - BITS)
 
 
 @dataclass(frozen=True)
@@ -47,18 +50,27 @@ def whole_copies(cases: Texts, rows: Texts) -> dict[int, int]:
 
 
 def _holder(wanted: NDArray[np.int32], places: Ints, rows: Texts) -> int | None:
-    for place in places:
-        if place >= 0 and np.array_equal(rows.flat[place : place + len(wanted)], wanted):
-            return int(rows.owner[place])
-    return None
+    """The first row that has all the wanted words from one of the places on; templates have very many places."""
+    places = places[(places >= 0) & (places + len(wanted) <= len(rows.flat))]
+    for step, word in enumerate(wanted):
+        if not len(places):
+            return None
+        places = places[rows.flat[places + step] == word]
+    return int(rows.owners(places[:1])[0]) if len(places) else None
 
 
 def _runs(rows: Texts, wanted: NDArray[np.uint64]) -> _Runs:
-    hashes, whole = _hashed(rows)
-    places = np.flatnonzero(whole)
-    places = places[np.isin(hashes[places], wanted)]
-    order = np.argsort(hashes[places], kind="stable")
-    return _Runs(hashes[places][order], places[order])
+    sieve = np.zeros(1 << BITS, dtype=np.bool_)
+    sieve[wanted >> SHIFT] = True
+    parts = [(np.empty(0, np.uint64), np.empty(0, np.int64))]
+    for first, part in rows.portions():
+        hashes, whole = _hashed(part)
+        places = np.flatnonzero(whole & sieve[hashes >> SHIFT])
+        places = places[np.isin(hashes[places], wanted)]
+        parts.append((hashes[places], places + rows.starts[first]))
+    hashes, places = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(hashes, kind="stable")
+    return _Runs(hashes[order], places[order])
 
 
 def _hashed(texts: Texts) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
