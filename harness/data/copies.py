@@ -1,12 +1,14 @@
 """Whole cases that stand word for word in a row, possibly inside a longer text. Nothing escapes.
 
     whole_copies(cases, rows)              # {case: row}, of the cases of ``LEAST`` words or more
+    holders(cases, rows)                   # (case, rows), …: all that hold it
 
 Each case is looked up by the rarest of its runs of ``LEAST`` words, and what is found is compared word by word.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,31 +34,34 @@ class _Runs:
 
 def whole_copies(cases: Texts, rows: Texts) -> dict[int, int]:
     """The case's number to the first row's that holds it."""
+    return {case: int(found[0]) for case, found in holders(cases, rows)}
+
+
+def holders(cases: Texts, rows: Texts) -> Iterator[tuple[int, Ints]]:
+    """(case, every row that holds it), of the cases that any row holds."""
     ours, _ = _hashed(cases)
     runs = _runs(rows, ours)
     first = np.searchsorted(runs.hashes, ours, "left")
     counts = np.searchsorted(runs.hashes, ours, "right") - first
-    found = {}
     for case in range(len(cases)):
         begin, end = int(cases.starts[case]) + 1, int(cases.starts[case + 1])
         if end - begin < LEAST:
             continue
         rarest = begin + int(np.argmin(counts[begin : end - LEAST + 1]))
         places = runs.places[first[rarest] : first[rarest] + counts[rarest]] - (rarest - begin)
-        row = _holder(cases.flat[begin:end], places, rows)
-        if row is not None:
-            found[case] = row
-    return found
+        found = rows.owners(_equal(cases.flat[begin:end], places, rows))
+        if len(found):
+            yield case, np.unique(found)
 
 
-def _holder(wanted: NDArray[np.int32], places: Ints, rows: Texts) -> int | None:
-    """The first row that has all the wanted words from one of the places on; templates have very many places."""
+def _equal(wanted: NDArray[np.int32], places: Ints, rows: Texts) -> Ints:
+    """Those places from which on all the wanted words stand; templates have very many."""
     places = places[(places >= 0) & (places + len(wanted) <= len(rows.flat))]
     for step, word in enumerate(wanted):
         if not len(places):
-            return None
+            break
         places = places[rows.flat[places + step] == word]
-    return int(rows.owners(places[:1])[0]) if len(places) else None
+    return places
 
 
 def _runs(rows: Texts, wanted: NDArray[np.uint64]) -> _Runs:

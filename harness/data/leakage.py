@@ -65,12 +65,13 @@ class Row(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Match:
     """A case with the row that it overlaps most: ``similarity`` is the share of the case's words that the row has in their
-    order, ``bits`` what speaks for a copy (infinite when it is verbatim).
+    order, ``bits`` what speaks for a copy (infinite when it is verbatim). Where it is the ``meaning`` that is alike, it is the
+    cosine of both texts' vectors, and there are no bits.
     """
 
     case: str
     where: str
-    kind: Literal["verbatim", "near"]
+    kind: Literal["verbatim", "near", "meaning"]
     similarity: float = 1.0
     bits: float = float("inf")
 
@@ -95,7 +96,7 @@ def _read(known: _Cases, rows: Iterable[Row], where: list[str]) -> Iterator[byte
     for row in rows:
         known.meet(row)
         if known.long:
-            encoded = known.encoded(row)
+            encoded = known.encoding.row((*row.asked, *row.answers))
             digest = blake2b(encoded, digest_size=DIGEST).digest()
             if digest not in seen:
                 seen.add(digest)
@@ -103,11 +104,32 @@ def _read(known: _Cases, rows: Iterable[Row], where: list[str]) -> Iterator[byte
                 yield encoded
 
 
-class _Cases:
-    """The cases as they are read, equal texts once, with the numbers of their words; a row's other words have none."""
+class Encoding:
+    """Numbers for the words of the cases; other words have none."""
 
     def __init__(self) -> None:
-        self.words: dict[str, int] = {"": START}
+        self._words: dict[str, int] = {"": START}
+
+    def case(self, text: str) -> bytes:
+        """As ``texts_of`` takes it."""
+        known = self._words
+        return _bytes([START, *(known.setdefault(word, len(known)) for word in words(text))])
+
+    def row(self, texts: Iterable[str]) -> bytes:
+        """Several messages as one text."""
+        numbers: list[int] = []
+        number = self._words.get
+        for text in texts:
+            numbers.append(START)
+            numbers += [number(word, UNKNOWN) for word in words(text)]
+        return _bytes(numbers)
+
+
+class _Cases:
+    """The cases as they are read, equal texts once."""
+
+    def __init__(self) -> None:
+        self.encoding = Encoding()
         self.texts: dict[bytes, int] = {}
         self.number: dict[str, int] = {}
         self.short: dict[str, list[str]] = {}
@@ -115,27 +137,18 @@ class _Cases:
         self.asked: dict[str, Match] = {}
 
     def add(self, case: Case) -> None:
-        found = words(case.input)
-        if len(found) >= LEAST:
+        encoded = self.encoding.case(case.input)
+        if len(encoded) // 4 > LEAST:
             self.long = True
         elif short := plain(case.input):
             self.short.setdefault(short, []).append(case.id)
-        numbers = [START, *(self.words.setdefault(word, len(self.words)) for word in found)]
-        self.number[case.id] = self.texts.setdefault(_bytes(numbers), len(self.texts))
+        self.number[case.id] = self.texts.setdefault(encoded, len(self.texts))
 
     def meet(self, row: Row) -> None:
         """Short cases that are the whole of what the row asks."""
         for text in row.asked if self.short else ():
             for name in self.short.get(plain(text), ()):
                 self.asked.setdefault(name, Match(name, row.where, "verbatim"))
-
-    def encoded(self, row: Row) -> bytes:
-        numbers: list[int] = []
-        number = self.words.get
-        for text in (*row.asked, *row.answers):
-            numbers.append(START)
-            numbers += [number(word, UNKNOWN) for word in words(text)]
-        return _bytes(numbers)
 
 
 def _bytes(numbers: Iterable[int]) -> bytes:

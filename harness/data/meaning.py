@@ -1,0 +1,93 @@
+"""Cases that a row says in other words, by an embedding model: what no overlap of words shows.
+
+    found = alike(cases, rows, load_encoder("models/minilm"), least=0.85)
+    found["t1"]                            # Match(case='t1', where='train.jsonl:7', kind='meaning', similarity=0.93, bits=0.0)
+
+A case counts when the cosine with a message of a row is at least ``least``, and when the *other cases*, which are no paraphrases
+of it, are clearly less like it, so that a template, whose texts are all alike, says nothing: the cosine is as far above theirs
+as the likest of n messages is by chance once in a hundred comparisons (mean + z(1 − 0.01/n) standard deviations), and at
+least halfway from the likest of them to 1. The normal tail is an approximation, and which cosine means the same is the model's
+own: it is a reason to look, where an overlap of words is evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from statistics import NormalDist
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data.copies import LEAST
+from harness.data.leakage import FALSE_ALARM, Match, Row
+from harness.data.words import words
+from harness.suite import Case
+
+VERSION = 1
+"""Raised when other matches are found in the same texts."""
+SIMILAR = 0.85
+AT_ONCE = 512
+"""Messages."""
+
+Vectors = NDArray[np.float32]
+
+
+class Encoder(Protocol):
+    """Makes unit vectors (texts, width) of texts."""
+
+    def __call__(self, texts: Sequence[str], /) -> Vectors: ...
+
+
+def alike(cases: Iterable[Case], rows: Iterable[Row], encode: Encoder, *, least: float = SIMILAR) -> dict[str, Match]:
+    """The likest row of each case of ``LEAST`` words or more that is alike enough, in the order of cases."""
+    asked = [case for case in cases if len(words(case.input)) >= LEAST]
+    if not asked:
+        return {}
+    ours = encode([case.input for case in asked])
+    best = np.full(len(asked), -1.0, dtype=np.float32)
+    where = [""] * len(asked)
+    count = 0
+    said = _messages(rows)
+    while batch := list(islice(said, AT_ONCE)):
+        count += len(batch)
+        cosines = ours @ encode([text for _, text in batch]).T
+        likest = cosines.argmax(axis=1)
+        found = cosines[np.arange(len(asked)), likest]
+        for case in np.flatnonzero(found > best):
+            best[case], where[case] = found[case], batch[likest[case]][0]
+    enough = np.maximum(np.float32(least), _by_chance(ours, count)) if count else np.full(len(asked), np.inf)
+    return {
+        case.id: Match(case.id, where[number], "meaning", round(float(best[number]), 4), 0.0)
+        for number, case in enumerate(asked)
+        if best[number] >= enough[number]
+    }
+
+
+def _messages(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    """(where, text); a message of few words is like many."""
+    for row in rows:
+        for text in (*row.asked, *row.answers):
+            if len(words(text)) >= LEAST:
+                yield row.where, text
+
+
+def _by_chance(ours: Vectors, count: int) -> Vectors:
+    """The cosine that each case would need with the likest of ``count`` texts, as its cosines with the other cases have it."""
+    quantile = NormalDist().inv_cdf(1 - FALSE_ALARM / count)
+    parts = [
+        _against(ours, places, quantile) for places in np.array_split(np.arange(len(ours)), len(ours) // AT_ONCE + 1)
+    ]
+    return np.concatenate(parts)
+
+
+def _against(ours: Vectors, places: NDArray[np.int64], quantile: float) -> Vectors:
+    cosines = ours[places] @ ours.T
+    others = max(len(ours) - 1, 1)
+    mean = (cosines.sum(axis=1) - 1) / others
+    square = ((cosines**2).sum(axis=1) - 1) / others
+    cosines[np.arange(len(places)), places] = -1.0
+    likest = cosines.max(axis=1)
+    spread = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return np.asarray(np.maximum(mean + quantile * spread, (likest + 1) / 2), dtype=np.float32)
