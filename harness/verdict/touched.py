@@ -1,0 +1,71 @@
+"""Scores with and without the test cases that overlap what a contender was trained on or is shown; claims are made without.
+
+{"sft": {"flagged": 24, "cases": 400, "with": 0.812, "without": 0.781}}          # touched(board)
+'Touched test cases: 24 of 400 of sft, which scores 81.2 with and 78.1 without them; …'   # sentence(diagnosis, "sft")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.plural import plural
+from harness.verdict.board import Board, Scores, compare
+from harness.verdict.candidate import Candidate, claim
+from harness.verdict.check import PROBE
+from harness.verdict.verdict import Claim
+
+
+def touched(board: Board) -> dict[str, dict[str, Any]]:
+    """Of every contender that has flagged test cases, by name; probes decide nothing and are left out."""
+    named = sorted(board.test.items())
+    return {name: _of(scores) for name, scores in named if scores.flagged.any() and not PROBE.match(scores.technique)}
+
+
+def gain_with(board: Board, taken: Candidate, alpha: float) -> Claim | None:
+    """The gain over the hardest baseline on all test cases, touched or not; None where none is."""
+    if taken.worst is None:
+        return None
+    ours, theirs = taken.scores, board.test[taken.worst]
+    if not (ours.flagged.any() or theirs.flagged.any()):
+        return None
+    moments = compare(board, ours, theirs, flagged=None)
+    said = f"{taken.name} - {taken.worst}, touched cases too"
+    return claim("gain_with_touched", said, moments, alpha) if moments else None
+
+
+def sentence(diagnosis: Mapping[str, Any], claims: Mapping[str, Claim], contender: str | None) -> str:
+    """For a person; nothing where no case is touched. ``claims`` are the suite's, by name."""
+    found = diagnosis.get("touched", {})
+    if not found:
+        return ""
+    mine = [name for name in found if name.partition("#")[0] == (contender or "").partition("#")[0]]
+    parts = [_said(name, found[name]) for name in (*mine, *(name for name in found if name not in mine))]
+    gain = diagnosis.get("gain_with_touched")
+    if isinstance(gain, Claim):
+        _, _, baseline = gain.contrast.removesuffix(", touched cases too").partition(" - ")
+        clean = claims.get(f"gain:{baseline}")
+        without = f", {_points(clean.estimate)} without" if clean else ""
+        parts.append(f"the gain over {baseline} is {_points(gain.estimate)} with them{without}")
+    return f"Touched test cases: {'; '.join(parts)}. Claims are made without them."
+
+
+def _of(scores: Scores) -> dict[str, Any]:
+    whole = float(np.nanmean(scores.values)) if np.isfinite(scores.values).any() else float("nan")
+    return {
+        "flagged": int(scores.flagged.sum()),
+        "cases": int(scores.cases.size),
+        "with": whole,
+        "without": scores.mean,
+    }
+
+
+def _said(name: str, found: Mapping[str, Any]) -> str:
+    counts = f"{found['flagged']} of {plural(found['cases'], 'case')} of {name}"
+    return f"{counts}, which scores {100 * found['with']:.1f} with them and {100 * found['without']:.1f} without"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}"
