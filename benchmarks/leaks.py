@@ -32,7 +32,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.planted import leaks, wording
+from benchmarks.planted import leaks, texts, wording
 from benchmarks.planted.beside import tables
 from benchmarks.planted.rivals import DETECTORS, Detector, static_model, with_meaning
 from harness.data.meaning import SIMILAR
@@ -62,10 +62,10 @@ def corpora(rng: random.Random) -> Iterator[Corpus]:
     """One draw of each."""
     yield _prose(rng)
     for name, write in (
-        ("tickets", leaks.ticket),
-        ("notes", leaks.note),
-        ("letters", leaks.letter),
-        ("sums", leaks.sums),
+        ("tickets", texts.ticket),
+        ("notes", texts.note),
+        ("letters", texts.letter),
+        ("sums", texts.sums),
     ):
         yield _templated(name, write, rng)
     yield _reworded(rng)
@@ -76,24 +76,24 @@ def corpora(rng: random.Random) -> Iterator[Corpus]:
 def _prose(rng: random.Random) -> Corpus:
     planted = {}
     for length in LENGTHS:
-        texts = [leaks.prose(rng, length) for _ in range(EACH)]
-        planted[f"verbatim, {length} words"] = [(text, _inside(text, rng)) for text in texts]
+        made = [texts.prose(rng, length) for _ in range(EACH)]
+        planted[f"verbatim, {length} words"] = [(text, _inside(text, rng)) for text in made]
     for length in (25, 50, 100):
         for share in EDITS:
-            texts = [leaks.prose(rng, length) for _ in range(EACH)]
+            made = [texts.prose(rng, length) for _ in range(EACH)]
             planted[f"{share:.0%} edited, {length} words"] = [
-                (text, _inside(leaks.edited(text, share, rng), rng)) for text in texts
+                (text, _inside(texts.edited(text, share, rng), rng)) for text in made
             ]
-    clean = [leaks.prose(rng, rng.randint(8, 100)) for _ in range(100)]
-    return Corpus(planted, clean, [leaks.prose(rng, rng.randint(8, 120)) for _ in range(400)], "prose")
+    clean = [texts.prose(rng, rng.randint(8, 100)) for _ in range(100)]
+    return Corpus(planted, clean, [texts.prose(rng, rng.randint(8, 120)) for _ in range(400)], "prose")
 
 
 def _templated(name: str, write: Callable[[random.Random], str], rng: random.Random) -> Corpus:
     planted = {}
     for share in (0.0, 0.1, 0.2):
-        texts = [write(rng) for _ in range(EACH)]
+        made = [write(rng) for _ in range(EACH)]
         planted[f"{share:.0%} edited, {name}"] = [
-            (text, _inside(leaks.edited(text, share, rng) if share else text, rng)) for text in texts
+            (text, _inside(texts.edited(text, share, rng) if share else text, rng)) for text in made
         ]
     return Corpus(planted, [write(rng) for _ in range(100)], [write(rng) for _ in range(200)], name)
 
@@ -112,9 +112,9 @@ def _reworded(rng: random.Random) -> Corpus:
 
 def _inside(text: str, rng: random.Random) -> str:
     """In other case, punctuation or Unicode form, and every second time inside a longer text."""
-    said = leaks.disguised(text, rng)
+    said = texts.disguised(text, rng)
     return (
-        f"{leaks.prose(rng, rng.randint(3, 60))} {said} {leaks.prose(rng, rng.randint(3, 60))}"
+        f"{texts.prose(rng, rng.randint(3, 60))} {said} {texts.prose(rng, rng.randint(3, 60))}"
         if rng.random() < 0.5
         else said
     )
@@ -182,9 +182,9 @@ def _write(folder: Path, rows: int, cases: int, seed: int) -> None:
 
     def text(number: int) -> str:
         return (
-            f"{leaks.ticket(rng)} {rng.choice(leaks.LANGUAGE)}"
+            f"{texts.ticket(rng)} {rng.choice(texts.LANGUAGE)}"
             if number % 4 == 3
-            else leaks.prose(rng, rng.randint(15, 85))
+            else texts.prose(rng, rng.randint(15, 85))
         )
 
     asked = [text(number) for number in range(cases)]
@@ -196,8 +196,8 @@ def _write(folder: Path, rows: int, cases: int, seed: int) -> None:
     with (folder / "train.jsonl").open("w", encoding="utf-8") as file:
         for number in range(rows):
             place, last = divmod(number * len(copied), rows)
-            said = leaks.edited(copied[place], 0.1, rng) if last < len(copied) else text(number)
-            file.write(json.dumps({"prompt": said, "completion": rng.choice(leaks.LANGUAGE)}) + "\n")
+            said = texts.edited(copied[place], 0.1, rng) if last < len(copied) else text(number)
+            file.write(json.dumps({"prompt": said, "completion": rng.choice(texts.LANGUAGE)}) + "\n")
 
 
 def _measured(name: str, folder: Path, rows: int, cases: int) -> dict[str, float]:
