@@ -3,7 +3,7 @@
     python benchmarks/planted_truth.py                              # 2,000 draws a world, half an hour on two quiet cores
     python benchmarks/planted_truth.py --quick                      # 100 draws a world, into a folder that you name or none
     python benchmarks/planted_truth.py --worlds leak margin --replicates 500
-    python benchmarks/planted_truth.py --worlds "end to end" --add   # into the kept JSON, what a full run would have counted
+    python benchmarks/planted_truth.py --worlds "end to end" --add   # into the kept JSON
     python benchmarks/planted_truth.py --render                     # the pages again, from the kept JSON
 
 A full run writes benchmarks/results/planted_truth.json and .md, and docs/error-rates.md from them; a run of some worlds
@@ -111,18 +111,14 @@ def write(result: dict[str, Any], folder: Path, pages: Path | None) -> None:
 
 
 def added(tallies: dict[str, Any], *, replicates: int, seed: int) -> dict[str, Any]:
-    """The kept result with these worlds in it: every world has draws of its own, so they are those of a full run."""
+    """The kept result with these worlds in it: every world has draws of its own, so they are the first of a full run's."""
     kept: dict[str, Any] = json.loads((RESULTS / f"{STEM}.json").read_text(encoding="utf-8"))
-    if (kept["replicates"], kept["seed"]) != (replicates, seed):
-        raise SystemExit(
-            f"--add: the kept run has {kept['replicates']} draws a world and seed {kept['seed']}: take the same"
-        )
-    later = {**kept["about"].get("later", {}), **dict.fromkeys(tallies, date.today().isoformat())}
-    return {
-        **kept,
-        "about": {**kept["about"], "later": later},
-        "tallies": dict(sorted({**kept["tallies"], **tallies}.items())),
-    }
+    if kept["seed"] != seed:
+        raise SystemExit(f"--add: the kept run has the seed {kept['seed']}: take the same")
+    said = f"{replicates:,} draws, {date.today().isoformat()}"
+    later = {**kept["about"].get("later", {}), **dict.fromkeys(tallies, said)}
+    worlds = {**kept["tallies"], **tallies}
+    return {**kept, "about": {**kept["about"], "later": later}, "tallies": dict(sorted(worlds.items()))}
 
 
 def main() -> None:
