@@ -64,7 +64,7 @@ def describe_suite(suite: SuiteVerdict) -> Iterator[str]:
 
 def touched(suite: SuiteVerdict) -> str:
     """What the test cases that overlap training data change; nothing where there are none."""
-    return sentence_of_touched(suite.diagnosis, {claim.name: claim for claim in suite.claims}, suite.contender)
+    return sentence_of_touched(suite.diagnosis, suite.claims, suite.contender)
 
 
 def _change(suite: SuiteVerdict) -> str:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from harness.verdict.board import Board, Scores, compare
 from harness.verdict.candidate import Candidate, claim
 from harness.verdict.check import PROBE
 from harness.verdict.verdict import Claim
+
+TOO = ", touched cases too"
 
 
 def touched(board: Board) -> dict[str, dict[str, Any]]:
@@ -32,24 +34,29 @@ def gain_with(board: Board, taken: Candidate, alpha: float) -> Claim | None:
     if not (ours.flagged.any() or theirs.flagged.any()):
         return None
     moments = compare(board, ours, theirs, flagged=None)
-    said = f"{taken.name} - {taken.worst}, touched cases too"
-    return claim("gain_with_touched", said, moments, alpha) if moments else None
+    return claim("gain_with_touched", f"{taken.name} - {taken.worst}{TOO}", moments, alpha) if moments else None
 
 
-def sentence(diagnosis: Mapping[str, Any], claims: Mapping[str, Claim], contender: str | None) -> str:
-    """For a person; nothing where no case is touched. ``claims`` are the suite's, by name."""
+def sentence(diagnosis: Mapping[str, Any], claims: Iterable[Claim], contender: str | None) -> str:
+    """For a person, of the contender that the verdict is about; nothing where no case is touched. ``claims`` are the suite's."""
     found = diagnosis.get("touched", {})
     if not found:
         return ""
-    mine = [name for name in found if name.partition("#")[0] == (contender or "").partition("#")[0]]
-    parts = [_said(name, found[name]) for name in (*mine, *(name for name in found if name not in mine))]
-    gain = diagnosis.get("gain_with_touched")
-    if isinstance(gain, Claim):
-        _, _, baseline = gain.contrast.removesuffix(", touched cases too").partition(" - ")
-        clean = claims.get(f"gain:{baseline}")
-        without = f", {_points(clean.estimate)} without" if clean else ""
-        parts.append(f"the gain over {baseline} is {_points(gain.estimate)} with them{without}")
-    return f"Touched test cases: {'; '.join(parts)}. Claims are made without them."
+    first = contender if contender in found else next(iter(found))
+    others = ", ".join(f"{name} {one['flagged']}" for name, one in found.items() if name != first)
+    also = f" Also touched: {others}." if others else ""
+    return f"Touched test cases: {_said(first, found[first])}{_gained(diagnosis, claims)}.{also} Claims are made without them."
+
+
+def _gained(diagnosis: Mapping[str, Any], claims: Iterable[Claim]) -> str:
+    whole = diagnosis.get("gain_with_touched")
+    if not isinstance(whole, Claim):
+        return ""
+    contrast = whole.contrast.removesuffix(TOO)
+    ours, _, theirs = contrast.partition(" - ")
+    clean = next((one for one in claims if (one.name, one.contrast) == (f"gain:{theirs}", contrast)), None)
+    without = f" and {_points(clean.estimate)} without" if clean else ""
+    return f"; {ours} gains {_points(whole.estimate)} over {theirs} with them{without}"
 
 
 def _of(scores: Scores) -> dict[str, Any]:

@@ -218,9 +218,9 @@ def test_flagged_cases_are_left_out_and_too_many_forbid(planted: Any, table: Any
     assert (whole.contrast, whole.n) == ("sft - few_shot, touched cases too", 400)
     (said,) = [line for line in describe_suite(suite) if "Touched" in line]
     assert said.startswith("  Touched test cases: 40 of 400 cases of sft, which scores ")
+    gains = [f"{100 * one.estimate:+.1f}" for one in (whole, gain)]
     assert said.endswith(
-        f"the gain over few_shot is {100 * whole.estimate:+.1f} with them, {100 * gain.estimate:+.1f} without. "
-        "Claims are made without them."
+        f"; sft gains {gains[0]} over few_shot with them and {gains[1]} without. Claims are made without them."
     )
     clean_world = one(decide(tuned_world(planted, 0.2).table))
     assert not clean_world.diagnosis.keys() & {"touched", "gain_with_touched"}
