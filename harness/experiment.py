@@ -107,7 +107,7 @@ class Looking(Declaration):
     """
 
     embed: str = Field(min_length=1)
-    similar: float = Field(default=0.85, gt=0, le=1)
+    similar: float = Field(default=0.7, gt=0, le=1)
 
 
 class Experiment(Declaration):

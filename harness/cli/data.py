@@ -30,7 +30,7 @@ def data_mmlu(
 @data.command("leaks")
 def data_leaks(
     paths: Annotated[
-        list[Path], typer.Argument(help="Suite folders, or files: cases (JSONL) and training rows (JSONL).")
+        list[Path], typer.Argument(help="Suite folders, or files of cases and of training rows, in any format.")
     ],
     *,
     max_flagged: Annotated[
@@ -40,7 +40,7 @@ def data_leaks(
         str | None,
         typer.Option(metavar="MODEL", help="Look for other words too: a sentence-transformers model or folder."),
     ] = None,
-    similar: Annotated[float | None, typer.Option(help="The least cosine that counts, with --embed; 0.85.")] = None,
+    similar: Annotated[float | None, typer.Option(help="The least cosine that counts, with --embed; 0.7.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every match, not the worst few.")] = False,
     as_json: Json = False,
 ) -> None:
