@@ -117,8 +117,8 @@ Cases were copied into training rows: as they are, or with a share of their word
 always in other case, white space, punctuation or Unicode form, and half of them inside a longer text. *Prose* is made-up words as frequent as Zipf
 says; notes, tickets, questions and replies come from the embedded model's world; letters, sums and the form are
 templates with few or many values in their slots. Templated text shares most of its words with its neighbours and must not be flagged for it.
-Rows without a promise show where the detector ends: copies with their sentences in another order pass as often as not. Paraphrases and
-translations are not looked for.
+Rows without a promise show where the detector ends: copies with their sentences in another order pass as often as not. Translations are not looked for, and other
+words only by an embedding model (below).
 """
 BESIDE = """
 The same planted texts, given to what a team would take that has no tool of its own, each as it is commonly set: a *13-gram overlap*

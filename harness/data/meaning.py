@@ -65,7 +65,7 @@ def alike(cases: Iterable[Case], rows: Iterable[Row], encode: Encoder, *, least:
     if not count:
         return {}
     best, others = likest[:, -1], np.maximum(likest[:, 0], 0)
-    enough = np.maximum.reduce([np.full_like(best, least), _by_chance(ours, count), (others + 1) / 2])
+    enough = np.maximum(np.maximum(_by_chance(ours, count), (others + 1) / 2), np.float32(least))
     return {
         case.id: Match(case.id, where, "meaning", round(float(cosine), 4), 0.0)
         for case, cosine, needed, (where, text) in zip(asked, best, enough, nearest, strict=True)

@@ -42,7 +42,7 @@ def sentence(diagnosis: Mapping[str, Any], claims: Iterable[Claim], contender: s
     found = diagnosis.get("touched", {})
     if not found:
         return ""
-    first = contender if contender in found else next(iter(found))
+    first = contender if contender is not None and contender in found else next(iter(found))
     others = ", ".join(f"{name} {one['flagged']}" for name, one in found.items() if name != first)
     also = f" Also touched: {others}." if others else ""
     return f"Touched test cases: {_said(first, found[first])}{_gained(diagnosis, claims)}.{also} Claims are made without them."
