@@ -50,27 +50,40 @@ def alike(cases: Iterable[Case], rows: Iterable[Row], encode: Encoder, *, least:
     asked = [case for case in cases if len(words(case.input)) >= LEAST]
     if not asked:
         return {}
-    ours = encode([case.input for case in asked])
-    likest = np.full((len(asked), COPIES + 1), -1.0, dtype=np.float32)
-    nearest = [("", "")] * len(asked)
-    count = 0
+    found = _Likest(encode([case.input for case in asked]))
     said = _messages(rows)
     while batch := list(islice(said, AT_ONCE)):
-        count += len(batch)
-        cosines = ours @ encode([text for _, text in batch]).T
-        first = cosines.argmax(axis=1)
-        for case in np.flatnonzero(cosines.max(axis=1) > likest[:, -1]):
-            nearest[case] = batch[first[case]]
-        likest = np.sort(np.concatenate([likest, cosines], axis=1), axis=1)[:, -COPIES - 1 :]
-    if not count:
-        return {}
-    best, others = likest[:, -1], np.maximum(likest[:, 0], 0)
-    enough = np.maximum(np.maximum(_by_chance(ours, count), (others + 1) / 2), np.float32(least))
+        found.add(batch, encode([text for _, text in batch]))
+    needed = np.maximum(found.needed(), np.float32(least)) if found.count else np.full(len(asked), np.inf)
     return {
         case.id: Match(case.id, where, "meaning", round(float(cosine), 4), 0.0)
-        for case, cosine, needed, (where, text) in zip(asked, best, enough, nearest, strict=True)
-        if cosine >= needed and _numbers(case.input) <= _numbers(text)
+        for case, cosine, enough, (where, text) in zip(asked, found.cosines[:, -1], needed, found.nearest, strict=True)
+        if cosine >= enough and _numbers(case.input) <= _numbers(text)
     }
+
+
+class _Likest:
+    """Of each case the likest messages so far: the cosines of ``COPIES + 1`` of them in order, and where the likest stands."""
+
+    def __init__(self, ours: Vectors) -> None:
+        self.ours = ours
+        self.cosines = np.full((len(ours), COPIES + 1), -1.0, dtype=np.float32)
+        self.nearest = [("", "")] * len(ours)
+        self.count = 0
+
+    def add(self, batch: Sequence[tuple[str, str]], theirs: Vectors) -> None:
+        """``batch`` is (where, text) of each message, ``theirs`` their vectors."""
+        self.count += len(batch)
+        cosines = self.ours @ theirs.T
+        first = cosines.argmax(axis=1)
+        for case in np.flatnonzero(cosines.max(axis=1) > self.cosines[:, -1]):
+            self.nearest[case] = batch[first[case]]
+        self.cosines = np.sort(np.concatenate([self.cosines, cosines], axis=1), axis=1)[:, -COPIES - 1 :]
+
+    def needed(self) -> Vectors:
+        """The cosine from which a case stands out, from what it has with other texts."""
+        others = np.maximum(self.cosines[:, 0], 0)
+        return np.maximum(_by_chance(self.ours, self.count), (others + 1) / 2)
 
 
 def _numbers(text: str) -> set[str]:
