@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from benchmarks import leaks
+from benchmarks import leaks, planted_truth
 from benchmarks.planted import texts, wording
 from benchmarks.planted.beside import tables
 from benchmarks.planted.rivals import minhash, ours, overlap
@@ -98,3 +100,14 @@ def test_tables() -> None:
         "|---|---:|---:|---:|---:|",
         "| tuneworthy, 10 rows | 61 | 46 | 0.93 | 200 |",
     ]
+
+
+def test_worlds_are_added_to_a_kept_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"seed": 1, "replicates": 2000, "about": {"date": "2026-01-01"}, "tallies": {"leak": {"draws": 2000}}}
+    (tmp_path / "planted_truth.json").write_text(json.dumps(kept), encoding="utf-8")
+    monkeypatch.setattr(planted_truth, "RESULTS", tmp_path)
+    found = planted_truth.added({"new": {"draws": 300}}, replicates=300, seed=1)
+    assert found["tallies"] == {"leak": {"draws": 2000}, "new": {"draws": 300}}
+    assert found["about"]["later"]["new"].startswith("300 draws, ")
+    with pytest.raises(SystemExit, match="the kept run has the seed 1"):
+        planted_truth.added({}, replicates=300, seed=2)
