@@ -3,6 +3,7 @@
     python benchmarks/planted_truth.py                              # 2,000 draws a world, half an hour on two quiet cores
     python benchmarks/planted_truth.py --quick                      # 100 draws a world, into a folder that you name or none
     python benchmarks/planted_truth.py --worlds leak margin --replicates 500
+    python benchmarks/planted_truth.py --worlds "end to end" --add   # into the kept JSON
     python benchmarks/planted_truth.py --render                     # the pages again, from the kept JSON
 
 A full run writes benchmarks/results/planted_truth.json and .md, and docs/error-rates.md from them; a run of some worlds
@@ -104,7 +105,20 @@ def write(result: dict[str, Any], folder: Path, pages: Path | None) -> None:
     (folder / f"{STEM}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / f"{STEM}.md").write_text(tables(result), encoding="utf-8")
     if pages is not None:
-        pages.write_text(page(result), encoding="utf-8")
+        beside = RESULTS / "leaks.json"
+        others = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
+        pages.write_text(page(result, others), encoding="utf-8")
+
+
+def added(tallies: dict[str, Any], *, replicates: int, seed: int) -> dict[str, Any]:
+    """The kept result with these worlds in it: every world has draws of its own, so they are the first of a full run's."""
+    kept: dict[str, Any] = json.loads((RESULTS / f"{STEM}.json").read_text(encoding="utf-8"))
+    if kept["seed"] != seed:
+        raise SystemExit(f"--add: the kept run has the seed {kept['seed']}: take the same")
+    said = f"{replicates:,} draws, {date.today().isoformat()}"
+    later = {**kept["about"].get("later", {}), **dict.fromkeys(tallies, said)}
+    worlds = {**kept["tallies"], **tallies}
+    return {**kept, "about": {**kept["about"], "later": later}, "tallies": dict(sorted(worlds.items()))}
 
 
 def main() -> None:
@@ -115,6 +129,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="folder for the JSON and the tables")
+    parser.add_argument("--add", action="store_true", help="put these worlds into the kept JSON and the pages")
     parser.add_argument("--render", action="store_true", help="write the Markdown again from the kept JSON")
     given = parser.parse_args()
     if given.render:
@@ -135,7 +150,9 @@ def main() -> None:
         "tallies": kept,
     }
     print(tables(result))
-    if whole or given.out:
+    if given.add:
+        write(added(kept, replicates=replicates, seed=given.seed), RESULTS, PAGE)
+    elif whole or given.out:
         write(result, given.out or RESULTS, PAGE if whole and given.out is None else None)
 
 

@@ -102,13 +102,23 @@ class Judging(Declaration):
         return tuple(model if isinstance(model, Model) else Model(id=model) for model in given)
 
 
+class Looking(Declaration):
+    """How leaks are looked for beside the words: by an embedding model, a folder relative to the experiment's or one of the Hub's
+    cache, and the least cosine that counts (see ``harness.data.meaning``).
+    """
+
+    embed: str = Field(min_length=1)
+    similar: float = Field(default=0.7, gt=0, le=1)
+
+
 class Experiment(Declaration):
     """The declaration in ``file``; paths are relative to its folder.
 
     ``guards`` are tasks of lm-eval and texts, beside the suites, of at most ``guard_items`` questions each
-    (``harness.regression.guards``). ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
-    ``mix_adapters = false`` keeps rows of different adapters out of one batch. ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its,
-    and ``pairwise:CONTENDER`` may be asked for.
+    (``harness.regression.guards``). ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here
+    costs: for ``--dry-run``. ``mix_adapters = false`` keeps rows of different adapters out of one batch. ``probes = true`` asks
+    why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its, and ``pairwise:CONTENDER`` may
+    be asked for. ``leaks`` looks for test cases in training data in other words too.
     """
 
     name: str
@@ -131,6 +141,7 @@ class Experiment(Declaration):
     gpu_hour_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     probes: Probes | None = None
     judge: Judging | None = None
+    leaks: Looking | None = None
     policy: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("probes", mode="before")
@@ -151,6 +162,12 @@ class Experiment(Declaration):
     @property
     def bases(self) -> tuple[Model, ...]:
         return tuple(m if isinstance(m, Model) else Model(id=m) for m in self.models)
+
+    @property
+    def embedder(self) -> str:
+        """The model that leaks are looked for with: the folder of that name, where there is one."""
+        named = self.leaks.embed.removeprefix("dense:") if self.leaks else ""
+        return str(self.folder / named) if (self.folder / named).is_dir() else named
 
     @property
     def home(self) -> Path:

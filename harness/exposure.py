@@ -1,27 +1,35 @@
-"""Which test cases each tuned contender may have seen in training: an overlap of their text with its training data.
+"""Which test cases each contender may have seen: an overlap of their text with what it was trained on or is shown.
 
     >>> exposure(matrix)["reply", "dpo"]                                  # doctest: +SKIP
     {'reply-0071': Match(case='reply-0071', where='suites/reply/train.jsonl:12', kind='near', similarity=0.96, bits=61.2)}
 
 What a contender trained on is its recipe's rows, its replay where it has one, and all of that of the recipe that it starts
-from. Guards count too: ``sft@triage`` on ``general``. Examples shown in a prompt are part of the prompt: untrained contenders
-are never flagged.
+from. Guards count too: ``sft@triage`` on ``general``. What is put into a prompt counts as well, where it gives the case itself away:
+examples (all of the golden set where the likest are shown, those that are drawn otherwise), and documents that have both the
+case's question and its reference, word for word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from harness import kept
 from harness.data import VERSION, Match, Row, overlaps
+from harness.data.answered import answered
+from harness.data.meaning import VERSION as MEANT
+from harness.data.meaning import alike
 from harness.fingerprint import fingerprint
 from harness.matrix import Cell, Matrix
+from harness.prompt import Prompter, examples_file
+from harness.retrieval import load_documents
+from harness.retrieval.encoder import load_encoder
 from harness.suite import Case
 from harness.training import Job
-from harness.training.rows import READERS, Data, Example, Rows, read_rows
+from harness.training.rows import READERS, Data, Example, Rows, placed
 
 Exposure = Mapping[tuple[str, str], Mapping[str, Match]]
 """(suite, contender) → test case → its worst match; no entry where nothing overlaps."""
@@ -40,32 +48,88 @@ class Source:
         Raises:
             BadInput: naming file and line of what is none.
         """
-        return map(_texts, READERS[self.data](read_rows(self.rows)))
+        return map(_texts, READERS[self.data](placed(self.rows)))
 
 
 def exposure(matrix: Matrix) -> Exposure:
-    """Of every tuned contender on every suite; contenders that trained on the same files share an answer. What was found is
-    kept beside the store, by what was compared.
+    """Of every contender on every suite; those that saw the same share an answer. What was found is kept beside the store, by what
+    was compared.
 
     Raises:
-        BadInput: for training rows that are missing or broken.
+        BadInput: for rows or documents that are missing or broken.
     """
-    read: dict[Source, list[Row]] = {}
-    compared: dict[tuple[str, frozenset[Source]], Mapping[str, Match]] = {}
-    found: dict[tuple[str, str], Mapping[str, Match]] = {}
-    for cell, job, sources in trained(matrix):
-        key = cell.suite.name, frozenset(sources)
+    compared: dict[str, Mapping[str, Match]] = {}
+    found: dict[tuple[str, str], dict[str, Match]] = {}
+    for cell, key, look in chain(_learnt(matrix), _shown(matrix)):
         if key not in compared:
-            # an adapter's fingerprint is of all that it was trained on
-            path = matrix.experiment.home / "overlaps" / f"{fingerprint(VERSION, cell.task.content, job.adapter)}.json"
+            path = matrix.experiment.home / "overlaps" / f"{key}.json"
             known = _kept(path)
             if known is None:
-                read.update({source: list(source.texts()) for source in sources if source not in read})
-                known = overlapping(cell.task.cases, chain.from_iterable(read[source] for source in sources))
+                known = look()
                 kept.write(path, {case: asdict(match) for case, match in known.items()})
             compared[key] = known
-        found[cell.suite.name, cell.contender.name] = compared[key]
+        place = found.setdefault((cell.suite.name, cell.contender.name), {})
+        place.update({case: match for case, match in compared[key].items() if case not in place})
     return {place: matches for place, matches in found.items() if matches}
+
+
+Look = tuple[Cell, str, Callable[[], dict[str, Match]]]
+"""A cell, the fingerprint of what its cases are compared with, and what compares them."""
+
+
+def _learnt(matrix: Matrix) -> Iterator[Look]:
+    """What tuned contenders were trained on."""
+    for cell, job, sources in trained(matrix):
+        # an adapter's fingerprint is of all that it was trained on
+        key = fingerprint(*_versions(matrix), cell.task.content, job.adapter)
+        yield cell, key, partial(_overlapping, matrix, cell, sources)
+
+
+def _shown(matrix: Matrix) -> Iterator[Look]:
+    """What is put into prompts: examples that hold a case, and documents that answer it word for word. Probes decide nothing."""
+    for cell in matrix.cells:
+        if cell.contender.probes:
+            continue
+        key = fingerprint(*_versions(matrix), cell.task.content, cell.prompter.content)
+        if cell.contender.shots:
+            yield cell, fingerprint("examples", key), partial(_overlapping, matrix, cell, (_Examples(cell.prompter),))
+        if cell.contender.retrieves and cell.suite.documents:
+            yield cell, fingerprint("documents", key), partial(_answered, cell)
+
+
+def _versions(matrix: Matrix) -> tuple[object, ...]:
+    looking = matrix.experiment.leaks
+    return (VERSION, *((MEANT, looking.embed, looking.similar) if looking else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Examples:
+    """The rows of a file that a contender may show."""
+
+    prompter: Prompter
+
+    def texts(self) -> Iterator[Row]:
+        suite = self.prompter.task.suite
+        shown = {question["content"] for question, _ in self.prompter.examples}
+        rows = Source(suite.path(examples_file(suite))).texts()
+        return (row for row in rows if not shown.isdisjoint(row.asked))
+
+
+def _overlapping(matrix: Matrix, cell: Cell, sources: Sequence[Source | _Examples]) -> dict[str, Match]:
+    def rows() -> Iterator[Row]:
+        return chain.from_iterable(source.texts() for source in sources)
+
+    found = overlapping(cell.task.cases, rows())
+    if matrix.experiment.leaks:
+        asked = cell.task.split("test")
+        encode = load_encoder(matrix.experiment.embedder)
+        found = alike(asked, rows(), encode, least=matrix.experiment.leaks.similar) | found
+    return found
+
+
+def _answered(cell: Cell) -> dict[str, Match]:
+    documents = load_documents(cell.suite.path(cell.suite.documents or ""))
+    return answered(cell.task.split("test"), {document.id: document.text for document in documents})
 
 
 def trained(matrix: Matrix) -> Iterator[tuple[Cell, Job, tuple[Source, ...]]]:

@@ -52,7 +52,7 @@ class Prompter:
         suite, contender = self.task.suite, self.contender
         files = []
         if contender.shots:
-            files += [suite.path(name) for name in (_examples_file(suite), suite.skip) if name]
+            files += [suite.path(name) for name in (examples_file(suite), suite.skip) if name]
         if contender.retrieves and suite.documents:
             documents = suite.path(suite.documents)
             files += [p for p in documents.rglob("*") if p.is_file()] if documents.is_dir() else [documents]
@@ -121,25 +121,31 @@ class Prompter:
         count = self.contender.shots
         if not count:
             return [()] * len(queries)
-        examples = self._examples
+        examples = self.examples
         if self.contender.technique == "golden" and self.contender.retrieve:
             numbered = [Document(id=str(i), text=pair[0]["content"]) for i, pair in enumerate(examples)]
             found = load_retriever(self.contender.retrieve.retriever, numbered).find_many(queries, count)
             # the likest example last, nearest to the question
             return [[examples[int(document.id)] for document in reversed(row)] for row in found]
-        fixed = random.Random(self.seed).sample(examples, min(count, len(examples)))
-        return [fixed] * len(queries)
+        return [examples] * len(queries)
 
     @cached_property
-    def _examples(self) -> list[tuple[Message, Message]]:
-        return load_examples(self.task.suite)
+    def examples(self) -> list[tuple[Message, Message]]:
+        """(question, answer) of all that it may show: those that everybody is shown, or all that are looked among."""
+        if not self.contender.shots:
+            return []
+        found = load_examples(self.task.suite)
+        if self.contender.technique == "golden" and self.contender.retrieve:
+            return found
+        return random.Random(self.seed).sample(found, min(self.contender.shots, len(found)))
 
 
 def _system(text: str) -> tuple[Message, ...]:
     return ({"role": "system", "content": text},) if text else ()
 
 
-def _examples_file(suite: Suite) -> str:
+def examples_file(suite: Suite) -> str:
+    """What is shown as examples: the golden set, or the training rows where none is named."""
     name = suite.golden or suite.train
     if name is None:
         raise BadInput(f"{suite.folder}/suite.toml: examples are asked for, but neither 'golden' nor 'train' is named")
@@ -153,7 +159,7 @@ def load_examples(suite: Suite) -> list[tuple[Message, Message]]:
     Raises:
         BadInput: for a row that is no example, or when all are skipped.
     """
-    path = suite.path(_examples_file(suite))
+    path = suite.path(examples_file(suite))
     skip = load_skips(suite.path(suite.skip)) if suite.skip else Skips()
     found = [(_pair(values, where), values.get("intent")) for where, values in training_rows(path)]
     kept = [pair for pair, intent in found if not skip.has(pair[0]["content"], intent)]

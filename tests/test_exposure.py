@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.evidence import evidence
@@ -123,7 +124,8 @@ def test_the_start_the_replay_and_the_guards_count(told: Project) -> None:
         f'[candidates.dpo]\nmethod = "dpo"\nstart_from = "mixed"\n{POLICY}',
     )
     one, two, three = first["id"], second["id"], third["id"]
-    assert flagged(told) == {
+    shown = {("sums", "few_shot"): {one}}  # the training rows are its examples
+    assert flagged(told) == shown | {
         ("sums", "sft"): {one},
         ("sums", "mixed"): {one, two},
         ("sums", "dpo"): {one, two, three},
@@ -133,6 +135,51 @@ def test_the_start_the_replay_and_the_guards_count(told: Project) -> None:
     }
     found = exposure(expand(load_experiment(told.experiment)))
     assert found["sums", "dpo"][two].where == f"{told.folder / 'replay.jsonl'}:1"
+
+
+def test_what_prompts_show_counts(told: Project, harness: Harness) -> None:
+    """Golden examples that hold a case where the likest are shown, of fixed ones those that are; documents that answer it."""
+    read = [json.loads(line) for line in (told.folder / CASES).read_text().splitlines()]
+    tested = [case for case in read if case["split"] == "test"]
+    golden = [lesson(" ".join(words(random.Random(3), 25))) for _ in range(30)]
+    write_rows(told.folder / "suites/sums/golden.jsonl", golden + [lesson(case["input"]) for case in tested[:30]])
+    pages = [f"{case['input']}? {case['reference']}" for case in tested[40:43]] + [
+        case["input"] for case in tested[50:]
+    ]
+    write_rows(told.folder / "suites/sums/pages.jsonl", [{"id": str(i), "text": text} for i, text in enumerate(pages)])
+    told.replace("suites/sums/suite.toml", "train =", 'golden = "golden.jsonl"\ndocuments = "pages.jsonl"\ntrain =')
+    told.write("baselines/golden.toml", 'technique = "golden"\nshots = 2\nretrieve = {k = 2}\n')
+    told.write("baselines/rag.toml", 'technique = "rag"\nretrieve = {k = 2}\n')
+    matrix = expand(load_experiment(told.experiment))
+    (few,) = (cell for cell in matrix.cells if cell.contender.name == "few_shot")
+    shown = {question["content"] for question, _ in few.prompter.examples}
+    held = {case["id"] for case in tested if case["input"] in shown}
+    assert flagged(told) == {
+        ("sums", "golden"): {case["id"] for case in tested[:30]},
+        ("sums", "rag"): {case["id"] for case in tested[40:43]},
+        **({("sums", "few_shot"): held} if held else {}),
+    }
+    fill(told)
+    answer, gates = verdict(harness, told)
+    assert answer == "INVALID"
+    assert gates["flagged"]["evidence"] == "golden: 42% of its test cases overlap what it is shown, allowed is 10%"
+
+
+def test_other_words_count_where_the_experiment_says_so(told: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which model, and what it finds, is told by name: ``harness.data.meaning`` has its own tests."""
+    asked: list[str] = []
+
+    def load(name: str) -> Any:
+        asked.append(name)
+        return lambda texts: np.eye(len(texts) or 1, 200, dtype=np.float32)
+
+    monkeypatch.setattr("harness.exposure.load_encoder", load)
+    (told.folder / "model").mkdir()
+    assert flagged(told) == {}
+    told.replace("experiment.toml", "[policy]", '[leaks]\nembed = "dense:model"\nsimilar = 0.9\n[policy]')
+    found = exposure(expand(load_experiment(told.experiment)))
+    assert set(asked) == {str(told.folder / "model")}
+    assert {match.kind for match in found["sums", "sft"].values()} == {"meaning"}
 
 
 def test_the_shipped_suites_are_clean(pytestconfig: pytest.Config) -> None:
@@ -146,7 +193,7 @@ def test_what_was_found_is_kept_by_what_was_compared(told: Project) -> None:
     """A second look reads it; other training rows are compared anew, and a broken or missing file costs only time."""
     leak(told, 0.2)
     first = flagged(told)
-    (kept,) = (told.folder / ".harness/overlaps").iterdir()
+    kept = max((told.folder / ".harness/overlaps").iterdir(), key=lambda path: path.stat().st_size)
     kept.write_text(kept.read_text().replace('"s1', '"S1'), encoding="utf-8")
     assert flagged(told) != first, "it was read"
     kept.write_text("{", encoding="utf-8")

@@ -21,7 +21,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
-from benchmarks.planted import leaks
+from benchmarks.planted import leaks, texts
 from benchmarks.planted.catalogue import BY_NAME, CATALOGUE, plain
 from benchmarks.planted.goals import judged, mark
 from benchmarks.planted.page import page, tables
@@ -141,12 +141,12 @@ def test_a_detector_that_takes_templates_for_copies_is_caught(monkeypatch: pytes
 
 def test_edits_are_as_many_as_was_said() -> None:
     rng = random.Random(1)
-    text = leaks.prose(rng, 50)
+    text = texts.prose(rng, 50)
     kept = [
-        len(set(leaks.edited(text, 0.1, rng).split()) & set(text.split())) / len(set(text.split())) for _ in range(50)
+        len(set(texts.edited(text, 0.1, rng).split()) & set(text.split())) / len(set(text.split())) for _ in range(50)
     ]
     assert 0.88 < sum(kept) / 50 < 0.97
-    assert abs(len(leaks.edited(text, 0.1, rng).split()) - 50) <= 5
+    assert abs(len(texts.edited(text, 0.1, rng).split()) - 50) <= 5
 
 
 def without_seeds(differences: np.ndarray, clusters: Any = None, **options: Any) -> Moments:

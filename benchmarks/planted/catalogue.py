@@ -61,6 +61,10 @@ def named() -> Iterator[Entry]:
     yield Entry(leak, part, not_this)
     small = plain("small leak", "8 % of the test cases were trained on; 95 % of them are flagged", 0.0, leak=Leak(0.08))
     yield Entry(small, part, not_this)
+    for name, share, edits in (("leak, end to end", 0.3, 0.0), ("small leak, end to end", 0.08, 0.1)):
+        how = f"copied into training rows, {edits:.0%} of their words edited" if edits else "copied into training rows"
+        why = f"{share:.0%} of the test cases were {how}; what the detector finds in the texts is flagged"
+        yield Entry(plain(name, why, 0.0, leak=Leak(share, found=edits)), part, not_this)
     knowledge = [Contender("bm25", "rag", BASE + 0.12), sft(0.06)]
     yield Entry(_with("knowledge gap", "RAG gains 12, tuning 6", knowledge), part, g1)
     form = [Contender("json", "constrain", BASE + 0.12), sft(0.12)]

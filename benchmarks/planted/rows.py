@@ -8,6 +8,7 @@ Text columns are the same in every draw, so they are made once a world (`_Sheet`
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,7 +19,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from benchmarks.planted.texts import disguised, edited, prose, ticket
 from benchmarks.planted.world import GUARD, TASK, TUNED, Contender, World
+from harness.data import Row, overlaps
+from harness.suite import Case
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -27,6 +31,8 @@ Key = tuple[str, str, float]
 
 METRIC = "right"
 COLLAPSES = 0.1
+ROWS = 400
+"""Training rows that no case is among, where leaks are planted in texts."""
 FARTHEST = 5.0
 """Of heavy-tailed trainings, in standard deviations: no level leaves [0, 1], and the mean stays what it was."""
 
@@ -166,8 +172,25 @@ def _leak(world: World, rng: np.random.Generator) -> tuple[Mask | None, Mask]:
         return None, none
     test = np.arange(none.size) >= world.dev
     leaked = test & (rng.random(none.size) < world.leak.share)
+    if world.leak.found is not None:
+        return leaked, test & _detected(leaked, world.leak.found, rng)
     rate = np.where(leaked, world.leak.recall, world.leak.false_positives)
     return leaked, test & (rng.random(none.size) < rate)
+
+
+def _detected(leaked: Mask, edits: float, rng: np.random.Generator) -> Mask:
+    """What the product's own detector marks: tickets, and training rows that hold the leaked ones, half of them inside more."""
+    words = random.Random(int(rng.integers(2**63)))
+    said = [ticket(words) for _ in leaked]
+    rows = [ticket(words) for _ in range(ROWS)]
+    for place in np.flatnonzero(leaked):
+        copy = disguised(edited(said[place], edits, words) if edits else said[place], words)
+        rows.append(f"{prose(words, 20)} {copy} {prose(words, 20)}" if words.random() < 0.5 else copy)
+    words.shuffle(rows)
+    found = overlaps([Case(str(n), text, "") for n, text in enumerate(said)], [Row("", (text,)) for text in rows])
+    marks = np.zeros(leaked.size, dtype=np.bool_)
+    marks[[int(name) for name in found]] = True
+    return marks
 
 
 def _graded(world: World, answers: Mapping[Key, Floats], rng: np.random.Generator) -> dict[Key, Floats]:

@@ -57,12 +57,14 @@ class Judge:
 @dataclass(frozen=True, slots=True)
 class Leak:
     """``share`` of the test cases were trained on and are remembered; a detector marks ``recall`` of them, and
-    ``false_positives`` of the others."""
+    ``false_positives`` of the others. With ``found`` nothing of it is assumed: cases and rows are written, the leaked cases
+    copied into the rows with that share of their words edited, and what the detector finds in them is marked."""
 
     share: float
     recall: float = 0.95
     false_positives: float = 0.01
     remembered: float = 0.98
+    found: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,28 +48,38 @@ def data_guard(
 @data.command("leaks")
 def data_leaks(
     paths: Annotated[
-        list[Path], typer.Argument(help="Suite folders, or files: cases (JSONL) and training rows (JSONL).")
+        list[Path], typer.Argument(help="Suite folders, or files of cases and of training rows, in any format.")
     ],
     *,
     max_flagged: Annotated[
         float | None, typer.Option(help="The share of a suite's test cases that may be touched; the policy's 0.10.")
     ] = None,
+    embed: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Look for other words too: a sentence-transformers model or folder."),
+    ] = None,
+    similar: Annotated[float | None, typer.Option(help="The least cosine that counts, with --embed; 0.7.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every match, not the worst few.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say which test cases overlap training rows; exit 1 when too many do."""
-    from harness.leaks import as_dict, find, lines
+    """Say which cases overlap training rows, golden examples or documents; exit 1 when too many test cases do."""
+    from harness.data.meaning import SIMILAR
+    from harness.leaks import Meaning, as_dict, find, lines
+    from harness.retrieval.encoder import load_encoder
     from harness.trust import refuse_suites
     from harness.verdict import Policy
 
     limit = Policy().max_flagged if max_flagged is None else max_flagged
     if not 0 <= limit <= 1:
         raise BadInput(f"--max-flagged: given {limit}: a share between 0 and 1")
+    least = SIMILAR if similar is None else similar
+    if not 0 < least <= 1 or (similar is not None and embed is None):
+        raise BadInput(f"--similar: given {least}: a cosine above 0 and up to 1, and --embed MODEL with it")
     refuse_suites(paths)
-    found = find(paths)
+    found = find(paths, meaning=Meaning(load_encoder(embed), least) if embed else None)
     shown = json.dumps(as_dict(found, limit), indent=2) if as_json else "\n".join(lines(found, limit, every=every))
     typer.echo(shown)
-    raise typer.Exit(TOUCHED if any(leaks.share > limit for leaks in found) else 0)
+    raise typer.Exit(TOUCHED if any(leaks.worst > limit for leaks in found) else 0)
 
 
 @data.command("convert")

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.data.grams import START, Floats, Grams, Ints, Texts, offsets
+from harness.data.grams import START, Floats, Grams, Ints, Texts, distinct, offsets
 
 POSTINGS = 500
 TOP = 4
@@ -33,7 +34,7 @@ class _Runs:
     case: Ints
     rows: Ints
     first: Ints
-    holders: Ints
+    holders: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ def _looked_up(grams: Sequence[Grams], cases: Texts, wanted: Ints) -> _Runs:
     parts, before = [], 0
     for gram in grams:
         there = real & (gram.cases >= 0)
-        pairs = np.unique(cases.owner[there] * len(gram.in_rows) + gram.cases[there])
+        pairs = distinct(cases.owner[there] * len(gram.in_rows) + gram.cases[there])
         case, run = pairs // max(len(gram.in_rows), 1), pairs % max(len(gram.in_rows), 1)
-        parts.append((case, gram.in_rows[run], offsets(gram.in_rows)[run] + before))
+        parts.append((case, gram.in_rows[run], gram.first[run] + before))
         before += len(gram.holders)
     case, count, first = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.lexsort((count, case))

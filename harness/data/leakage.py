@@ -20,9 +20,11 @@ words that are not the whole of what a row asks.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import blake2b
 from itertools import pairwise
 from math import log2
 from typing import Literal, NamedTuple
@@ -30,9 +32,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from harness.data.alignment import common
-from harness.data.candidates import Pairs, candidates
+from harness.data.candidates import POSTINGS, Pairs, candidates
 from harness.data.copies import LEAST, whole_copies
-from harness.data.grams import START, UNKNOWN, Grams, Ints, Texts, grams_of, offsets, texts_of
+from harness.data.grams import START, UNKNOWN, Grams, Ints, Texts, distinct, grams_of, offsets, size_of, texts_of
 from harness.data.surprise import EDIT, Surprise, surprise_of
 from harness.data.words import plain, words
 from harness.suite import Case
@@ -46,6 +48,8 @@ LONG = 2000
 HALF = 0.5
 """Share of a case's words that an edited copy has, in their order."""
 FALSE_ALARM = 0.01
+DIGEST = 12
+"""Bytes that tell rows apart: that two of a billion are taken for equal, and are not, has a probability of 10^-11."""
 FEW, MOST = 700, 24.0
 """Of few cases the templates are badly known: FEW/cases bits more are asked for, at most MOST (from draws of templates)."""
 
@@ -61,12 +65,13 @@ class Row(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Match:
     """A case with the row that it overlaps most: ``similarity`` is the share of the case's words that the row has in their
-    order, ``bits`` what speaks for a copy (infinite when it is verbatim).
+    order, ``bits`` what speaks for a copy (infinite when it is verbatim). Where it is the ``meaning`` that is alike, it is the
+    cosine of both texts' vectors, and there are no bits.
     """
 
     case: str
     where: str
-    kind: Literal["verbatim", "near"]
+    kind: Literal["verbatim", "near", "meaning"]
     similarity: float = 1.0
     bits: float = float("inf")
 
@@ -76,24 +81,55 @@ def overlaps(cases: Iterable[Case], rows: Iterable[Row]) -> dict[str, Match]:
 
     All cases together, dev too, tell what a template is: give them all. ``rows`` are gone through once.
     """
-    known = _Cases()
-    read: dict[bytes, str] = {}
+    known, where = _Cases(), list[str]()
     for case in cases:
         known.add(case)
-    for row in rows:
-        known.meet(row)
-        if known.long:
-            read.setdefault(known.encoded(row), row.where)
-    found = _found(texts_of(known.texts), texts_of(read), list(read.values())) if read else {}
+    read = texts_of(_read(known, rows, where))
+    found = _found(texts_of(known.texts), read, where) if where else {}
     made = {name: known.asked.get(name) or found.get(number) for name, number in known.number.items()}
     return {name: replace(match, case=name) for name, match in made.items() if match is not None}
 
 
-class _Cases:
-    """The cases as they are read, equal texts once, with the numbers of their words; a row's other words have none."""
+def _read(known: _Cases, rows: Iterable[Row], where: list[str]) -> Iterator[bytes]:
+    """The words of each row, of equal ones the first's; where it stands goes to ``where``."""
+    seen: set[bytes] = set()
+    for row in rows:
+        known.meet(row)
+        if known.long:
+            encoded = known.encoding.row((*row.asked, *row.answers))
+            digest = blake2b(encoded, digest_size=DIGEST).digest()
+            if digest not in seen:
+                seen.add(digest)
+                where.append(row.where)
+                yield encoded
+
+
+class Encoding:
+    """Numbers for the words of the cases; other words have none."""
 
     def __init__(self) -> None:
-        self.words: dict[str, int] = {"": START}
+        self._words: dict[str, int] = {"": START}
+
+    def case(self, text: str) -> bytes:
+        """As ``texts_of`` takes it."""
+        known = self._words
+        return _bytes([START, *(known.setdefault(word, len(known)) for word in words(text))])
+
+    def row(self, texts: Iterable[str]) -> bytes:
+        """Several messages as one text."""
+        numbers: list[int] = []
+        number = self._words.get
+        for text in texts:
+            numbers.append(START)
+            numbers += [number(word, UNKNOWN) for word in words(text)]
+        return _bytes(numbers)
+
+
+class _Cases:
+    """The cases as they are read, equal texts once."""
+
+    def __init__(self) -> None:
+        self.encoding = Encoding()
         self.texts: dict[bytes, int] = {}
         self.number: dict[str, int] = {}
         self.short: dict[str, list[str]] = {}
@@ -101,13 +137,12 @@ class _Cases:
         self.asked: dict[str, Match] = {}
 
     def add(self, case: Case) -> None:
-        found = words(case.input)
-        if len(found) >= LEAST:
+        encoded = self.encoding.case(case.input)
+        if len(encoded) // 4 > LEAST:
             self.long = True
         elif short := plain(case.input):
             self.short.setdefault(short, []).append(case.id)
-        numbers = [START, *(self.words.setdefault(word, len(self.words)) for word in found)]
-        self.number[case.id] = self.texts.setdefault(_bytes(numbers), len(self.texts))
+        self.number[case.id] = self.texts.setdefault(encoded, len(self.texts))
 
     def meet(self, row: Row) -> None:
         """Short cases that are the whole of what the row asks."""
@@ -115,16 +150,9 @@ class _Cases:
             for name in self.short.get(plain(text), ()):
                 self.asked.setdefault(name, Match(name, row.where, "verbatim"))
 
-    def encoded(self, row: Row) -> bytes:
-        numbers: list[int] = []
-        for text in (*row.asked, *row.answers):
-            numbers.append(START)
-            numbers += [self.words.get(word, UNKNOWN) for word in words(text)]
-        return _bytes(numbers)
 
-
-def _bytes(numbers: Sequence[int]) -> bytes:
-    return np.array(numbers, dtype=np.int32).tobytes()
+def _bytes(numbers: Iterable[int]) -> bytes:
+    return array("i", numbers).tobytes()
 
 
 def _found(cases: Texts, rows: Texts, where: Sequence[str]) -> dict[int, Match]:
@@ -134,7 +162,7 @@ def _found(cases: Texts, rows: Texts, where: Sequence[str]) -> dict[int, Match]:
     wanted[list(found)] = False
     if not wanted.any():
         return found
-    grams = grams_of(cases, rows)
+    grams = grams_of(cases, rows, most=POSTINGS)
     judge = _Judge(cases, rows, grams, surprise_of(grams, cases=len(cases), rows=len(rows)))
     for pairs in candidates(grams, cases, rows, np.flatnonzero(wanted)):
         for case, row in judge.possible(pairs):
@@ -154,16 +182,14 @@ class _Judge:
     surprise: Surprise
 
     @cached_property
+    def size(self) -> int:
+        return size_of(self.cases)
+
+    @cached_property
     def asked(self) -> float:
         """The bits from which a case counts as copied."""
         few = min(FEW / len(self.cases), MOST)
         return log2(len(self.rows)) - log2(FALSE_ALARM) + few
-
-    @cached_property
-    def _held(self) -> Ints:
-        """A number for each word in each row that has it, in order."""
-        words = np.repeat(np.arange(len(self.grams[0].in_rows)), self.grams[0].in_rows)
-        return words * len(self.rows) + self.grams[0].holders
 
     def possible(self, pairs: Pairs) -> Iterator[tuple[int, int]]:
         """Those whose shared words, in whatever order, have the bits that are asked."""
@@ -171,11 +197,19 @@ class _Judge:
         count = np.minimum(self.cases.starts[pairs.case + 1] - begin, LONG)
         index = np.repeat(np.arange(len(count)), count)
         places = np.arange(len(index)) + (begin - offsets(count)[:-1])[index]
-        wanted = self.cases.flat[places].astype(np.int64) * len(self.rows) + pairs.row[index]
-        found = np.minimum(np.searchsorted(self._held, wanted), len(self._held) - 1)
-        shared = np.where(self._held[found] == wanted, self.surprise.bits[places], 0.0)
+        theirs = self._words(pairs.row)
+        wanted = index * self.size + self.cases.flat[places]
+        found = np.minimum(np.searchsorted(theirs, wanted), len(theirs) - 1)
+        shared = np.where(theirs[found] == wanted, self.surprise.bits[places], 0.0)
         enough = np.bincount(index, weights=shared, minlength=len(count)) >= self.asked
         yield from zip(pairs.case[enough].tolist(), pairs.row[enough].tolist(), strict=True)
+
+    def _words(self, rows: Ints) -> Ints:
+        """A number for each known word of each of the rows, and its place among them, in order."""
+        begin, count = self.rows.starts[rows], np.diff(self.rows.starts)[rows]
+        index = np.repeat(np.arange(len(rows)), count)
+        words = self.rows.flat[np.arange(len(index)) + (begin - offsets(count)[:-1])[index]]
+        return distinct(index[words > START] * self.size + words[words > START])
 
     def __call__(self, case: int, row: int, where: str) -> Match | None:
         begin = int(self.cases.starts[case]) + 1
@@ -214,5 +248,7 @@ class _Judge:
     def _odd(self, window: slice, begin: int, end: int) -> float:
         """The odd words in a stretch of a row, as ``Surprise.odd`` has them for the cases."""
         places = np.arange(max(window.start + begin, 1), min(window.start + end, window.stop))
-        before, words, pairs = self.rows.flat[places - 1], self.rows.flat[places], self.grams[1].rows[places]
-        return float(self.surprise.new[before[(pairs < 0) & (before > START) & (words != START)]].sum())
+        before, words = self.rows.flat[places - 1], self.rows.flat[places]
+        pairs = self.grams[1].numbers(before.astype(np.int64) * self.size + words)
+        other = (words < START) | ((words > START) & (pairs < 0))
+        return float(self.surprise.new[before[other & (before > START)]].sum())

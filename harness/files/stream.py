@@ -30,7 +30,7 @@ def told(path: Path) -> Iterator[None]:
         raise BadInput(f"{path}: damaged: {error}: fetch it again") from error
     except OSError as error:
         why = "cannot be read" if error.strerror else "damaged"
-        raise BadInput(f"{path}: {why}: {error.strerror or error}") from error
+        raise BadInput(f"{path}: {why}: {error.strerror or ' '.join(str(error).split())}") from error
 
 
 def unpacked(raw: IO[bytes], packing: str | None) -> IO[bytes]:

@@ -38,6 +38,7 @@ from harness.report.gathered import (
 from harness.report.ledger import ledger
 from harness.report.measured import by_seed, curve, usage, within
 from harness.verdict import Claim, Rows, SuiteVerdict, Summary, Verdict, load_rows, summaries
+from harness.verdict.describe import touched
 
 if TYPE_CHECKING:
     from harness.evidence import Evidence
@@ -203,6 +204,7 @@ class _OneModel:
             "suffices": found.suffices,
             "hardest": min(own, key=lambda one: (round(one.span.estimate, 12), one.theirs), default=None),
             "reasons": tuple(reason.sentence for reason in found.reasons),
+            "touched": touched(found),
             "differences": gains,
             "diagnosis": tuple((key, gap(value)) for key, value in found.diagnosis.items() if isinstance(value, Claim)),
             "checks": checks(found),

@@ -275,6 +275,7 @@ class Suite:
     suffices: str | None = None
     hardest: Difference | None = None
     reasons: tuple[str, ...] = ()
+    touched: str = ""
     ladder: tuple[Rung, ...] = ()
     differences: tuple[Difference, ...] = ()
     diagnosis: tuple[tuple[str, Difference], ...] = ()

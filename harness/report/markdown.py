@@ -76,6 +76,9 @@ def _reasons(suite: Suite) -> Iterator[str]:
     yield f"**{escaped(suite.name)}.** {escaped(suite.answer.sentence if suite.answer else '')}"
     yield ""
     yield from (f"{number}. {escaped(reason)}" for number, reason in enumerate(suite.reasons, start=1))
+    if suite.touched:
+        yield ""
+        yield escaped(suite.touched)
     if suite.answer and suite.answer.change:
         yield ""
         yield f"What would change it: {escaped(suite.answer.change)}"

@@ -48,6 +48,11 @@ SAID: Mapping[str, tuple[str, str, str]] = {
         "The gain is smaller on cases that overlap the training data",
         "The gain is not shown to differ on cases that overlap the training data",
     ),
+    "gain_with_touched": (
+        "With the cases that overlap the training data the gain is above zero; the claims leave them out",
+        "Even with the cases that overlap the training data the gain is below zero; the claims leave them out",
+        "With the cases that overlap the training data no gain is shown either; the claims leave them out",
+    ),
     "memory": (
         "The gain is larger on facts that the training data states: some of it is memory",
         "The gain is smaller on facts that the training data states",

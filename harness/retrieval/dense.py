@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import BadInput, need
 from harness.retrieval.document import Document
+from harness.retrieval.encoder import QUIET, load_model
 from harness.retrieval.ranking import Scores
 from harness.retrieval.token import tokens
 
@@ -73,19 +73,10 @@ class Embedded:
     """Vectors of a sentence-transformers model, which knows its own prefixes for queries and documents."""
 
     def __init__(self, documents: Sequence[Document], model: str) -> None:
-        package = need("sentence_transformers", extra="embed")
-        try:
-            self._model = package.SentenceTransformer(model, model_kwargs={"use_safetensors": True})
-        except (OSError, ValueError) as error:
-            raise BadInput(
-                f"retriever 'dense:{model}': sentence-transformers cannot load {model!r}: {error}"
-            ) from error
-        self._vectors = self._model.encode_document([document.text for document in documents], **_QUIET)
+        self._model = load_model(model, said=f"retriever 'dense:{model}'")
+        self._vectors = self._model.encode_document([document.text for document in documents], **QUIET)
 
     def scores(self, queries: Sequence[str]) -> Iterator[Scores]:
         for start in range(0, len(queries), BLOCK):
             block = list(queries[start : start + BLOCK])
-            yield from self._model.encode_query(block, **_QUIET) @ self._vectors.T
-
-
-_QUIET = {"normalize_embeddings": True, "show_progress_bar": False}
+            yield from self._model.encode_query(block, **QUIET) @ self._vectors.T

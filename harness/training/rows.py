@@ -44,9 +44,14 @@ def read_rows(rows: Rows) -> list[tuple[str, Row]]:
     Raises:
         BadInput: for a missing file or a broken line.
     """
+    return list(placed(rows))
+
+
+def placed(rows: Rows) -> Iterator[tuple[str, Row]]:
+    """The same one after the other: a file is not held in memory."""
     if isinstance(rows, Path):
-        return list(training_rows(rows))
-    return [(f"row {number}", row) for number, row in enumerate(rows, 1)]
+        return training_rows(rows)
+    return ((f"row {number}", row) for number, row in enumerate(rows, 1))
 
 
 def demonstrations(rows: Iterable[tuple[str, Row]], *, system: str = "") -> Iterator[Example]:

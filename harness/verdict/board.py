@@ -121,7 +121,7 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
 
 
 def compare(
-    board: Board, ours: Scores, theirs: Scores, *, flagged: bool = False, among: Codes | None = None
+    board: Board, ours: Scores, theirs: Scores, *, flagged: bool | None = False, among: Codes | None = None
 ) -> Moments | None:
     """Moments of ours minus theirs on the clean cases both were measured on; None when there is no such case.
 
@@ -129,7 +129,7 @@ def compare(
         board: gives the clusters and, for a judge's scores, people's labels.
         ours: one side.
         theirs: the other; two trained sides are paired by seed, or in order when they share no seeds.
-        flagged: compare on the flagged cases instead.
+        flagged: compare on the flagged cases instead; None: on all of them.
         among: compare on these cases alone.
     """
     cases, matrix = difference(ours, theirs, flagged=flagged)
@@ -145,7 +145,7 @@ def compare(
     return replace(moments, seeds=1) if fixed else moments
 
 
-def difference(ours: Scores, theirs: Scores, *, flagged: bool = False) -> tuple[Codes, Floats]:
+def difference(ours: Scores, theirs: Scores, *, flagged: bool | None = False) -> tuple[Codes, Floats]:
     """The common cases (n,) and the differences (seeds, n) or (n,), without cases that either side lacks."""
     mine, other = _by_seed(ours, theirs)
     cases, dirty = ours.cases, ours.flagged
@@ -154,7 +154,8 @@ def difference(ours: Scores, theirs: Scores, *, flagged: bool = False) -> tuple[
     else:
         cases, left, right = np.intersect1d(ours.cases, theirs.cases, assume_unique=True, return_indices=True)
         matrix, dirty = mine[..., left] - other[..., right], dirty[left] | theirs.flagged[right]
-    keep = (dirty if flagged else ~dirty) & np.isfinite(np.atleast_2d(matrix)).all(axis=0)
+    wanted = np.ones_like(dirty) if flagged is None else dirty if flagged else ~dirty
+    keep = wanted & np.isfinite(np.atleast_2d(matrix)).all(axis=0)
     return (cases, matrix) if keep.all() else (cases[keep], matrix[..., keep])
 
 

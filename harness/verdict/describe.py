@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from harness.verdict.economics.memo import memo
 from harness.verdict.plan import sentence
 from harness.verdict.reasons import points
+from harness.verdict.touched import sentence as sentence_of_touched
 from harness.verdict.verdict import SuiteVerdict, Verdict
 
 MOST = 6
@@ -49,6 +50,8 @@ def describe_suite(suite: SuiteVerdict) -> Iterator[str]:
     yield f"{suite.suite}: {ANSWERS[suite.verdict]}; {ADVICE[suite.recommendation]}{behind}."
     for number, reason in enumerate(suite.reasons[:MOST], start=1):
         yield f"  {number}. {reason.sentence}"
+    if said := touched(suite):
+        yield f"  {said}"
     for line in memo(suite.economics) if suite.verdict != "INVALID" else ():
         yield f"  {line}"
     change = _change(suite)
@@ -57,6 +60,11 @@ def describe_suite(suite: SuiteVerdict) -> Iterator[str]:
     standing = "; ".join(suite.ledger.get("said", ()))
     if standing:
         yield f"  {standing[:1].upper()}{standing[1:]}."
+
+
+def touched(suite: SuiteVerdict) -> str:
+    """What the test cases that overlap training data change; nothing where there are none."""
+    return sentence_of_touched(suite.diagnosis, suite.claims, suite.contender)
 
 
 def _change(suite: SuiteVerdict) -> str:

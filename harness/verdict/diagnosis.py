@@ -19,6 +19,7 @@ from harness.stats import Moments, crossed, mean
 from harness.verdict.board import Board, Scores, compare, difference
 from harness.verdict.candidate import Candidate, claim
 from harness.verdict.check import ANY_OF
+from harness.verdict.touched import gain_with, touched
 from harness.verdict.verdict import Claim
 
 
@@ -45,6 +46,8 @@ def diagnose(
         found["skill_residual"] = made
     if prompt and rag and (made := _interaction(board, prompt, rag, alpha)):
         found["interaction"] = made
+    if cases := touched(board):
+        found["touched"] = cases
     return found | (dict(_of_candidate(board, taken, alpha)) if taken else {})
 
 
@@ -131,6 +134,8 @@ def _of_candidate(board: Board, taken: Candidate, alpha: float) -> Iterator[tupl
     dirty, clean = compare(board, taken.scores, other, flagged=True), taken.gains[taken.worst]
     if dirty is not None and dirty.n > 1:
         yield "leakage", _apart("leakage", f"{gain}, flagged - clean cases", dirty, clean, alpha)
+    if whole := gain_with(board, taken, alpha):
+        yield "gain_with_touched", whole
     if taken.scores.recipe in board.taught:
         taught = board.taught[taken.scores.recipe]
         told = compare(board, taken.scores, other, among=taught)

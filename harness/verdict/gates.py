@@ -118,14 +118,14 @@ def same_cases(name: str, used: list[Scores]) -> Gate:
 
 
 def flagged(name: str, used: list[Scores], policy: Policy) -> Gate:
-    """Few test cases overlap the contender's training data; claims are made on the others."""
+    """Few test cases overlap what a contender was trained on or is shown; claims are made on the others."""
     shares = {scores.contender: float(scores.flagged.mean()) for scores in used if scores.flagged.size}
     worst = max(sorted(shares), key=lambda contender: shares[contender], default=None)
     if worst is None or shares[worst] == 0:
         return _gate(name, True, "no test case is flagged as overlapping training data")
-    said = (
-        f"{worst}: {shares[worst]:.0%} of its test cases overlap its training data, allowed is {policy.max_flagged:.0%}"
-    )
+    tuned = next(scores.technique for scores in used if scores.contender == worst) in TUNED
+    what = "its training data" if tuned else "what it is shown"
+    said = f"{worst}: {shares[worst]:.0%} of its test cases overlap {what}, allowed is {policy.max_flagged:.0%}"
     return _gate(name, shares[worst] <= policy.max_flagged, said)
 
 

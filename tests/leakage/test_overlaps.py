@@ -127,6 +127,33 @@ def test_very_long_texts() -> None:
     assert kinds(asked("a " * 20_000), taught("b c " * 20_000)) == {}
 
 
+def test_rows_are_looked_at_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many: what is found is the same, and so is the row that it is found in."""
+    rng = random.Random(4)
+    said = [text(rng, rng.randint(5, 40)) for _ in range(80)]
+    rows = [Row(f"r{n}", (text(rng, rng.randint(1, 60)),), (text(rng, 3),)) for n in range(200)]
+    for n, one in enumerate(said[:12]):
+        kept = one.split()
+        kept[len(kept) // 2] = "other"
+        rows.insert(17 * n, Row(f"copy {n}", (one if n % 2 else f"{text(rng, 9)} {' '.join(kept)}",)))
+    rows += [Row("empty", ()), rows[5]._replace(where="again")]
+    whole = overlaps(asked(*said), rows)
+    assert {match.kind for match in whole.values()} == {"verbatim", "near"}
+    for words_at_once in (1, 37, 1000):
+        monkeypatch.setattr("harness.data.grams.AT_ONCE", words_at_once)
+        assert overlaps(asked(*said), rows) == whole
+
+
+def test_a_run_that_very_many_rows_hold() -> None:
+    """More than are listed of any run: the copy is still told from its neighbours."""
+    template = "please sum up the meeting of the sales department about the new machine and list what was decided there"
+    rng = random.Random(5)
+    said = [f"{template} by {text(rng, 3)}" for _ in range(40)]
+    rows = [Row(f"r{n}", (f"{template} by {text(rng, 3)}",)) for n in range(700)]
+    rows[600] = Row("copy", (said[3].upper(),))
+    assert overlaps(asked(*said), rows) == {"c3": Match("c3", "copy", "verbatim")}
+
+
 TEXTS = st.lists(st.text(max_size=80) | st.lists(st.sampled_from("ab c!東3-"), max_size=40).map("".join), max_size=6)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report import to_markdown
+from harness.report import to_html, to_markdown
 from harness.report.markdown import escaped
 from tests.report.report_worlds import HOSTILE, small
 
@@ -90,3 +90,13 @@ def test_hostile_names_make_no_markup() -> None:
     assert not {c for c in shown if c < " " and c != "\n"}
     rows = [line for line in shown.splitlines() if line.startswith("| ") and "Fine-tune" in line]
     assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [7]
+
+
+def test_what_touched_cases_change_is_said() -> None:
+    made = small()
+    said = "Touched test cases: 12 of 400 cases of sft|x, which scores 81.0 with them and 78.2 without."
+    base = made.models[0]
+    suites = (replace(base.suites[0], touched=said), *base.suites[1:])
+    made = replace(made, models=(replace(base, suites=suites),))
+    assert "\n\nTouched test cases: 12 of 400 cases of sft\\|x, which" in to_markdown(made)
+    assert "Touched test cases: 12 of 400 cases of sft|x, which" in to_html(made)

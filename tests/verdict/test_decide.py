@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from harness.errors import BadInput
-from harness.verdict import Verdict, decide, describe, load_rows, paired, summaries
+from harness.verdict import Verdict, decide, describe, describe_suite, load_rows, paired, summaries
 from harness.verdict.check import TUNED
 from harness.verdict.lock import History
 
@@ -208,6 +208,22 @@ def test_flagged_cases_are_left_out_and_too_many_forbid(planted: Any, table: Any
     suite = one(decide(few, {"max_flagged": 0.2}))
     assert suite.claim("gain:few_shot").n == 360
     assert suite.diagnosis["leakage"].n == 400
+    told = suite.diagnosis["touched"]["sft"]
+    scores = [(r["case_id"].endswith("7"), r["score"]) for r in few.to_pylist() if r["contender"] == "sft" and r["split"] == "test"]  # fmt: skip
+    clean = [score for flagged, score in scores if not flagged]
+    assert (told["flagged"], told["cases"]) == (40, 400)
+    assert told["with"] == pytest.approx(sum(score for _, score in scores) / len(scores))
+    assert told["without"] == pytest.approx(sum(clean) / len(clean))
+    whole, gain = suite.diagnosis["gain_with_touched"], suite.claim("gain:few_shot")
+    assert (whole.contrast, whole.n) == ("sft - few_shot, touched cases too", 400)
+    (said,) = [line for line in describe_suite(suite) if "Touched" in line]
+    assert said.startswith("  Touched test cases: 40 of 400 cases of sft, which scores ")
+    gains = [f"{100 * one.estimate:+.1f}" for one in (whole, gain)]
+    assert said.endswith(
+        f"; sft gains {gains[0]} over few_shot with them and {gains[1]} without. Claims are made without them."
+    )
+    clean_world = one(decide(tuned_world(planted, 0.2).table))
+    assert not clean_world.diagnosis.keys() & {"touched", "gain_with_touched"}
     assert (
         failed(decide(changed(tuned_world(planted, 0.2), table, "flagged", lambda r: True, contender="sft")))[0]
         == "flagged"
