@@ -27,7 +27,7 @@ from harness.metrics.juror import Juror
 from harness.models import is_local
 from harness.models.flight import OutOfMoney
 from harness.plural import plural
-from harness.probe import probed
+from harness.rounds import grown, settle
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.suite import Case
@@ -110,13 +110,17 @@ def run(
     metrics = metrics_of(declared)
     with open_store(declared.experiment.home, write=True, wait=wait, say=say) as store:
         shares = hashes_of(metrics, amounts=False)
-        matrix = probed(declared, store, shares)
+        matrix = grown(declared, store, shares)
         outcome = Outcome(matrix)
         with closing(Vendors(experiment, store, spending or Spending(), progress.waiting)) as vendors:
             while True:
                 _fill(_Doing(matrix, store, progress, outcome, metrics, vendors))
-                outcome.matrix, matrix = matrix, probed(declared, store, shares)
-                if matrix.id == outcome.matrix.id:  # whom to probe is known when dev was measured
+                if settle(declared, store, shares):  # a recipe is found, and what is compared with it may be another
+                    declared = expand(experiment, limit=limit)
+                    metrics = metrics_of(declared)
+                    shares = hashes_of(metrics, amounts=False)
+                outcome.matrix, matrix = matrix, grown(declared, store, shares)
+                if matrix.id == outcome.matrix.id:  # whom to try or to probe is known when dev was measured
                     return outcome
 
 
@@ -292,6 +296,9 @@ class _Doing:
         ]
 
     def _missing_of(self, cell: Cell) -> list[Trial]:
+        training = self.store.training(cell.adapter) if cell.contender.searches and cell.adapter else None
+        if training is not None and training.diverged:
+            return []
         return self._missing(list(cell.trials()))
 
     def _missing(self, trials: list[Trial]) -> list[Trial]:

@@ -14,13 +14,16 @@ HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
     {"errors", "fingerprint", "machine", "plural", "stats", "embedded", "module", "figures"},
-    {"declaration", "suite", "contender", "recipe", "experiment", "trial", "files", "formats"},
+    {"declaration", "suite", "contender", "recipe", "search", "proposals", "experiment", "trial", "files", "formats"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {
         "prompt",
         "matrix",
         "todo",
         "probe",
+        "share",
+        "sought",
+        "rounds",
         "grade",
         "scoring",
         "people",
@@ -75,6 +78,7 @@ HEAVY = {
     "ray",
     "bm25s",
     "sklearn",
+    "optuna",
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.stats import DIFFERENCE, Moments, crossed, ppi, seed_variance, share_seen
-from harness.verdict.check import TUNED
+from harness.verdict.check import SEARCH, TUNED
 from harness.verdict.rows import Codes, Floats, Rows, Run
 
 
@@ -61,6 +61,7 @@ class Scores:
 class Board:
     """Scores by contender; ``source`` is who graded, and ``people`` has human labels beside a judge's scores. ``taught`` has, by
     contender, the cases that ask for a fact which its training stated, as far as anybody told; ``amounts`` are no shares.
+    ``tried`` names what searches for recipes tried on dev: ``sft/3``, of the search for ``sft``.
     """
 
     suite: str
@@ -73,6 +74,7 @@ class Board:
     fractions: Mapping[tuple[str, float], Scores] = field(default_factory=dict)
     taught: Mapping[str, Codes] = field(default_factory=dict)
     amounts: bool = False
+    tried: frozenset[str] = frozenset()
 
     def techniques(self, *wanted: str) -> list[str]:
         """Names of contenders of those techniques with rows on any split, sorted."""
@@ -94,9 +96,10 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
     """Everything measured on that suite and metric.
 
     A metric that a judge graded is the judge's; people's rows then correct it. Learning-curve runs (``data_fraction``
-    under 1) are kept apart, from the test split where there are any, else from dev.
+    under 1) are kept apart, from the test split where there are any, else from dev; of searches only the names are.
     """
-    runs = list(rows.select(suite=suite, metric=metric))
+    every = list(rows.select(suite=suite, metric=metric))
+    runs = [run for run in every if rows.techniques[run.contender] != SEARCH]
     sources = {run.source for run in runs}
     source = next((kind for kind in ("judge", "program", "human") if kind in sources), "program")
     parts: dict[tuple[str, str, float], dict[str, list[Run]]] = {}
@@ -117,7 +120,10 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
     }
     people = gather("test", "human") if source == "judge" else {}
     test, dev = gather("test", source), gather("dev", source)
-    return Board(suite, metric, source, rows.clusters[suite], test, dev, people, fractions, amounts=rows.amounts)
+    tried = frozenset(run.contender for run in every) - {run.contender for run in runs}
+    return Board(
+        suite, metric, source, rows.clusters[suite], test, dev, people, fractions, amounts=rows.amounts, tried=tried
+    )
 
 
 def compare(
