@@ -6,7 +6,7 @@
 What it tried and which won is kept beside the store, in ``searches/<fingerprint>.json``: found from scores of dev, and from
 then on the candidate's recipe, whoever reads it.
 
-    {"tries": [{"learning_rate": 0.0002, "lora_rank": 16}, …], "scores": {"1 on 0.25": 0.61, …}, "winner": 3}
+    {"tries": [{"learning_rate": 0.0002, "lora_rank": 16}, …], "scores": [[1, 0.25, 0.61], …], "winner": 3}
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Sought:
         """
         found = {
             "tries": [dict(one.settings) for one in course.tries],
-            "scores": {f"{number} on {share:g}": _plain(score) for (number, share), score in course.scores.items()},
+            "scores": [[number, share, _plain(score)] for (number, share), score in course.scores.items()],
             "winner": course.winner.number if course.winner else None,
         }
         before = kept.read(self.path)
@@ -109,6 +109,17 @@ class Sought:
             return False
         _write(self.path, found)
         return _winner(found) != _winner(before)
+
+    @property
+    def found(self) -> Course | None:
+        """What came of it, as it is kept: the tries that got so far with their scores, and the winner; None before its end."""
+        kept_ = self._kept
+        if self.winner is None:
+            return None
+        tries = tuple(Try(number, settings) for number, settings in enumerate(kept_["tries"], 1))
+        scores = {(number, share): -inf if score is None else score for number, share, score in kept_["scores"]}
+        asked = tuple((tries[number - 1], share) for number, share in scores)
+        return Course(tries, asked, scores, over=True, winner=tries[kept_["winner"] - 1])
 
     @property
     def _kept(self) -> Any:

@@ -89,7 +89,7 @@ def _planned(todo: Todo, graded: tuple[Gradings, ...], batch: bool) -> Planned:
     return Planned(todo, expenses(todo, graded, batch=batch), sum(some.count for some in graded))
 
 
-def _searched(one: Sought) -> str:
+def searched(one: Sought) -> str:
     """``search for sft on triage: 9 recipes, 9 on 25 %, 3 on 100 % of the data``, or what it has found."""
     if one.winner is not None:
         return f"search for {one.said}: of {plural(one.search.count, 'recipe')} dev chose {settings_said(one.winner)}"
@@ -121,7 +121,7 @@ def plan_lines(planned: Planned) -> list[str]:
     )
     lines.append(f"{plural(len(todo.matrix.jobs), 'training')}, {len(todo.jobs)} to do: {plural(todo.steps, 'step')}")
     lines.append(expected(todo) if todo.cells or todo.jobs else "nothing is missing")
-    lines += [_searched(one) for one in todo.matrix.sought]
+    lines += [searched(one) for one in todo.matrix.sought]
     if unsettled(todo.matrix):
         lines.append("searches are counted at most; the candidates that they are for, with the settings as declared")
     lines += [f"as it is, this decides nothing: {warning}" for warning in overtried(todo.matrix)]

@@ -151,6 +151,29 @@ class Learning:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """One setting of a search; ``scores`` are on dev, one for each share of the data: None where it did not get so far, minus
+    infinity where its training diverged.
+    """
+
+    number: int
+    settings: tuple[str, ...]
+    scores: tuple[float | None, ...]
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A search for a candidate's recipe: ``names`` of settings and ``shares`` of the data are its columns."""
+
+    candidate: str
+    sentence: str
+    names: tuple[str, ...]
+    shares: tuple[float, ...]
+    tries: tuple[Tried, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One term of a question, as it was frozen and as it is now."""
 
@@ -284,6 +307,7 @@ class Suite:
     checks: tuple[Check, ...] = ()
     gates: tuple[Claimed, ...] = ()
     learning: Learning | None = None
+    searches: tuple[Searched, ...] = ()
     ledger: Ledger | None = None
     economics: Mapping[str, Any] = field(default_factory=dict)
     costs: tuple[Cost, ...] = ()
