@@ -221,7 +221,7 @@ class _OneModel:
             "differences": gains,
             "diagnosis": tuple((key, gap(value)) for key, value in found.diagnosis.items() if isinstance(value, Claim)),
             "checks": checks(found),
-            "learning": learning(found.learning_curve),
+            "learning": learning(found),
             "ledger": ledger(found.ledger, self.evidence.accounts[self.model].get(found.suite)),
             "economics": dict(found.economics),
         }

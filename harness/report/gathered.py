@@ -143,11 +143,16 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """Mean by share of the training data, and the gain of a doubling."""
+    """Mean by share of the training data, the gain of the last doubling, and where the curve shows it, what the next one would
+    bring: ``doubled``, the ``fitted`` curve up to there, and a sentence.
+    """
 
     contender: str
     points: tuple[tuple[float, float], ...]
     slope: Span | None
+    doubled: Span | None = None
+    fitted: tuple[tuple[float, float], ...] = ()
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def compare(
     fixed = ours.fixed or theirs.fixed
     moments = _corrected(board, ours, theirs, cases, matrix) if board.people else None
     pseudo = () if board.amounts else DIFFERENCE
-    moments = moments or crossed(matrix, _clusters(board, cases), pseudo=pseudo)
+    moments = moments or crossed(matrix, clusters_of(board, cases), pseudo=pseudo)
     return replace(moments, seeds=1) if fixed else moments
 
 
@@ -198,7 +198,7 @@ def _by_seed(ours: Scores, theirs: Scores) -> tuple[Floats, Floats]:
     return mine[:k], other[:k]
 
 
-def _clusters(board: Board, cases: Codes) -> Codes | None:
+def clusters_of(board: Board, cases: Codes) -> Codes | None:
     """None when every case is a cluster of its own, which is the same number and faster."""
     return None if board.count(cases) == cases.size else board.clusters[cases]
 
@@ -220,8 +220,8 @@ def _corrected(board: Board, ours: Scores, theirs: Scores, cases: Codes, matrix:
         judged[rows][:, at].mean(axis=0) if varies else judged[0, at],
         np.atleast_2d(labels)[:, among].mean(axis=0),
         judged[:, rest].mean(axis=0),
-        clusters=_clusters(board, seen),
-        rest_clusters=_clusters(board, cases[rest]),
+        clusters=clusters_of(board, seen),
+        rest_clusters=clusters_of(board, cases[rest]),
         v_seed=seed_variance(matrix) if varies else 0.0,
         seeds=matrix.shape[0] if varies else 0,
         graded_seeds=len(rows) if varies else None,
