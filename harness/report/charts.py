@@ -213,9 +213,11 @@ def learning(found: Learning) -> Panel:
     )
     if ends:
         said += f"; twice the data, by the curve, {points(ends[0])} to {points(ends[1])}"
-    lines = (
-        [(place(found.fitted), "fitted"), (place([(last, end) for end in ends]), "reach")] if ends else [(at, "seed-0")]
-    )
+    lines = [(at, "seed-0")]
+    if ends:
+        within, beyond = [p for p in found.fitted if p[0] <= 1], [p for p in found.fitted if p[0] >= 1]
+        bar = [(last, end) for end in ends]
+        lines = [(place(within), "fitted"), (place(beyond), "beyond"), (place(bar), "reach")]
     marked = [*shares, last] if ends else shares
     below = [(f"{100 * share:.3g} %", x) for share, (x, _) in zip(marked, place((s, low) for s in marked), strict=True)]
     drawn = _lines(said, "tuned", lines, below=below, dots=at)

@@ -126,7 +126,6 @@ def doubling(
     if max(fit for fit, _ in fits) <= MISFIT:
         return None
     whole = [form for fit, form in fits if fit > RULED_OUT]
-    best = min(whole, key=lambda form: round(float(form.misfit(means).min()), DIGITS))
     estimate = float(np.mean([form.gains(means[None])[0] for form in whole]))
     late = _late(np.asarray(shares))
     drawn = [form.gains(means + noise) for form in (*whole, *([late] if late.fit(means, noise) > RULED_OUT else ()))]
@@ -134,7 +133,7 @@ def doubling(
     ends = min(np.quantile(one, level) for one in drawn), max(np.quantile(one, 1 - level) for one in drawn)
     estimate, lower, upper = (round(float(value), DIGITS) + 0.0 for value in (estimate, *ends))
     df = float((counts - 1).sum())
-    return Doubling(estimate, lower, upper, alpha, df, n, count, _curve(best, means, shares))
+    return Doubling(estimate, lower, upper, alpha, df, n, count, _curve(whole, means, shares))
 
 
 def _noise(scores: Sequence[Floats], counts: Floats, codes: Codes, count: int) -> Floats:
@@ -162,7 +161,7 @@ def _between(scores: Sequence[Floats], counts: Floats) -> float:
 def _residual(one: Floats) -> float:
     """Mean square of what is neither the case's nor the training's."""
     rest = one - one.mean(axis=1, keepdims=True) - one.mean(axis=0) + one.mean()
-    return float((rest**2).sum()) / ((one.shape[0] - 1) * (one.shape[1] - 1))
+    return float(np.sum(rest**2)) / float((one.shape[0] - 1) * (one.shape[1] - 1))
 
 
 def _whole(shares: Floats) -> tuple[_Form, _Form]:
@@ -206,8 +205,8 @@ def _along(least: float) -> Floats:
     return np.concatenate([measured, beyond[1:]])
 
 
-def _curve(form: _Form, means: Floats, shares: Sequence[float]) -> tuple[tuple[float, float], ...]:
-    drawn = means @ form.along[int(form.misfit(means).argmin())]
-    return tuple(
-        (round(float(s), DIGITS), round(float(m), DIGITS)) for s, m in zip(_along(shares[0]), drawn, strict=True)
-    )
+def _curve(forms: Sequence[_Form], means: Floats, shares: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """The mean of the fitted forms, whose gain beyond all of the data is the estimate."""
+    drawn = np.mean([means @ form.along[int(form.misfit(means).argmin())] for form in forms], axis=0)
+    at = _along(shares[0])
+    return tuple((round(float(s), DIGITS), round(float(m), DIGITS)) for s, m in zip(at, drawn, strict=True))
