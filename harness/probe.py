@@ -49,7 +49,7 @@ def unprobed(matrix: Matrix) -> list[str]:
     """Deciding suites that wait for their probes."""
     if matrix.experiment.probes is None:
         return []
-    found = {cell.suite.name for cell in matrix.cells if cell.contender.probes}
+    found = {cell.suite.name for cell in matrix.cells if cell.contender.probes and not cell.contender.searches}
     deciding = (task.suite.name for task in matrix.tasks if matrix.policy.suites[task.suite.name].role == "decide")
     return [name for name in deciding if name not in found]
 

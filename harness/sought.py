@@ -93,6 +93,12 @@ class Sought:
             for job in self.whole
         ]
 
+    def trained(self) -> list[Job]:
+        """Its finished trainings, whether or not it came to its end."""
+        settings = self._tries or self.propose(0, Course((), ()))
+        tries = [Try(number, one) for number, one in enumerate(settings, 1)]
+        return [job for one in tries for share in self.search.rungs for job in self.jobs(one, share) if job.finished]
+
     def keep(self, course: Course) -> bool:
         """Note what is known; whether that ended the search, or ended it otherwise than before.
 
