@@ -108,7 +108,7 @@ class _Search:
             known = self.score(one, share)
             return otherwise(one, share) if known is None and otherwise else known
 
-        return course(self.sought.search, self.sought.propose, score)
+        return course(self.sought.search, self.sought.propose, score, self.loss)
 
     def score(self, one: Try, share: float) -> float | None:
         """The mean on dev over the search's seeds, by the suite's own metric."""
@@ -127,6 +127,12 @@ class _Search:
             return -inf
         means = self.store.means({cell.id: cell.size for _, cell in made}, metric, digest)
         return fmean(means.values()) if len(means) == len({cell.id for _, cell in made}) else None
+
+    def loss(self, one: Try, share: float) -> float:
+        """What its trainings came to at the end: the mean of the last tenth of the steps; infinite where nothing was noted."""
+        found = [self.store.training(job.adapter) if self.store else None for job, _ in self.made(one, share)]
+        ends = [training.losses[-max(1, len(training.losses) // 10) :] if training else [] for training in found]
+        return fmean(fmean(loss for _, loss, *_ in end) if end else inf for end in ends)
 
     def steps(self, one: Try, share: float) -> float:
         """How long its trainings are."""

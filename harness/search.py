@@ -204,8 +204,20 @@ class Known(Protocol):
         ...
 
 
-def course(search: Search, propose: Propose, score: Known) -> Course:
-    """A search as far as its scores lead: the same scores lead to the same end."""
+class Loss(Protocol):
+    def __call__(self, one: Try, share: float, /) -> float:
+        """What a try's trainings came to on a rung, less is better."""
+        ...
+
+
+def _unknown(one: Try, share: float, /) -> float:
+    return 0.0
+
+
+def course(search: Search, propose: Propose, score: Known, loss: Loss = _unknown) -> Course:
+    """A search as far as its scores lead: the same scores lead to the same end. Of equal scores the lower loss goes on, then the
+    lower number: where little data teaches nobody to answer, all scores are 0, and the losses are not.
+    """
     tries: list[Try] = []
     asked: list[tuple[Try, float]] = []
     known: dict[tuple[int, float], float] = {}
@@ -219,20 +231,24 @@ def course(search: Search, propose: Propose, score: Known) -> Course:
             known |= {(number, share): value for number, value in found.items() if value is not None}
             if None in found.values():
                 return Course(tuple(tries), tuple(asked), known)
-            alive = _onwards(alive, share, known, search)
+            if share != search.rungs[-1]:
+                alive = _onwards(_ranked(alive, share, known, loss), search.factor)
     last = search.rungs[-1]
-    done = [one for one in tries if known.get((one.number, last), -inf) > -inf]
-    winner = min(done, key=lambda one: (-known[one.number, last], one.number), default=None)
+    done = [one for one in tries if (one.number, last) in known]
+    winner = next(iter(_ranked(done, last, known, loss)), None)
     return Course(tuple(tries), tuple(asked), known, over=True, winner=winner)
 
 
-def _onwards(alive: list[Try], share: float, known: Mapping[tuple[int, float], float], search: Search) -> list[Try]:
-    """The best of a rung, equals by their number; what diverged goes nowhere."""
-    if share == search.rungs[-1]:
-        return alive
-    ranked = sorted(alive, key=lambda one: (-known[one.number, share], one.number))
-    good = [one for one in ranked if known[one.number, share] > -inf]
-    return sorted(good[: ceil(len(alive) / search.factor)], key=lambda one: one.number)
+def _ranked(some: list[Try], share: float, known: Mapping[tuple[int, float], float], loss: Loss) -> list[Try | None]:
+    """The best first; None for those that diverged, so that they take places and go nowhere."""
+    ranked = sorted(some, key=lambda one: (-known[one.number, share], loss(one, share), one.number))
+    return [one if known[one.number, share] > -inf else None for one in ranked]
+
+
+def _onwards(ranked: list[Try | None], factor: int) -> list[Try]:
+    """The best of every ``factor``, in the order of their numbers."""
+    best = ranked[: ceil(len(ranked) / factor)]
+    return sorted((one for one in best if one is not None), key=lambda one: one.number)
 
 
 def refuse_impossible(search: Search, recipe: Recipe) -> None:

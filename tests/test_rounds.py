@@ -200,6 +200,21 @@ def test_what_diverged_is_asked_nothing_and_cannot_win(searching: Project) -> No
             settle(declared, store, hashes_of(metrics_of(declared), amounts=False))
 
 
+def test_where_every_score_is_the_same_the_losses_say_who_goes_on(searching: Project) -> None:
+    home = searching.folder / ".harness"
+    with open_store(home, write=True) as store:
+        for matrix in rounds(searching, store):
+            for job in matrix.jobs:
+                loss = abs(job.recipe.rate - 5e-4) + (job.recipe.adapter.rank != 8)
+                losses = [(step, 4.0 if step < 10 else loss, 0.0, 0.0) for step in range(1, 11)]
+                store.add_training(
+                    Training(job.adapter, job.recipe_name, "sums", "m", job.seed, "", 1.0, 10, 4, 4, 9, losses)
+                )
+            answer(store, matrix, worth=lambda matrix, cell: 0.0)
+    trained = [job.recipe for job in matrix.jobs if job.recipe_name == "sft"]
+    assert {(recipe.rate, recipe.adapter.rank) for recipe in trained} == {(5e-4, 8)}
+
+
 def diverged(adapter: str) -> Training:
     return Training(adapter, "sft/1", "sums", "m", 1500, "", 0.0, 0, 0, 0, 0, notes=[f"{DIVERGED}the loss is nan"])
 
@@ -282,6 +297,9 @@ def test_what_it_takes_is_said_before(searching: Project, harness: Harness) -> N
     said = harness("run", searching.experiment, "--dry-run").out
     assert "search for sft on sums: 6 recipes, 6 on 50 %, 2 on 100 % of the data" in said
     assert "as it is, this decides nothing: sums: 6 recipes would be tried on dev" in said
+    searching.replace("experiment.toml", "training_seeds", "probes = true\ntraining_seeds")
+    assert "not counted: the probes of sums" in harness("run", searching.experiment, "--dry-run").out
+    searching.replace("experiment.toml", "probes = true\n", "")
     search(searching)
     said = harness("run", searching.experiment, "--dry-run").out
     assert "search for sft on sums: of 6 recipes dev chose learning_rate 0.0005, lora_rank 16" in said

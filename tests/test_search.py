@@ -42,9 +42,19 @@ def test_what_is_not_known_is_waited_for() -> None:
     assert [one.settings["learning_rate"] for one, share in onwards.asked if share == 1] == [2e-4]
 
 
-def test_equals_go_by_their_number() -> None:
-    found = played(Search(learning_rate=RATES), lambda settings, share: 0.5)
-    assert found.winner == found.tries[0]
+def test_equals_go_by_their_loss_and_then_by_their_number() -> None:
+    search = Search(learning_rate=RATES)
+    assert played(search, lambda settings, share: 0.5).winner == Try(1, search.shuffled(1)[0])
+    losses = {1e-4: 2.0, 2e-4: 1.0, 5e-4: 3.0}
+    found = course(
+        search,
+        proposals(search, seed=1),
+        lambda one, share: 0.0,
+        lambda one, share: losses[one.settings["learning_rate"]],
+    )
+    assert found.winner is not None
+    assert found.winner.settings == {"learning_rate": 2e-4}
+    assert [one.settings["learning_rate"] for one, share in found.asked if share == 1] == [2e-4]
 
 
 def test_what_diverged_goes_nowhere() -> None:

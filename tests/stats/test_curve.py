@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pytest
-from scipy.special import ndtri
 from scipy.stats import binom
 
+from benchmarks.planted.curves import CURVES, MARGIN, SHARES, drawn
 from harness.stats import Doubling, doubling
-
-SHARES = np.array([0.125, 0.25, 0.5, 1.0, 2.0])
-MARGIN = 0.03
-
-
-def power(last: float, ratio: float) -> np.ndarray:
-    """The last doubling brings ``last``, each further one ``ratio`` of the one before."""
-    doublings = np.log2(SHARES)
-    return np.asarray(0.7 + last * (doublings if ratio == 1 else (1 - ratio**doublings) / (1 / ratio - 1)))
-
-
-WORLDS: Mapping[str, np.ndarray] = {
-    "flat": power(0.0, 1.0),
-    "straight": power(0.06, 1.0),
-    "straight, at the margin": power(MARGIN, 1.0),
-    "power": power(0.06, 0.7),
-    "power, at the margin": power(MARGIN / 0.5, 0.5),
-    "soon at its end": power(0.01, 0.4),
-    "exponential": 0.8 - 0.25 * np.exp(-SHARES / 0.25),
-    "slow exponential": 0.8 - 0.3 * np.exp(-SHARES / 0.5),
-    "fast exponential": 0.8 - 0.3 * np.exp(-SHARES / 0.1),
-    "hyperbola": 0.5 + 0.4 * SHARES / (SHARES + 0.5),
-}
-
-
-def drawn(rng: np.random.Generator, means: np.ndarray, *, n: int, k: int, sd: float, size: int = 1) -> list[np.ndarray]:
-    """Scores at each share: a case is easy or hard at every share alike, trainings differ by ``sd``."""
-    ease = np.repeat(rng.standard_normal(n // size), size)
-    return [
-        (
-            np.sqrt(0.6) * ease + np.sqrt(0.4) * rng.standard_normal((k, n))
-            < ndtri(np.clip(mean + sd * rng.standard_normal((k, 1)), 0.001, 0.999))
-        ).astype(float)
-        for mean in means[:-1]
-    ]
 
 
 def found(name: str, *, draws: int, n: int, k: int, sd: float, size: int = 1) -> list[Doubling | None]:
     rng, clusters = np.random.default_rng(20261126), np.repeat(np.arange(n // size), size)
     return [
         doubling(
-            SHARES[:-1].tolist(), drawn(rng, WORLDS[name], n=n, k=k, sd=sd, size=size), clusters=clusters, alpha=0.05
+            SHARES[:-1].tolist(),
+            drawn(rng, CURVES[name], cases=n, trainings=k, seed_sd=sd, cluster=size),
+            clusters=clusters,
+            alpha=0.05,
         )
         for _ in range(draws)
     ]
@@ -59,7 +25,7 @@ def found(name: str, *, draws: int, n: int, k: int, sd: float, size: int = 1) ->
 
 def hold(name: str, *, draws: int, **world: float) -> None:
     """Neither end errs more than in 5 % of the draws; fails where that would come up once in a thousand."""
-    truth = WORLDS[name][-1] - WORLDS[name][-2]
+    truth = CURVES[name][-1] - CURVES[name][-2]
     some = found(name, draws=draws, **world)  # type: ignore[arg-type]
     told = [one for one in some if one is not None]
     most = binom.ppf(0.999, draws, 0.05)
@@ -74,7 +40,7 @@ def test_ends_hold(name: str) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", CURVES)
 @pytest.mark.parametrize(
     "world",
     [
@@ -101,7 +67,7 @@ def test_the_curve_goes_through_the_points_and_on_to_the_estimate() -> None:
     assert one is not None
     curve = dict(one.curve)
     assert min(curve) == 0.125
-    assert [curve[share] for share in (1.0, 2.0)] == pytest.approx(WORLDS["power"][-2:], abs=0.03)
+    assert [curve[share] for share in (1.0, 2.0)] == pytest.approx(CURVES["power"][-2:], abs=0.03)
     assert curve[2.0] - curve[1.0] == pytest.approx(one.estimate, abs=1e-9)
     assert (one.n, one.clusters, one.df, one.alpha) == (4000, 4000, 16.0, 0.05)
 
