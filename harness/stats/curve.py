@@ -17,7 +17,7 @@ Three forms are fitted to the means by least squares, on a grid of what makes th
 Four points often cannot tell them apart, so the interval is the union of those that fit; where neither of the first two
 does, nothing is said: a curve that turns inside what was measured cannot be carried on. In each form it is a parametric
 bootstrap: the means are drawn again, by the covariance over cases (the same cases are answered at every share; clustered
-where they are) and by the spread between trainings (pooled over shares, t with its degrees of freedom). Percentiles of few
+where they are) and by the spread between trainings (pooled over shares but for one that has clearly more, t with its degrees of freedom). Percentiles of few
 trainings are too near; two thirds of alpha go to each end. How often the ends err is measured in ``tests/stats/test_curve.py``.
 """
 
@@ -47,6 +47,8 @@ LATE = 3
 """Shares through which the late line goes."""
 NARROW = 2 / 3
 """Of alpha, what each end gets."""
+APART = 2.0
+"""How many times the pooled variance a share's own is, when it is taken instead."""
 DRAWS, SEED = 1000, 20261126
 DIGITS = 12
 DRAWN = 12, 4
@@ -121,7 +123,7 @@ def doubling(
     if len(shares) < POINTS or counts.min() < 2 or count < CLUSTERS:
         return None
     means = np.array([one.mean() for one in scores])
-    noise = _noise(scores, counts, codes, count)
+    noise = _noise(scores, codes, count)
     fits = [(form.fit(means, noise), form) for form in _whole(np.asarray(shares))]
     if max(fit for fit, _ in fits) <= MISFIT:
         return None
@@ -136,7 +138,7 @@ def doubling(
     return Doubling(estimate, lower, upper, alpha, df, n, count, _curve(whole, means, shares))
 
 
-def _noise(scores: Sequence[Floats], counts: Floats, codes: Codes, count: int) -> Floats:
+def _noise(scores: Sequence[Floats], codes: Codes, count: int) -> Floats:
     """Draws of the means' errors, shape (DRAWS, J): cases and trainings."""
     rng = np.random.default_rng(SEED)
     cases = np.stack([one.mean(axis=0) for one in scores])
@@ -146,16 +148,29 @@ def _noise(scores: Sequence[Floats], counts: Floats, codes: Codes, count: int) -
     # a pseudo-case a share: without a case that differs there still is uncertainty
     covariance = count / (count - 1) * (sums @ sums.T) / n**2 + np.eye(len(cases)) / n**2
     over_cases = rng.standard_normal((DRAWS, len(cases))) @ np.linalg.cholesky(covariance).T
-    between = np.sqrt(_between(scores, counts) / counts)
-    return over_cases + between * rng.standard_t(float((counts - 1).sum()), size=(DRAWS, len(cases)))
+    draws = [spread.sd * rng.standard_t(spread.df, size=DRAWS) for spread in _spreads(scores)]
+    return over_cases + np.stack(draws, axis=1)
 
 
-def _between(scores: Sequence[Floats], counts: Floats) -> float:
-    """Variance of one training's mean, the cases' own noise taken out, pooled over shares."""
-    spread = 0.0
-    for one in scores:
-        spread += (len(one) - 1) * (float(np.var(one.mean(axis=1), ddof=1)) - _residual(one) / one.shape[1])
-    return max(spread / float((counts - 1).sum()), 0.0)
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """Standard deviation of a share's mean that comes from its trainings, and the degrees of freedom it is known with."""
+
+    sd: float
+    df: float
+
+
+def _spreads(scores: Sequence[Floats]) -> list[_Spread]:
+    """Pooled over shares; a share whose trainings clearly differ more has its own: where nobody can answer, nobody differs."""
+    own = [max(float(np.var(one.mean(axis=1), ddof=1)) - _residual(one) / one.shape[1], 0.0) for one in scores]
+    freedom = [len(one) - 1 for one in scores]
+    pooled = float(np.average(own, weights=freedom))
+    return [
+        _Spread(float(np.sqrt(alone / (df + 1))), df)
+        if alone > APART * pooled
+        else _Spread(float(np.sqrt(pooled / (df + 1))), float(sum(freedom)))
+        for alone, df in zip(own, freedom, strict=True)
+    ]
 
 
 def _residual(one: Floats) -> float:
