@@ -34,8 +34,8 @@ from harness.matrix import Cell, expand
 from harness.metrics import Metric
 from harness.metrics.juror import Subject
 from harness.plural import plural
-from harness.probe import probed
 from harness.progress import Console
+from harness.rounds import grown
 from harness.run import asking
 from harness.scoring import hashes_of, metrics_of, subjects
 from harness.stats import Bounds, Statistic
@@ -189,7 +189,7 @@ def probe(experiment: Experiment, suite: str, *, cases: int, wait: float = 0.0) 
     matrix = expand(experiment)
     metrics = metrics_of(matrix)
     with open_store(experiment.home, write=True, wait=wait) as store:
-        whole = probed(matrix, store, hashes_of(metrics))
+        whole = grown(matrix, store, hashes_of(metrics))
         with asking(whole, store, metrics, Console(quiet=True)) as scoring:
             return Probe(Evidence(whole, store, metrics), suite, cases).biases(scoring.replies)
 

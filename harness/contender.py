@@ -18,10 +18,12 @@ from pydantic import Field
 
 from harness.declaration import Declaration, load_toml
 from harness.errors import BadInput
-from harness.suite import Suite
+from harness.suite import Split, Suite
 
 Technique = Literal["prompt", "constrain", "rag", "golden", "tune", "tune+rag"]
-ProbeTechnique = Annotated[str, Field(pattern=r"^probe:(gold-passage|pass@\d+)$")]
+ProbeTechnique = Annotated[str, Field(pattern=r"^probe:(gold-passage|pass@\d+|search)$")]
+SEARCH = "probe:search"
+"""The technique of what a search tries on dev: counted, and never chosen by a verdict."""
 
 
 class Retrieve(Declaration):
@@ -73,13 +75,24 @@ class Contender(Declaration):
 
     @property
     def label(self) -> str:
-        """Its name, and on which share of the data it was trained."""
-        return self.name if self.share == 1 else f"{self.name} on {self.share:g}"
+        """Its name, and on which share of the data it was trained; all that a search tries on one share have one."""
+        name = f"{self.recipe}/*" if self.searches else self.name
+        return f"{name} on {self.share:g}" if self.share < 1 or self.searches else name
+
+    @property
+    def searches(self) -> bool:
+        """Whether a search tries it."""
+        return self.technique == SEARCH
 
     @property
     def probes(self) -> bool:
-        """Whether it is asked to say why, and is never chosen: on test cases alone."""
+        """Whether it is no part of what a verdict chooses among."""
         return self.technique.startswith("probe:") or self.share < 1
+
+    @property
+    def split(self) -> Split | None:
+        """The only cases that it is asked: a probe is asked those of test to say why, and a search those of dev."""
+        return None if not self.probes else "dev" if self.searches else "test"
 
 
 def load_baseline(path: Path) -> Baseline:

@@ -5,6 +5,7 @@
     │   ├── MissingExtra    exit code 4, an optional package is needed: which ``pip install`` brings it
     │   └── NotCompared     exit code 4, all rows are of one contender: a verdict compares
     ├── StoreBusy           exit code 4, another run holds the store
+    ├── Diverged            exit code 3, a training's loss is no number
     └── Incomplete          exit code 3, evidence is missing or broken
 
 A message is one sentence for a person; no traceback is shown for any of these.
@@ -43,6 +44,10 @@ class StoreBusy(HarnessError):
     """Another process writes to the store."""
 
     exit_code = 4
+
+
+class Diverged(HarnessError):
+    """A training's loss is not a number."""
 
 
 class Incomplete(HarnessError):

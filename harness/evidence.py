@@ -20,8 +20,8 @@ from harness.matrix import Matrix, expand
 from harness.metrics import Metric
 from harness.origins import mixed, way_out
 from harness.people import PAIRWISE, Label, Mark, Place, compared, labels_of, load_labels, rated, table
-from harness.probe import probed
 from harness.question import Account, Question, accounts, histories, note, questions
+from harness.rounds import grown, unsettled
 from harness.scoring import hashes_of, meant, metrics_of
 from harness.store import Store, open_store
 from harness.store.reviews import Review
@@ -170,10 +170,15 @@ class Evidence:
         """Base model → verdict; recomputed each time, never stored as truth.
 
         Raises:
-            Incomplete: when a suite, prompt or recipe was changed after the last run, or rows that are compared come from
+            Incomplete: when a search is not at its end, a suite, prompt or recipe was changed after the last run, or rows that are compared come from
                 several served models.
             NotCompared: when a deciding suite has one contender.
         """
+        if waiting := unsettled(self.matrix):
+            raise Incomplete(
+                f"the search for {', '.join(one.said for one in waiting)} has not come to its end: run `harness run`, which "
+                "goes on where it was"
+            )
         stale = [cell for cell in self.matrix.cells if cell.id not in self.current]
         if stale:
             names = ", ".join(dict.fromkeys(f"{cell.contender.name} on {cell.suite.name}" for cell in stale[:3]))
@@ -251,7 +256,7 @@ def evidence(asked: Experiment | Matrix) -> Iterator[Evidence]:
     matrix = asked if isinstance(asked, Matrix) else expand(asked)
     with open_store(matrix.experiment.home, write=False) as store:
         metrics = metrics_of(matrix)
-        found = Evidence(probed(matrix, store, hashes_of(metrics, amounts=False)), store, metrics)
+        found = Evidence(grown(matrix, store, hashes_of(metrics, amounts=False)), store, metrics)
         yield found
     if "verdicts" in vars(found):
         found.noted = note(matrix.experiment.home, found.questions, found.verdicts, found.histories)

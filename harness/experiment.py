@@ -11,10 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.contender import Contender, Retrieve, expand, load_baselines
-from harness.declaration import Declaration, load_toml
+from harness.declaration import Declaration, declare, load_toml
 from harness.errors import BadInput, suggest
 from harness.recipe import NEEDS, UNTRAINED, Recipe
+from harness.search import Search, Settings, apply, refuse_impossible, said
 from harness.suite import Suite, Task, load_task
+
+SEARCHING = 500
+"""Where the seeds of a search's trainings begin: behind all that an experiment may have."""
 
 
 class Model(Declaration):
@@ -46,13 +50,40 @@ class Candidate(Recipe):
     """A recipe in the matrix, and the contenders that it fields.
 
     ``suites`` restricts it to some suites (all that have the data it needs otherwise); ``with_rag`` fields a second
-    contender, ``NAME+rag``, on suites with documents; ``teacher`` is the model that wrote its training data, if one did
-    and the rows do not say it (``harness.teachers``).
+    contender, ``NAME+rag``, on suites with documents; ``teacher`` is the model that wrote its training data, if one did and
+    the rows do not say it (``harness.teachers``). With ``search`` dev chooses some of the recipe's settings first, for each suite
+    and base model.
     """
 
     suites: tuple[str, ...] | None = None
     with_rag: bool = False
     teacher: str | Model | None = None
+    search: Search | None = None
+
+    @field_validator("search", mode="before")
+    @classmethod
+    def _one_word(cls, given: Any) -> Any:
+        return (Search() if given else None) if isinstance(given, bool) else given
+
+    @model_validator(mode="after")
+    def _searchable(self) -> Candidate:
+        if self.search is not None:
+            refuse_impossible(self.search, self)
+        return self
+
+    @property
+    def searched(self) -> Search | None:
+        """The search with all that it tries, where there is one."""
+        return self.search.around(self) if self.search else None
+
+    def tried(self, settings: Settings, *, where: str) -> Candidate:
+        """The candidate with the settings that a search tries or has found; ``where`` it is declared.
+
+        Raises:
+            BadInput: when the recipe cannot have them.
+        """
+        declared = {**apply(settings, self.model_dump()), "search": None}
+        return declare(Candidate, declared, where=f"{where}.search: {said(settings)}")
 
 
 class Probes(Declaration):
@@ -65,7 +96,7 @@ class Probes(Declaration):
     gold: bool = True
     samples: int = Field(default=8, ge=0, le=1000)
     temperature: float = Field(default=0.8, gt=0, le=2)
-    fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.25, 0.5)
+    fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.125, 0.25, 0.5)
 
     @field_validator("samples")
     @classmethod
@@ -158,6 +189,10 @@ class Experiment(Declaration):
         """Training seeds of a candidate: weights that are given have as many as there are of them."""
         given = self.candidates[candidate].given
         return tuple(self.seed * 1000 + i for i in range(len(given))) if given else self.seeds
+
+    def search_seeds(self, search: Search) -> tuple[int, ...]:
+        """Of the trainings by which a search chooses: none of them is one that test sees, or their luck would be counted."""
+        return tuple(self.seed * 1000 + SEARCHING + i for i in range(search.seeds))
 
     @property
     def bases(self) -> tuple[Model, ...]:

@@ -134,13 +134,13 @@ def _answered(cell: Cell) -> dict[str, Match]:
 
 def trained(matrix: Matrix) -> Iterator[tuple[Cell, Job, tuple[Source, ...]]]:
     """Every tuned cell with its training, and all rows that went into its adapter; a share of the data is left out, it is rated
-    on the cases of the whole.
+    on the cases of the whole, and so is what a search tries, which is asked no test case.
     """
     jobs = {job.adapter: job for job in matrix.jobs}
     started = {job.out: job for job in matrix.jobs}
     for cell in matrix.cells:
         job = jobs.get(cell.adapter or "")
-        if job is not None and cell.contender.share == 1:
+        if job is not None and not cell.contender.probes:
             yield cell, job, tuple(dict.fromkeys(_sources(job, started)))
 
 

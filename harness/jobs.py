@@ -1,19 +1,23 @@
 """The trainings of a matrix, before any is done: which candidate, on which suite's rows, by which seed, from what.
 
-jobs(experiment, tasks, model, identity(model))["triage", "sft", 1000].adapter      # '5f0c…'
+trainings(experiment, tasks, model, identity(model)).jobs["triage", "sft", 1000].adapter      # '5f0c…'
+
+A candidate whose recipe is searched for has the recipe that its search has found, and until then stands here as declared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, suggest
 from harness.experiment import Candidate, Experiment, Model, data_of, trains_on
+from harness.fingerprint import fingerprint
 from harness.metrics import load_metric
 from harness.recipe import FLOAT_ONLY, OF_WHOLE, ONLINE
+from harness.sought import Sought
 from harness.suite import Suite, Task
 from harness.training.adopt import content
 from harness.training.job import Job, Reward, adapter_fingerprint
@@ -25,8 +29,20 @@ MERGED = ("lora", "rslora", "pissa", "full")
 """Adapters that are plain low-rank matrices, and whole models; DoRA's magnitudes would be lost without a word."""
 
 
-def jobs(experiment: Experiment, tasks: Sequence[Task], model: Model, identity: str) -> Mapping[Place, Job]:
-    """Every training of one base model, each after those that it starts from.
+VERSION = 1
+"""Raised when searches are made otherwise, so that an old end is not taken for a new one."""
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """Of one base model: by place, each after those that it starts from, and the searches for their recipes."""
+
+    jobs: Mapping[Place, Job] = field(default_factory=dict)
+    sought: tuple[Sought, ...] = ()
+
+
+def trainings(experiment: Experiment, tasks: Sequence[Task], model: Model, identity: str) -> Trainings:
+    """Every training of one base model.
 
     Raises:
         BadInput: for rows, weights or a config that are missing or broken, and for what the model cannot carry.
@@ -37,7 +53,8 @@ def jobs(experiment: Experiment, tasks: Sequence[Task], model: Model, identity: 
             if trains_on(candidate, task.suite):
                 for seed in experiment.seeds_of(name):
                     making.job(suite, name, seed)
-    return making.made
+    fielded = {place: job for place, job in making.made.items() if place[2] in experiment.seeds_of(place[1])}
+    return Trainings(fielded, tuple(one for one in making.sought.values() if one is not None))
 
 
 @dataclass
@@ -47,16 +64,62 @@ class _Making:
     model: Model
     identity: str
     made: dict[Place, Job] = field(default_factory=dict)
+    sought: dict[tuple[str, str], Sought | None] = field(default_factory=dict)
+    """By (suite, candidate); None where nothing is searched."""
     _rows: dict[Path, Sequence[Row]] = field(default_factory=dict)
 
     def job(self, suite: str, name: str, seed: int) -> Job:
         """A training, made once."""
         if (suite, name, seed) not in self.made:
-            self.made[suite, name, seed] = self._make(suite, name, seed)
+            self.made[suite, name, seed] = self._make(suite, name, seed, self._recipe(suite, name))
         return self.made[suite, name, seed]
 
-    def _make(self, suite: str, name: str, seed: int) -> Job:
-        candidate, declared = self.experiment.candidates[name], self.tasks[suite].suite
+    def _recipe(self, suite: str, name: str) -> Candidate:
+        """As it is declared, with what a search has found."""
+        if (suite, name) not in self.sought:
+            self.sought[suite, name] = self._search(suite, name)
+        sought, candidate = self.sought[suite, name], self.experiment.candidates[name]
+        found = sought.winner if sought else None
+        return candidate if found is None else candidate.tried(found, where=f"candidates.{name}")
+
+    def _search(self, suite: str, name: str) -> Sought | None:
+        """The search for a candidate's recipe. What it trains starts from trainings with its own seeds."""
+        candidate, experiment = self.experiment.candidates[name], self.experiment
+        search = candidate.searched
+        if search is None:
+            return None
+        seeds = experiment.search_seeds(search)
+        ancestors = list(_ancestors(experiment, name))
+        before = [self.job(suite, start, seed) for start in reversed(ancestors) for seed in seeds]
+        whole = [self._make(suite, name, seed, candidate) for seed in seeds]
+        task = self.tasks[suite]
+        if not task.counts["dev"]:
+            raise BadInput(
+                f"{task.suite.path(task.suite.cases)}: no case has the split 'dev', by which candidates.{name}.search "
+                "chooses: add some, or leave the search out"
+            )
+        adapters, said = [job.adapter for job in whole], search.model_dump(mode="json")
+        key = fingerprint(VERSION, adapters, said, task.content, experiment.seed)
+        return Sought(
+            suite=suite,
+            name=name,
+            model=self.model,
+            identity=self.identity,
+            candidate=candidate,
+            search=search,
+            whole=tuple(whole),
+            before=tuple(before),
+            path=experiment.home / "searches" / f"{key}.json",
+            seed=experiment.seed,
+            waits=any(self._unsettled(suite, start) for start in ancestors),
+        )
+
+    def _unsettled(self, suite: str, name: str) -> bool:
+        sought = self.sought.get((suite, name))
+        return sought is not None and sought.winner is None
+
+    def _make(self, suite: str, name: str, seed: int, candidate: Candidate) -> Job:
+        declared = self.tasks[suite].suite
         _refuse_quantised(self.model, name, candidate)
         start = self.job(suite, candidate.start_from, seed) if candidate.start_from else None
         parts = [self._part(part, name, seed) for part in candidate.parts]
@@ -156,6 +219,14 @@ class _Making:
         if path not in self._rows:
             self._rows[path] = [row for _, row in read_rows(path)]
         return self._rows[path]
+
+
+def _ancestors(experiment: Experiment, name: str) -> Iterator[str]:
+    """Those that a candidate starts from, and those that these do."""
+    start = experiment.candidates[name].start_from
+    while start is not None:
+        yield start
+        start = experiment.candidates[start].start_from
 
 
 def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:

@@ -11,7 +11,7 @@ can change its answers, so a cell that the store calls complete is never expande
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -22,12 +22,13 @@ from harness.declaration import declare
 from harness.errors import BadInput
 from harness.experiment import Experiment, Model, contenders, load_tasks
 from harness.fingerprint import fingerprint
-from harness.jobs import Place, jobs
+from harness.jobs import Trainings, trainings
 from harness.metrics import LENIENT, asks_likelihood
 from harness.metrics.json import read_schema
 from harness.models import identity, is_local
 from harness.prompt import Prompter
 from harness.regression.guards import load_guards
+from harness.sought import Sought
 from harness.store import CellRow, batches
 from harness.suite import Case, Split, Suite, Task
 from harness.training.job import Job
@@ -67,12 +68,14 @@ class Cell:
 
     @property
     def cases(self) -> Collection[Case]:
-        """What is asked: every case, or those of the test split alone for a probe."""
-        return self.task.split("test") if self.contender.probes else self.task.cases
+        """What is asked: every case, or those of one split alone."""
+        split = self.contender.split
+        return self.task.cases if split is None else self.task.split(split)
 
     @property
     def size(self) -> int:
-        cases = self.task.counts["test"] if self.contender.probes else len(self.task.cases)
+        split = self.contender.split
+        cases = len(self.task.cases) if split is None else self.task.counts[split]
         return cases * self.contender.samples
 
     @property
@@ -145,12 +148,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Everything that an experiment asks for. ``jobs`` are in an order that training can follow."""
+    """Everything that an experiment asks for. ``jobs`` are in an order that training can follow; what a search in ``sought`` has
+    not found yet stands as it is declared.
+    """
 
     experiment: Experiment
     tasks: tuple[Task, ...]
     cells: tuple[Cell, ...]
     jobs: tuple[Job, ...]
+    sought: tuple[Sought, ...] = ()
 
     @cached_property
     def id(self) -> str:
@@ -197,7 +203,8 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
     if experiment.probes:
         tasks = [_read_leniently(task) for task in tasks]
     cells: list[Cell] = []
-    trainings: list[Job] = []
+    made: list[Job] = []
+    sought: list[Sought] = []
     if experiment.candidates and not any(is_local(model) for model in experiment.bases):
         raise BadInput(
             f"{experiment.folder}: candidates are declared, but no model of {[m.id for m in experiment.bases]} runs here: "
@@ -205,9 +212,10 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
         )
     for model in experiment.bases:
         one = _Expansion(experiment, tasks, model, identity(model))
-        trainings += one.jobs.values()
+        made += one.trainings.jobs.values()
+        sought += one.trainings.sought
         cells += one.cells()
-    matrix = Matrix(experiment=experiment, tasks=tuple(tasks), cells=tuple(cells), jobs=tuple(trainings))
+    matrix = Matrix(experiment, tuple(tasks), tuple(cells), tuple(made), tuple(sought))
     _ = matrix.policy  # wrong keys are said now, not after an hour
     return matrix
 
@@ -245,9 +253,11 @@ class _Expansion:
     identity: str
 
     @cached_property
-    def jobs(self) -> Mapping[Place, Job]:
+    def trainings(self) -> Trainings:
         """What makes the adapters."""
-        return jobs(self.experiment, self.tasks, self.model, self.identity) if is_local(self.model) else {}
+        if not is_local(self.model):
+            return Trainings()
+        return trainings(self.experiment, self.tasks, self.model, self.identity)
 
     def cells(self) -> list[Cell]:
         """Every cell of the model. One that is not here is neither trained nor asked for likelihoods."""
@@ -266,7 +276,7 @@ class _Expansion:
     def _cell(self, task: Task, contender: Contender, seed: int | None) -> Cell:
         adapter = None
         if contender.recipe is not None and seed is not None and is_local(self.model):
-            adapter = self.jobs[task.suite.name, contender.recipe, seed].adapter
+            adapter = self.trainings.jobs[task.suite.name, contender.recipe, seed].adapter
         prompter = Prompter(task, contender, seed=self.experiment.seed)
         return Cell(self.model, self.identity, task, contender, prompter, seed, adapter)
 
@@ -279,7 +289,7 @@ class _Expansion:
                     fielded = Contender(
                         name=f"{contender.name}@{task.suite.name}", technique="tune", recipe=contender.recipe
                     )
-                    adapter = self.jobs[task.suite.name, contender.recipe or "", seed].adapter
+                    adapter = self.trainings.jobs[task.suite.name, contender.recipe or "", seed].adapter
                     prompter = Prompter(guard, fielded, seed=self.experiment.seed)
                     out.append(Cell(self.model, self.identity, guard, fielded, prompter, seed, adapter))
         return out

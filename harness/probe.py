@@ -4,7 +4,7 @@
 
     gold_passage    the prompt of the best retrieval, with the documents in it that each case says hold its answer
     pass@1, pass@8  eight samples of the best prompt: how often one is right, and how often any
-    sft on 1/2      the tuned finalists, trained on half and on a quarter of the data: the learning curve
+    sft on 1/2      the tuned finalists, trained on an eighth, a quarter and half of the data: the learning curve
 
 Whom they probe is chosen on dev, as the verdict chooses its finalists, so they come in a second round, once dev was
 measured. They are asked the test cases alone, and are never chosen and never a baseline. The lenient reading of answers
@@ -13,7 +13,6 @@ that are there (``Suite.lenient``) needs none of its own.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,9 +23,9 @@ from harness.experiment import Probes
 from harness.matrix import Cell, Matrix
 from harness.prompt import Prompter
 from harness.recipe import UNTRAINED
+from harness.share import part
 from harness.store import Store
-from harness.training.job import Job, adapter_fingerprint
-from harness.training.rows import Row, read_rows
+from harness.training.job import Job
 from harness.verdict import load_rows
 from harness.verdict.board import load_board
 from harness.verdict.choose import choose
@@ -51,7 +50,7 @@ def unprobed(matrix: Matrix) -> list[str]:
     """Deciding suites that wait for their probes."""
     if matrix.experiment.probes is None:
         return []
-    found = {cell.suite.name for cell in matrix.cells if cell.contender.probes}
+    found = {cell.suite.name for cell in matrix.cells if cell.contender.probes and not cell.contender.searches}
     deciding = (task.suite.name for task in matrix.tasks if matrix.policy.suites[task.suite.name].role == "decide")
     return [name for name in deciding if name not in found]
 
@@ -96,7 +95,11 @@ def _measured(matrix: Matrix, store: Store) -> Iterator[tuple[str, dict[str, lis
     for model in matrix.experiment.bases:
         cells: dict[str, list[Cell]] = {}
         for cell in matrix.cells:
-            if cell.model == model and matrix.policy.suites[cell.suite.name].role == "decide":
+            if (
+                cell.model == model
+                and not cell.contender.probes
+                and matrix.policy.suites[cell.suite.name].role == "decide"
+            ):
                 cells.setdefault(cell.suite.name, []).append(cell)
         yield (
             model.id,
@@ -176,41 +179,3 @@ def _as(cell: Cell, **changed: object) -> Cell:
         cell.seed,
         cell.adapter,
     )
-
-
-def part(job: Job, share: float, *, identity: str, start: Job | None) -> Job:
-    """The same training on a share of its rows, drawn by its seed; a smaller share lies in a larger one.
-
-    Args:
-        job: The training on all rows.
-        share: In (0, 1).
-        identity: The base model's hash.
-        start: The training on the same share that it starts from, where it starts from one.
-    """
-    rows = _sample([row for _, row in read_rows(job.rows)], share, job.seed)
-    replay = read_rows(job.replay) if job.replay is not None and job.recipe.replay else None
-    adapter = adapter_fingerprint(
-        model=identity,
-        recipe=job.recipe,
-        rows=rows,
-        seed=job.seed,
-        system=job.system,
-        replay=[row for _, row in replay] if replay is not None else None,
-        start_from=start.adapter if start else None,
-        reward=job.reward,
-        source=job.source.read_text(encoding="utf-8") if job.source is not None else None,
-    )
-    name = f"{job.recipe_name} on {share:g}"
-    return replace(
-        job,
-        adapter=adapter,
-        recipe_name=name,
-        rows=rows,
-        out=job.out.with_name(adapter),
-        start_from=start.out if start else None,
-    )
-
-
-def _sample(rows: Sequence[Row], share: float, seed: int) -> tuple[Row, ...]:
-    order = random.Random(seed).sample(range(len(rows)), len(rows))
-    return tuple(rows[place] for place in sorted(order[: max(1, round(share * len(rows)))]))

@@ -28,7 +28,7 @@ from harness.metrics.juror import Juror
 from harness.models import is_local
 from harness.models.flight import OutOfMoney
 from harness.plural import plural
-from harness.probe import probed
+from harness.rounds import grown, settle
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.suite import Case
@@ -111,13 +111,17 @@ def run(
     metrics = metrics_of(declared)
     with open_store(declared.experiment.home, write=True, wait=wait, say=say) as store:
         shares = hashes_of(metrics, amounts=False)
-        matrix = probed(declared, store, shares)
+        matrix = grown(declared, store, shares)
         outcome = Outcome(matrix)
         with closing(Vendors(experiment, store, spending or Spending(), progress.waiting)) as vendors:
             while True:
                 _fill(_Doing(matrix, store, progress, outcome, metrics, vendors))
-                outcome.matrix, matrix = matrix, probed(declared, store, shares)
-                if matrix.id == outcome.matrix.id:  # whom to probe is known when dev was measured
+                if settle(declared, store, shares):  # a recipe is found, and what is compared with it may be another
+                    declared = expand(experiment, limit=limit)
+                    metrics = metrics_of(declared)
+                    shares = hashes_of(metrics, amounts=False)
+                outcome.matrix, matrix = matrix, grown(declared, store, shares)
+                if matrix.id == outcome.matrix.id:  # whom to try or to probe is known when dev was measured
                     return outcome
 
 
@@ -311,7 +315,12 @@ class _Doing:
         return bundles(cells, ready=lambda name: name not in waited_for, workers=workers(self.experiment))
 
     def _missing_of(self, cells: list[Cell]) -> list[Trial]:
-        return self._missing([trial for cell in cells for trial in cell.trials()])
+        return self._missing([trial for cell in cells if not self._lost(cell) for trial in cell.trials()])
+
+    def _lost(self, cell: Cell) -> bool:
+        """Whether it would ask an adapter of a search whose training went astray: there is none."""
+        training = self.store.training(cell.adapter) if cell.contender.searches and cell.adapter else None
+        return training is not None and training.diverged
 
     def _missing(self, trials: list[Trial]) -> list[Trial]:
         """Those that have no answer, each question once."""

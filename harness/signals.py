@@ -22,10 +22,9 @@ from harness.experiment import load_experiment, load_tasks
 from harness.files import look, rows, target, write_all
 from harness.files.draft import folder, refuse_taken
 from harness.files.parse import told
-from harness.matrix import expand
+from harness.matrix import Matrix, expand
 from harness.plural import plural
 from harness.suite import Suite
-from harness.training import Job
 
 NAMES = ("sft.jsonl", "preferences.jsonl", "golden.jsonl", "skip.jsonl")
 HELD = ("cases", "train", "preferences", "ratings", "golden", "skip")
@@ -163,10 +162,10 @@ def forget(person: str, out: Path, experiment: Path) -> Trace:
     lines = tuple(line for some in held.values() for line in some)
     touched = {file for file, some in held.items() if some}
     try:
-        jobs = expand(loaded).jobs if touched else ()
+        adapters = tuple(_trained(expand(loaded), touched)) if touched else ()
     except HarnessError as error:
         return Trace(who, lines, unknown=str(error))
-    return Trace(who, lines, tuple(_trained(jobs, touched)))
+    return Trace(who, lines, adapters)
 
 
 def _files(suite: Suite) -> list[Path]:
@@ -182,12 +181,15 @@ def _lines(file: Path, who: str) -> Iterator[str]:
             yield where
 
 
-def _trained(jobs: Sequence[Job], touched: set[Path]) -> Iterator[Path]:
-    """Finished adapters that were trained on these files, or started from such a one."""
+def _trained(matrix: Matrix, touched: set[Path]) -> Iterator[Path]:
+    """Finished adapters that were trained on these files, or started from such a one, those of searches too."""
     tainted: set[Path] = set()
-    for _ in jobs:
-        tainted |= {job.out for job in jobs if job.rows in touched or tainted.intersection(job.behind)}
-    yield from sorted(job.out for job in jobs if job.out in tainted and job.finished)
+    for _ in matrix.jobs:
+        tainted |= {job.out for job in matrix.jobs if job.rows in touched or tainted.intersection(job.behind)}
+    yield from sorted(job.out for job in matrix.jobs if job.out in tainted and job.finished)
+    for sought in matrix.sought:
+        if any(job.rows in touched for job in (*sought.whole, *sought.before)):
+            yield from sorted(job.out for job in (*sought.before, *sought.trained()) if job.finished)
 
 
 def columns(said: Sequence[str]) -> dict[str, str]:

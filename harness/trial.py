@@ -145,6 +145,10 @@ class Score:
     served: tuple[str, ...] | None = None
 
 
+DIVERGED = "diverged: "
+"""How the note begins of a training that a search tried, and that came to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
     """One finished training: which adapter it made, from what, at what cost.
@@ -169,3 +173,8 @@ class Training:
     versions: dict[str, str] = field(default_factory=dict)
     base: str = ""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it left no weights, because its loss was no number."""
+        return any(note.startswith(DIVERGED) for note in self.notes)

@@ -15,6 +15,7 @@ from harness.experiment import load_experiment
 from harness.files import target, write
 from harness.matrix import expand
 from harness.prompt import Prompter, load_examples
+from harness.search import Course, Try
 from harness.suite import load_suite, load_task
 from harness.training.job import RECORD
 from tests.conftest import Ran, write_rows
@@ -133,8 +134,14 @@ def test_the_golden_baseline_honours_the_skip_list(project: Path) -> None:
 
 
 def test_a_person_withdraws_and_what_holds_them_is_found(project: Path, harness: Harness) -> None:
-    jobs = expand(load_experiment(Path("experiment.toml"))).jobs
-    for job in jobs[:1]:
+    experiment = Path("experiment.toml")
+    declared = experiment.read_text().replace('method = "sft"', 'method = "sft"\nsearch = { lora_rank = [4, 8] }')
+    assert "search" in declared
+    experiment.write_text(declared)
+    matrix = expand(load_experiment(experiment))
+    tried = matrix.sought[0].jobs(Try(1, matrix.sought[0].propose(0, Course((), ()))[0]), 0.25)
+    jobs = (matrix.jobs[0], *tried)
+    for job in jobs:
         job.out.mkdir(parents=True)
         (job.out / RECORD).write_text("{}")
     ran = harness("data", "signals", "feedback", "signals", "--scale", 5, "--forget", STAFF[0], "--json")
@@ -145,7 +152,7 @@ def test_a_person_withdraws_and_what_holds_them_is_found(project: Path, harness:
     train = Path("suites/replies/train.jsonl").read_text().splitlines()
     assert len(held) == sum(trace["who"] in line for line in train) > 20
     assert any("preferences.test.jsonl:" in line for line in trace["lines"]), "what was held out is theirs too"
-    assert trace["adapters"] == [str(jobs[0].out)]
+    assert trace["adapters"] == [str(job.out) for job in jobs], "what a search tried is among them"
     assert trace["unknown"] == ""
     assert said["withdrawn"] > 50
     assert trace["who"] not in Path("signals/sft.jsonl").read_text()

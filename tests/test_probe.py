@@ -17,7 +17,8 @@ from harness.run import Outcome, run
 from harness.store import open_store
 from harness.verdict import load_rows
 from harness.verdict.board import load_board
-from harness.verdict.diagnosis import diagnose, learning_curve
+from harness.verdict.diagnosis import diagnose
+from harness.verdict.learning import learning_curve
 from tests.conftest import Project, Ran, write_rows
 from tests.local_project import make
 
@@ -154,7 +155,7 @@ def test_learning_curve_trains_on_shares(tmp_path: Path) -> None:
     with evidence(load_experiment(project.experiment)) as found:
         board = load_board(load_rows(found.rows(found.models[0])), "label", "exact_match")
         assert set(board.fractions) == {(name, 0.5) for name in ("sft+rag", board_finalist(board))}
-        curve = learning_curve(board, board.test["sft+rag"], 0.05)
+        curve = learning_curve(board, board.test["sft+rag"], 0.05, 0.03)
         assert [point["fraction"] for point in curve["points"]] == [0.5, 1.0]
         assert "pass@3" in board.test
         assert not [a for a in found.store.answers("small", "label", "sft+rag") if a["repeat"]], "whole trainings alone"

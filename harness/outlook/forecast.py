@@ -20,6 +20,7 @@ from harness.outlook.options import Options
 from harness.outlook.spread import spreads
 from harness.outlook.suite import Outlook, bare, outlooks, tuned
 from harness.progress import Planned, plan_of
+from harness.rounds import overtried
 from harness.scoring import metrics_of
 from harness.verdict import gates
 
@@ -58,13 +59,13 @@ def forecast(path: Path | None, options: Options) -> Forecast:
     todo = run.todo if run else None
     deciding = [outlook for outlook in found if outlook.role == "decide"]
     taken = [effort for one in deciding for effort in efforts(matrix, todo, one, each.get(one.suite, {}))]
-    return Forecast(tuple(found), tuple(taken), run, tuple(_kin(matrix)))
+    return Forecast(tuple(found), tuple(taken), run, (*_kin(matrix), *overtried(matrix)))
 
 
 def as_dict(found: Forecast) -> dict[str, Any]:
     """Plain values, ready for JSON."""
     run = found.run.as_dict() if found.run else {}
-    work = {key: run[key] for key in ("trainings", "answers", "seconds", "usd") if key in run}
+    work = {key: run[key] for key in ("trainings", "answers", "seconds", "usd", "searches") if key in run}
     work |= {"trainings": len(work["trainings"])} if work else {}
     return {
         "suites": [outlook.as_dict() for outlook in found.outlooks],

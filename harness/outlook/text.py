@@ -11,7 +11,7 @@ from harness.outlook.effort import Effort
 from harness.outlook.forecast import Forecast
 from harness.outlook.suite import Outlook
 from harness.plural import plural
-from harness.progress import clock, expected
+from harness.progress import clock, expected, searched
 from harness.verdict.economics.memo import usd
 from harness.verdict.plan import often
 from harness.verdict.reasons import points
@@ -39,6 +39,7 @@ def _run(found: Forecast) -> Iterator[str]:
         todo = found.run.todo
         work = f"a run would do {plural(len(todo.jobs), 'training')} and up to {plural(todo.trials, 'answer')}"
         yield f"{work} · {expected(todo)}" if todo.jobs or todo.cells else "nothing is missing to run"
+        yield from map(searched, todo.matrix.sought)
         yield from (bill.said for bill in found.run.bills)
 
 

@@ -7,6 +7,18 @@
 
 from harness.progress.console import Console, clock, expected
 from harness.progress.expense import Bill, expenses, hour_usd, hours
-from harness.progress.planned import Planned, plan_lines, plan_of
+from harness.progress.planned import Planned, plan_lines, plan_of, searched
 
-__all__ = ["Bill", "Console", "Planned", "clock", "expected", "expenses", "hour_usd", "hours", "plan_lines", "plan_of"]
+__all__ = [
+    "Bill",
+    "Console",
+    "Planned",
+    "clock",
+    "expected",
+    "expenses",
+    "hour_usd",
+    "hours",
+    "plan_lines",
+    "plan_of",
+    "searched",
+]

@@ -11,11 +11,14 @@ from typing import Any
 from harness.experiment import Experiment
 from harness.matrix import expand
 from harness.plural import plural
-from harness.probe import probed, unprobed
+from harness.probe import unprobed
 from harness.progress.console import expected
 from harness.progress.expense import Bill, expenses, total
 from harness.progress.gradings import Gradings, gradings
+from harness.rounds import foreseen, overtried, unsettled
 from harness.scoring import hashes_of, metrics_of
+from harness.search import said as settings_said
+from harness.sought import Sought
 from harness.store import open_store
 from harness.todo import Todo, missing, steps_of
 
@@ -53,6 +56,18 @@ class Planned:
             "seconds": todo.seconds,
             "usd": total(self.bills),
             "bills": [asdict(bill) for bill in self.bills],
+            "searches": [
+                {
+                    "model": one.model.id,
+                    "suite": one.suite,
+                    "candidate": one.name,
+                    "tries": one.search.count,
+                    "rungs": list(one.search.rungs),
+                    "winner": one.winner,
+                }
+                for one in todo.matrix.sought
+            ],
+            "warnings": list(overtried(todo.matrix)),
         }
 
 
@@ -60,16 +75,26 @@ def plan_of(experiment: Experiment, *, batch: bool = False) -> Planned:
     """What a run would do; reads the store where there is one, writes nothing. With ``batch``, at the price of batches."""
     matrix = expand(experiment)
     metrics = metrics_of(matrix)
+    shares = hashes_of(metrics, amounts=False)
     if not (experiment.home / "results.duckdb").exists():
+        matrix = foreseen(matrix, None, shares)
         todo = Todo(matrix, _distinct(matrix.cells), matrix.jobs)
         return _planned(todo, tuple(gradings(todo, metrics, None)), batch)
     with open_store(experiment.home, write=False) as store:
-        todo = missing(probed(matrix, store, hashes_of(metrics, amounts=False)), store)
+        todo = missing(foreseen(matrix, store, shares), store)
         return _planned(todo, tuple(gradings(todo, metrics, store)), batch)
 
 
 def _planned(todo: Todo, graded: tuple[Gradings, ...], batch: bool) -> Planned:
     return Planned(todo, expenses(todo, graded, batch=batch), sum(some.count for some in graded))
+
+
+def searched(one: Sought) -> str:
+    """``search for sft on triage: 9 recipes, 9 on 25 %, 3 on 100 % of the data``, or what it has found."""
+    if one.winner is not None:
+        return f"search for {one.said}: of {plural(one.search.count, 'recipe')} dev chose {settings_said(one.winner)}"
+    sizes = [f"{count} on {100 * share:.3g} %" for share, count in one.search.stages]
+    return f"search for {one.said}: {plural(one.search.count, 'recipe')}, {', '.join(sizes)} of the data"
 
 
 def _distinct(cells: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -96,6 +121,10 @@ def plan_lines(planned: Planned) -> list[str]:
     )
     lines.append(f"{plural(len(todo.matrix.jobs), 'training')}, {len(todo.jobs)} to do: {plural(todo.steps, 'step')}")
     lines.append(expected(todo) if todo.cells or todo.jobs else "nothing is missing")
+    lines += [searched(one) for one in todo.matrix.sought]
+    if unsettled(todo.matrix):
+        lines.append("searches are counted at most; the candidates that they are for, with the settings as declared")
+    lines += [f"as it is, this decides nothing: {warning}" for warning in overtried(todo.matrix)]
     if waiting := unprobed(todo.matrix):
         lines.append(f"not counted: the probes of {', '.join(waiting)}, whom dev chooses once it is measured")
     judge = todo.matrix.experiment.judge

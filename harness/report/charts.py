@@ -194,19 +194,42 @@ def _losses(recipe: str, curves: Sequence[Curve]) -> Panel:
 
 
 def learning(found: Learning) -> Panel:
-    """Mean by share of the training data, the share on a logarithmic axis: equal steps are doublings."""
+    """Mean by share of the training data, the share on a logarithmic axis: equal steps are doublings. Where the curve is carried
+    on, its line goes to twice the data, with the interval there.
+    """
     shares = [share for share, _ in found.points]
-    span = log2(max(shares) / min(shares)) or 1.0
-    means = [mean for _, mean in found.points]
-    axis_y = scale(means, low=0.0, high=1.0)
+    last, means = max([*shares, *(share for share, _ in found.fitted)]), [mean for _, mean in found.points]
+    ends = _doubled(found)
+    axis_y = scale([*means, *(mean for _, mean in found.fitted), *ends], low=0.0, high=1.0)
     low, high = axis_y.ticks[0], axis_y.ticks[-1]
-    at = [(log2(share / min(shares)) / span, (mean - low) / (high - low)) for share, mean in found.points]
+    span = log2(last / min(shares)) or 1.0
+
+    def place(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+        return [(log2(share / min(shares)) / span, (mean - low) / (high - low)) for share, mean in points]
+
+    at = place(found.points)
     said = f"{found.contender} by share of training data: " + ", ".join(
         f"{100 * share:.3g} % {points(mean)}" for share, mean in found.points
     )
-    below = [(f"{100 * share:.3g} %", x) for (x, _), share in zip(at, shares, strict=True)]
-    drawn = _lines(said, "tuned", [(at, "seed-0")], below=below, dots=at)
+    if ends:
+        said += f"; twice the data, by the curve, {points(ends[0])} to {points(ends[1])}"
+    lines = [(at, "seed-0")]
+    if ends:
+        within, beyond = [p for p in found.fitted if p[0] <= 1], [p for p in found.fitted if p[0] >= 1]
+        bar = [(last, end) for end in ends]
+        lines = [(place(within), "fitted"), (place(beyond), "beyond"), (place(bar), "reach")]
+    marked = [*shares, last] if ends else shares
+    below = [(f"{100 * share:.3g} %", x) for share, (x, _) in zip(marked, place((s, low) for s in marked), strict=True)]
+    drawn = _lines(said, "tuned", lines, below=below, dots=at)
     return Panel(found.contender, drawn, (points(low, 0), points(high, 0)))
+
+
+def _doubled(found: Learning) -> tuple[float, ...]:
+    """Where the mean would lie with twice the data: the fitted mean of all of it and the ends of the gain."""
+    if found.doubled is None:
+        return ()
+    whole = min(found.fitted, key=lambda point: abs(log2(point[0])))[1] if found.fitted else found.points[-1][1]
+    return tuple(min(1.0, max(0.0, whole + end)) for end in (found.doubled.lower, found.doubled.upper))
 
 
 def _lines(

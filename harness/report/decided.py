@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.report.gathered import Answer, Check, Difference, Learning, Shown, Span, Tone
@@ -76,10 +77,18 @@ def checks(found: SuiteVerdict) -> tuple[Check, ...]:
     return tuple(sorted(made, key=lambda check: check.passed))
 
 
-def learning(found: Mapping[str, Any]) -> Learning | None:
-    """The learning curve, where one was measured."""
+def learning(verdict: SuiteVerdict) -> Learning | None:
+    """The learning curve, where one was measured; carried on where that shows something."""
+    found = verdict.learning_curve
     if not found.get("points"):
         return None
     slope: Claim | None = found.get("slope")
-    points = tuple((point["fraction"], point["mean"]) for point in found["points"])
-    return Learning(found["contender"], points, _span(slope) if slope else None)
+    measured = Learning(found["contender"], _points(found["points"]), _span(slope) if slope else None)
+    if "more_data" not in found:
+        return measured
+    said = next((r.sentence for r in verdict.reasons if r.code in ("more_data", "enough_data")), "")
+    return replace(measured, doubled=_span(found["doubled"]), fitted=_points(found["fitted"]), sentence=said)
+
+
+def _points(found: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, float], ...]:
+    return tuple((point["fraction"], point["mean"]) for point in found)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from harness.calibration import Calibration, calibrations, findings
+from harness.contender import SEARCH
 from harness.errors import NotCompared
 from harness.estimates import Estimated, estimates
 from harness.report.beside import amounts, estimated
@@ -30,6 +31,7 @@ from harness.report.gathered import (
     Gathered,
     Judged,
     Rung,
+    Searched,
     Setup,
     Span,
     Suite,
@@ -37,6 +39,7 @@ from harness.report.gathered import (
 )
 from harness.report.ledger import ledger
 from harness.report.measured import by_seed, curve, usage, within
+from harness.report.searched import searched
 from harness.verdict import Claim, Rows, SuiteVerdict, Summary, Verdict, load_rows, summaries
 from harness.verdict.describe import touched
 
@@ -114,10 +117,21 @@ class _OneModel:
 
     @cached_property
     def trainings(self) -> list[Training]:
-        """Of whole recipes: what was trained on a share of the data is the learning curve's."""
-        experiment = self.evidence.experiment
-        kept = (t for t in self.evidence.store.trainings(experiment.name) if t.recipe in experiment.candidates)
-        return [training for training in kept if training.model == self.model]
+        """Of whole recipes: what was trained on a share of the data is the learning curve's, or a search's."""
+        return [training for training in self._all_trainings if training.recipe in self.evidence.experiment.candidates]
+
+    @cached_property
+    def _all_trainings(self) -> list[Training]:
+        found = self.evidence.store.trainings(self.evidence.experiment.name)
+        return [training for training in found if training.model == self.model]
+
+    def _searches(self, task: Task) -> Iterator[Searched]:
+        """Of the suite's candidates, those that came to their end."""
+        for sought in self.evidence.matrix.sought:
+            if (sought.suite, sought.model.id) == (task.suite.name, self.model):
+                found = searched(sought, dev=task.counts["dev"])
+                if found is not None:
+                    yield found
 
     @cached_property
     def recipes(self) -> dict[tuple[str, str], str]:
@@ -180,6 +194,7 @@ class _OneModel:
             "secondary": self._secondary(name, metric),
             "beside": (*estimated(self.estimates, name), *amounts(self.amounts, name)),
             "gates": tuple(claims(task.suite, self._rows_of(task.suite.name), policy)),
+            "searches": tuple(self._searches(task)),
             "costs": self._costs(name, metric),
             "browse": self._browse(task, metric, found),
             "judged": tuple(
@@ -208,7 +223,7 @@ class _OneModel:
             "differences": gains,
             "diagnosis": tuple((key, gap(value)) for key, value in found.diagnosis.items() if isinstance(value, Claim)),
             "checks": checks(found),
-            "learning": learning(found.learning_curve),
+            "learning": learning(found),
             "ledger": ledger(found.ledger, self.evidence.accounts[self.model].get(found.suite)),
             "economics": dict(found.economics),
         }
@@ -240,19 +255,20 @@ class _OneModel:
         return table
 
     def _costs(self, suite: str, metric: str) -> tuple[Cost, ...]:
-        used = usage(self.rows, suite, metric)
+        used = [row for row in usage(self.rows, suite, metric) if row["technique"] != SEARCH]
         costs = [self._cost(suite, **row) for row in used]
         return tuple(sorted(costs, key=lambda cost: (LAYERS.index(cost.layer), cost.contender)))
 
     def _cost(self, suite: str, *, contender: str, technique: str, answers: int, means: Mapping[str, Any]) -> Cost:
         recipe = self.recipes.get((suite, contender)) if "@" not in contender else None
-        trainings = [t for t in self.trainings if t.suite == suite and t.recipe in self._with_starts(recipe)]
+        starts = self._with_starts(recipe)
+        trainings = [t for t in self._all_trainings if t.suite == suite and t.recipe.partition("/")[0] in starts]
         own = sum(training.recipe == recipe for training in trainings)
         seconds = sum(training.seconds for training in trainings) if trainings else None
         return Cost(contender, layer_of(technique), answers, **means, trainings=own, training_seconds=seconds)
 
     def _with_starts(self, recipe: str | None) -> set[str]:
-        """The recipe and those that it starts from: they are paid for too."""
+        """The recipe and those that it starts from: they are paid for too, as are the searches for them."""
         needed: set[str] = set()
         while recipe is not None and recipe not in needed:
             needed.add(recipe)

@@ -143,11 +143,39 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """Mean by share of the training data, and the gain of a doubling."""
+    """Mean by share of the training data, the gain of the last doubling, and where the curve shows it, what the next one would
+    bring: ``doubled``, the ``fitted`` curve up to there, and a sentence.
+    """
 
     contender: str
     points: tuple[tuple[float, float], ...]
     slope: Span | None
+    doubled: Span | None = None
+    fitted: tuple[tuple[float, float], ...] = ()
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One setting of a search; ``scores`` are on dev, one for each share of the data: None where it did not get so far, minus
+    infinity where its training diverged.
+    """
+
+    number: int
+    settings: tuple[str, ...]
+    scores: tuple[float | None, ...]
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A search for a candidate's recipe: ``names`` of settings and ``shares`` of the data are its columns."""
+
+    candidate: str
+    sentence: str
+    names: tuple[str, ...]
+    shares: tuple[float, ...]
+    tries: tuple[Tried, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +313,7 @@ class Suite:
     checks: tuple[Check, ...] = ()
     gates: tuple[Claimed, ...] = ()
     learning: Learning | None = None
+    searches: tuple[Searched, ...] = ()
     ledger: Ledger | None = None
     economics: Mapping[str, Any] = field(default_factory=dict)
     costs: tuple[Cost, ...] = ()

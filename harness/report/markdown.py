@@ -138,6 +138,9 @@ def _details(suite: Suite) -> Iterator[str]:
         yield f"The judge on **{escaped(one.metric)}**, {escaped(one.judge)}:"
         yield ""
         yield from (f"- {escaped(finding)}" for finding in one.findings)
+    if suite.searches:
+        yield ""
+        yield from (f"- Search: {escaped(search.sentence)}" for search in suite.searches)
     failed = [check for check in suite.checks if not check.passed]
     if failed:
         yield ""

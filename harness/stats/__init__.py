@@ -11,6 +11,7 @@ from harness.stats.agreement import accuracy, confusion, fleiss, kappa, krippend
 from harness.stats.bootstrap import bootstrap
 from harness.stats.clusters import Codes, Floats, cluster_variance
 from harness.stats.crossed import DIFFERENCE, Interval, Moments, crossed, seed_variance
+from harness.stats.curve import Doubling, doubling
 from harness.stats.holm import holm
 from harness.stats.looks import look_alpha
 from harness.stats.mean import mean
@@ -23,6 +24,7 @@ __all__ = [
     "Adjusted",
     "Bounds",
     "Codes",
+    "Doubling",
     "Floats",
     "Interval",
     "Moments",
@@ -35,6 +37,7 @@ __all__ = [
     "concordance",
     "confusion",
     "crossed",
+    "doubling",
     "fleiss",
     "holm",
     "kappa",

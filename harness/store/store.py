@@ -116,6 +116,17 @@ class Store:
             WHERE cell IN (SELECT unnest(?::VARCHAR[])) GROUP BY cell"""
         return {cell for cell, count in self._database.run(sql, [list(sizes)]) if count == sizes[cell]}
 
+    def means(self, sizes: Mapping[str, int], metric: str, digest: str) -> dict[str, float]:
+        """Cell -> the mean of its scores by a metric (its hash is ``digest``); without those that lack a score. ``sizes`` says
+        how many trials each has.
+        """
+        sql = """
+            SELECT cell, count(s.value), avg(s.value) FROM asked
+            LEFT JOIN (SELECT trial_id, value FROM scores WHERE metric = ? AND metric_hash = ? AND error IS NULL) s USING (trial_id)
+            WHERE cell IN (SELECT unnest(?::VARCHAR[])) GROUP BY cell"""
+        found = self._database.run(sql, [metric, digest, list(sizes)])
+        return {cell: mean for cell, count, mean in found if count == sizes[cell]}
+
     def rates(self) -> Rates:
         """What answers and training steps took so far on this store, in seconds; None where there were none."""
         sql = """

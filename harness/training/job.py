@@ -14,12 +14,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BadInput, HarnessError
+from harness.errors import BadInput, Diverged, HarnessError
 from harness.experiment import Model
 from harness.fingerprint import fingerprint
 from harness.recipe import ONLINE, Recipe
 from harness.training.rows import READERS, Data, Example, Row, Rows, apart, demonstrations, read_rows
-from harness.trial import Training
+from harness.trial import DIVERGED, Training
 
 Say = Callable[[int, int, float | None], None]
 """Told after every step: the step, how many there are, and the loss."""
@@ -55,6 +55,7 @@ class Job:
         source: The weights that are given, or the config of a command.
         parts: Folders of the adapters that are merged.
         threads: Threads of arithmetic; None leaves them as they are.
+        tried: Whether a search tries it: that it diverges is then an answer, and no failure.
     """
 
     adapter: str
@@ -73,6 +74,7 @@ class Job:
     source: Path | None = None
     parts: tuple[Path, ...] = ()
     threads: int | None = None
+    tried: bool = False
 
     @property
     def named(self) -> str:
@@ -157,15 +159,29 @@ def train(job: Job, say: Say = lambda step, total, loss: None) -> Training:
 
     Raises:
         BadInput: for broken rows, too many rows over the length, or a recipe that lacks what its method needs.
-        HarnessError: when training went wrong (a loss that is not a number, a wrong reference model).
+        Diverged: for a loss that is not a number, unless the job is only tried.
+        HarnessError: when training went wrong (a wrong reference model).
     """
     from harness.training import METHODS
 
     if job.finished:
         return read_training(job.out)
     module, _, function = METHODS[job.recipe.method].partition(":")
-    training: Training = getattr(import_module(module), function)(job, say)
+    try:
+        training: Training = getattr(import_module(module), function)(job, say)
+    except Diverged as error:
+        if not job.tried:
+            raise
+        return _without_weights(job, error)
     return training
+
+
+def _without_weights(job: Job, error: Diverged) -> Training:
+    """The record of a training that a search tried and that diverged, so that it is not tried again."""
+    made = job.work / "finished"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    return publish(made, job, job.record(seconds=0.0, notes=[f"{DIVERGED}{error}"]))
 
 
 def publish(made: Path, job: Job, training: Training) -> Training:

@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, need
+from harness.errors import Diverged, HarnessError, need
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
@@ -271,7 +271,7 @@ def _progress(session: Session) -> Any:
                 return
             loss = float(logs["loss"])
             if not math.isfinite(loss):
-                raise HarnessError(
+                raise Diverged(
                     f"{session.job.named}: the loss of step {state.global_step} is {loss}: lower learning_rate"
                 )
             if state.global_step == 1 and session.first_loss:

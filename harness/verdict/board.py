@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.stats import DIFFERENCE, Moments, crossed, ppi, seed_variance, share_seen
-from harness.verdict.check import TUNED
+from harness.verdict.check import SEARCH, TUNED
 from harness.verdict.rows import Codes, Floats, Rows, Run
 
 
@@ -61,6 +61,7 @@ class Scores:
 class Board:
     """Scores by contender; ``source`` is who graded, and ``people`` has human labels beside a judge's scores. ``taught`` has, by
     contender, the cases that ask for a fact which its training stated, as far as anybody told; ``amounts`` are no shares.
+    ``tried`` names what searches for recipes tried on dev: ``sft/3``, of the search for ``sft``.
     """
 
     suite: str
@@ -73,6 +74,7 @@ class Board:
     fractions: Mapping[tuple[str, float], Scores] = field(default_factory=dict)
     taught: Mapping[str, Codes] = field(default_factory=dict)
     amounts: bool = False
+    tried: frozenset[str] = frozenset()
 
     def techniques(self, *wanted: str) -> list[str]:
         """Names of contenders of those techniques with rows on any split, sorted."""
@@ -94,9 +96,10 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
     """Everything measured on that suite and metric.
 
     A metric that a judge graded is the judge's; people's rows then correct it. Learning-curve runs (``data_fraction``
-    under 1) are kept apart, from the test split where there are any, else from dev.
+    under 1) are kept apart, from the test split where there are any, else from dev; of searches only the names are.
     """
-    runs = list(rows.select(suite=suite, metric=metric))
+    every = list(rows.select(suite=suite, metric=metric))
+    runs = [run for run in every if rows.techniques[run.contender] != SEARCH]
     sources = {run.source for run in runs}
     source = next((kind for kind in ("judge", "program", "human") if kind in sources), "program")
     parts: dict[tuple[str, str, float], dict[str, list[Run]]] = {}
@@ -117,7 +120,10 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
     }
     people = gather("test", "human") if source == "judge" else {}
     test, dev = gather("test", source), gather("dev", source)
-    return Board(suite, metric, source, rows.clusters[suite], test, dev, people, fractions, amounts=rows.amounts)
+    tried = frozenset(run.contender for run in every) - {run.contender for run in runs}
+    return Board(
+        suite, metric, source, rows.clusters[suite], test, dev, people, fractions, amounts=rows.amounts, tried=tried
+    )
 
 
 def compare(
@@ -141,7 +147,7 @@ def compare(
     fixed = ours.fixed or theirs.fixed
     moments = _corrected(board, ours, theirs, cases, matrix) if board.people else None
     pseudo = () if board.amounts else DIFFERENCE
-    moments = moments or crossed(matrix, _clusters(board, cases), pseudo=pseudo)
+    moments = moments or crossed(matrix, clusters_of(board, cases), pseudo=pseudo)
     return replace(moments, seeds=1) if fixed else moments
 
 
@@ -193,7 +199,7 @@ def _by_seed(ours: Scores, theirs: Scores) -> tuple[Floats, Floats]:
     return mine[:k], other[:k]
 
 
-def _clusters(board: Board, cases: Codes) -> Codes | None:
+def clusters_of(board: Board, cases: Codes) -> Codes | None:
     """None when every case is a cluster of its own, which is the same number and faster."""
     return None if board.count(cases) == cases.size else board.clusters[cases]
 
@@ -215,8 +221,8 @@ def _corrected(board: Board, ours: Scores, theirs: Scores, cases: Codes, matrix:
         judged[rows][:, at].mean(axis=0) if varies else judged[0, at],
         np.atleast_2d(labels)[:, among].mean(axis=0),
         judged[:, rest].mean(axis=0),
-        clusters=_clusters(board, seen),
-        rest_clusters=_clusters(board, cases[rest]),
+        clusters=clusters_of(board, seen),
+        rest_clusters=clusters_of(board, cases[rest]),
         v_seed=seed_variance(matrix) if varies else 0.0,
         seeds=matrix.shape[0] if varies else 0,
         graded_seeds=len(rows) if varies else None,

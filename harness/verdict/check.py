@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 UNTRAINED = ("prompt", "constrain", "golden", "rag")
 """Untrained techniques, cheapest first: the order in which a recommendation steps up."""
 TUNED = ("tune", "tune+rag")
-PROBE = re.compile(r"probe:(gold-passage|pass@(k|\d+))")
+SEARCH = "probe:search"
+"""What a search for a recipe tried on dev, as ``CANDIDATE/NUMBER``: counted, and never chosen."""
+PROBE = re.compile(r"probe:(gold-passage|search|pass@(k|\d+))")
 ANY_OF = re.compile(r"probe:pass@(?!1$)(k|\d+)")
 """Whose repeats are tries, of which the best counts."""
-TECHNIQUES = (*UNTRAINED, *TUNED, "probe:gold-passage", "probe:pass@k")
+TECHNIQUES = (*UNTRAINED, *TUNED, "probe:gold-passage", "probe:pass@k", SEARCH)
 WORDS: Mapping[str, tuple[str, ...]] = {"split": ("dev", "test"), "source": ("program", "judge", "human")}
 
 Mask = NDArray[np.bool_]

@@ -21,9 +21,10 @@ from harness.fingerprint import fingerprint
 from harness.verdict.answer import answer, taken, winners
 from harness.verdict.board import Board, load_board
 from harness.verdict.check import TUNED
-from harness.verdict.diagnosis import diagnose, learning_curve
+from harness.verdict.diagnosis import diagnose
 from harness.verdict.evidence import Guards, gather
 from harness.verdict.kinship import Kinship
+from harness.verdict.learning import learning_curve
 from harness.verdict.lock import History, Look
 from harness.verdict.merges import Loss, losses, reverted
 from harness.verdict.plan import plan
@@ -151,7 +152,7 @@ def _suite(
     won = winners(evidence)
     verdict = answer(evidence, won)
     about = taken(evidence, won)
-    learning = learning_curve(board, about.scores, policy.alpha) if about else {}
+    learning = learning_curve(board, about.scores, policy.alpha, evidence.margin) if about else {}
     lenient = _lenient(rows, suite, policy)
     diagnosis = diagnose(board, about, evidence.finalists.untrained, policy.alpha, lenient=lenient)
     recommendation, suffices = recommend(board, verdict, about, evidence.ladder, learning)

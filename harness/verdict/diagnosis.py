@@ -3,13 +3,13 @@
     {"knowledge_gap": Claim(name="knowledge_gap", contrast="gold - few_shot", estimate=0.21, lower=0.17, ...),
      "flips": {"baseline": "few_shot", "fixed": 31, "broken": 12}}
 
-Only what was measured is there. `learning_curve` is its twin over the share of training data.
+Only what was measured is there. `harness.verdict.learning` is its twin over the share of training data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import log2, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -72,33 +72,6 @@ def _residual(board: Board, given: Scores, lenient: Board | None, alpha: float) 
     moments = mean(1 - given.values[0, clean], board.clusters[given.cases[clean]])
     said = f"1 - {given.contender}" + (" read leniently" if lenient and given.contender in lenient.test else "")
     return claim("skill_residual", said, moments, alpha)
-
-
-def learning_curve(board: Board, scores: Scores, alpha: float) -> dict[str, Any]:
-    """Mean by share of the training data, and the slope per doubling from the share nearest to one half."""
-    parts = _parts(board, scores)
-    points = [{"fraction": f, "mean": s.mean, "seeds": len(s.seeds), "n": int(s.cases.size)} for f, s in parts]
-    found: dict[str, Any] = {"contender": scores.contender, "points": points} if len(parts) > 1 else {}
-    for fraction, part in sorted(parts[:-1], key=lambda item: abs(log2(item[0]) + 1)):
-        moments = None if part.missing else compare(board, scores, part)
-        if moments is not None:
-            doublings = -log2(fraction)
-            made = claim("slope", f"{scores.contender}: all data - {fraction:g} of it, per doubling", moments, alpha)
-            return found | {"slope": _scaled(made, 1 / doublings)}
-    return found
-
-
-def _parts(board: Board, scores: Scores) -> list[tuple[float, Scores]]:
-    """(share, scores) ascending, the full data last; under the same name, or as a contender of its own technique."""
-    own = [(f, s) for (name, f), s in sorted(board.fractions.items()) if name == scores.recipe]
-    other = [(f, s) for (name, f), s in sorted(board.fractions.items()) if name not in board.test]
-    parts = own or [(f, s) for f, s in other if s.technique == scores.technique]
-    return [*sorted(parts, key=lambda item: item[0]), (1.0, scores)]
-
-
-def _scaled(made: Claim, by: float) -> Claim:
-    numbers = (made.estimate * by, made.lower * by, made.upper * by)
-    return Claim(made.name, made.contrast, *numbers, made.alpha, made.df, made.n, made.seeds, made.clusters)
 
 
 def _gap(board: Board, name: str, ours: Scores, theirs: Scores, alpha: float) -> Claim | None:

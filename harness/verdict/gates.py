@@ -132,12 +132,18 @@ def flagged(name: str, used: list[Scores], policy: Policy) -> Gate:
 def variants(board: Board, policy: Policy) -> Gate:
     """The base was given its chance: enough prompts tried, and no fewer than tuning configurations.
 
-    Tried means rows on dev, or on test where the suite has no dev rows.
+    Tried means rows on dev, or on test where the suite has no dev rows. A recipe that was searched for stands for all that
+    its search tried.
     """
     seen = (board.dev or board.test).values()
-    count = {t: len({s.recipe for s in seen if s.technique == t}) for t in ("prompt", *TUNED)}
-    prompts, tuned = count["prompt"], max(count[technique] for technique in TUNED)
+    count = {t: {s.recipe for s in seen if s.technique == t} for t in ("prompt", *TUNED)}
+    names = {name.rpartition("/")[0] for name in board.tried}
+    searched = names | {f"{name}+rag" for name in names}
+    prompts = len(count["prompt"])
+    tuned = max(len(count[technique] - searched) for technique in TUNED) + len(board.tried)
     said = f"{plural(prompts, 'prompt variant')} and {plural(tuned, 'tuning configuration')} tried"
+    if board.tried:
+        said += f" ({len(board.tried)} of them by a search)"
     if prompts < policy.min_prompt_variants:
         return _gate(
             "prompt_variants", False, f"{said}, {policy.min_prompt_variants} prompts are needed: try more on dev"

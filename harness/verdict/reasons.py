@@ -53,6 +53,7 @@ def explain(
         found += _money(evidence.money[about.name])
     found += _merges(evidence)
     found += [*_why(diagnosis), *_ladder(advice, evidence.ladder), *_learning(advice[0], learning)]
+    found += _more_data(learning, evidence.margin)
     if about is not None:
         found += [*_levels(about, evidence), *_single(about, evidence, diagnosis)]
     if evidence.policy.estimand == "artefact" and verdict == "JUSTIFIED":
@@ -170,6 +171,20 @@ def _learning(recommendation: Recommendation, learning: Mapping[str, Any]) -> It
         yield Reason("collect_data", f"{said}: at most {DOUBLINGS} more doublings reach what is asked.", numbers)
     else:
         yield Reason("slope", f"{said}.", numbers)
+
+
+def _more_data(learning: Mapping[str, Any], margin: float) -> Iterator[Reason]:
+    """What twice the data would bring, where the curve through its shares shows it."""
+    doubled: Claim | None = learning.get("doubled")
+    if doubled is None or "more_data" not in learning:
+        return
+    numbers = {"estimate": doubled.estimate, "lower": doubled.lower, "upper": doubled.upper}
+    helps = learning["more_data"] == "helps"
+    said = "More data would help" if helps else f"More data would not bring the {points(margin)} points asked"
+    bounds = f"{points(doubled.lower)} to {points(doubled.upper)}"
+    gained = f"twice as much gains {points(doubled.estimate)} points ({bounds})"
+    by = f"by the curve through {len(learning['points'])} shares of it"
+    yield Reason("more_data" if helps else "enough_data", f"{said}: {gained}, {by}.", numbers)
 
 
 def _money(found: Mapping[str, Any]) -> Iterator[Reason]:

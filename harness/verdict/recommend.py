@@ -16,6 +16,7 @@ from typing import Any
 from harness.stats import Moments
 from harness.verdict.board import Board, compare
 from harness.verdict.candidate import Candidate, claim
+from harness.verdict.learning import reaches
 from harness.verdict.verdict import Answer, Claim, Recommendation
 
 LAYERS: Mapping[str, Recommendation] = {
@@ -77,12 +78,14 @@ def recommend(
 
 
 def _more_data(candidate: Candidate, suffices: str | None, learning: Mapping[str, Any]) -> bool:
-    """The slope is shown, the margin is at most two doublings away, and no guard has lost what data will not repair."""
+    """The slope is shown, what is asked is at most two doublings away, by the slope and by the curve where it could be carried
+    on, and no guard has lost what data will not repair.
+    """
     slope = learning.get("slope")
     gain = candidate.gains.get(suffices) if suffices else None
     if slope is None or slope.lower <= 0 or gain is None or candidate.dropped_on(slope.alpha):
         return False
-    return bool(gain.estimate + DOUBLINGS * slope.estimate >= candidate.floor)
+    return reaches(learning, missing=candidate.floor - gain.estimate, doublings=DOUBLINGS)
 
 
 def _better(moments: Moments, margin: float, alpha: float) -> bool:

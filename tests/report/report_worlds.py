@@ -40,6 +40,7 @@ from harness.report.gathered import (
     Suite,
     Term,
 )
+from harness.search import Course, Search, Try
 from harness.store import open_store
 from harness.suite import Case, Gate, Task
 from harness.suite import Suite as Declared
@@ -233,7 +234,14 @@ PROBED = {
         "tries": ("probe:pass@8", 0.3),
     },
 }
-SHARES = {"sft_quarter": 0.25, "sft_half": 0.5}
+SHARES = {"sft_eighth": 0.125, "sft_quarter": 0.25, "sft_half": 0.5}
+TRIES: tuple[dict[str, float], ...] = (
+    {"learning_rate": 2e-4, "lora_rank": 16},
+    {"learning_rate": 5e-4, "lora_rank": 16},
+    {"learning_rate": 1e-4, "lora_rank": 64},
+    {"learning_rate": 5e-2, "lora_rank": 64},
+)
+SEARCHED = {(1, 0.25): 0.61, (2, 0.25): 0.64, (3, 0.25): 0.52, (4, 0.25): -math.inf, (1, 1.0): 0.7, (2, 1.0): 0.6875}
 TERMS: dict[str, Any] = {
     "metric": "json_exact", "margin": 0.03, "alpha": 0.05, "estimand": "recipe", "route": "quality", "planned_gain": 0.08,
     "test_cases": "120 (3f9a0c)", "general.noninferiority": 0.03, "general.max_relative_drop": None, "prices": None,
@@ -256,6 +264,20 @@ ACCOUNTS = {
 def decided(folder: Path, *, cases: int = 120, seed: int = 7, hostile: bool = True) -> Gathered:
     """A report on drawn rows; the answers are hostile every now and then."""
     return gather(_Drawn(folder, cases, seed, hostile).evidence())
+
+
+def _sought(suite: str) -> Any:
+    """A search that came to its end: four recipes, of which one diverged and two went on."""
+    tries = tuple(Try(number, settings) for number, settings in enumerate(TRIES, 1))
+    asked = tuple((tries[number - 1], share) for number, share in SEARCHED)
+    course = Course(tries, asked, SEARCHED, over=True, winner=tries[0])
+    return SimpleNamespace(
+        suite=suite,
+        name="sft",
+        model=SimpleNamespace(id=MODEL),
+        search=Search(learning_rate=(1e-4, 5e-4)),
+        found=course,
+    )
 
 
 class _Drawn:
@@ -289,7 +311,7 @@ class _Drawn:
             ),
             answers=lambda name, suite, contender, *, model, metrics: self.answers[suite, contender],
         )
-        matrix = SimpleNamespace(experiment=experiment, tasks=self.tasks, cells=self.cells)
+        matrix = SimpleNamespace(experiment=experiment, tasks=self.tasks, cells=self.cells, sought=(_sought("coin"),))
         metrics = {
             t.suite.name: {t.suite.metric: SimpleNamespace(judge=None, hash="5f0c77ab", amount=False)}
             for t in self.tasks

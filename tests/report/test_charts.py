@@ -58,3 +58,13 @@ def test_a_learning_curve_has_a_point_a_share() -> None:
     panel = charts.learning(Learning("sft", ((0.25, 0.6), (0.5, 0.7), (1.0, 0.75)), None))
     assert "25 % 60.0, 50 % 70.0, 100 % 75.0" in panel.svg
     assert panel.left == ("60", "75")
+
+
+def test_a_curve_that_is_carried_on_goes_to_twice_the_data() -> None:
+    points = ((0.125, 0.5), (0.25, 0.6), (0.5, 0.7), (1.0, 0.75))
+    fitted = (*points, (2.0, 0.79))
+    panel = charts.learning(Learning("sft", points, None, Span(0.04, 0.01, 0.07), fitted, "More data would help."))
+    assert "100 % 75.0; twice the data, by the curve, 76.0 to 82.0" in panel.svg
+    assert ">200 %</text>" in panel.svg
+    assert 'class="reach"' in panel.svg
+    assert panel.left == ("50", "90")

@@ -392,6 +392,11 @@ def test_loss_that_is_no_number(base: Path, home: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(method, "_trainer", spoilt)
     with pytest.raises(HarnessError, match="the loss of step 1 is nan: lower learning_rate"):
         train(job(base, home, adapter="nan"))
+    tried = replace(job(base, home, adapter="tried"), tried=True)
+    training = train(tried)
+    assert training.diverged, "of what a search tries, that is an answer"
+    assert (training.steps, tried.finished, train(tried)) == (0, True, training)
+    assert not list(tried.out.glob("adapter_*"))
 
 
 def test_nothing_is_printed(base: Path, home: Path, capfd: pytest.CaptureFixture[str]) -> None:

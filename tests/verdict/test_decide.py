@@ -105,6 +105,63 @@ def test_more_data_is_recommended_when_the_slope_reaches_the_margin(planted: Any
     assert one(decide(flat.table)).recommendation == "prompt"
 
 
+def curve_world(planted: Any, less: dict[float, float], **more: Any) -> Any:
+    world = tuned_world(planted, 0.1, n=800)
+    for share, missing in less.items():
+        world.add("sft", "tune", 0.1 - missing, seeds=5, data_fraction=share, **more)
+    return world
+
+
+def test_more_data_would_help_or_not_is_said_when_it_is_shown(planted: Any) -> None:
+    rising = one(decide(curve_world(planted, {0.5: 0.08, 0.25: 0.17, 0.125: 0.27}).table))
+    found = rising.learning_curve["doubled"]
+    assert (rising.learning_curve["more_data"], found.contrast) == ("helps", "sft: twice the data - all data")
+    (said,) = [reason for reason in rising.reasons if reason.code == "more_data"]
+    assert said.sentence.startswith("More data would help: twice as much gains ")
+    assert said.numbers == {"estimate": found.estimate, "lower": found.lower, "upper": found.upper}
+    assert rising.learning_curve["fitted"][-1]["fraction"] == 2.0
+    flat = one(decide(curve_world(planted, {0.5: 0.0, 0.25: 0.0, 0.125: 0.0}).table))
+    assert flat.learning_curve["more_data"] == "too_little"
+    (said,) = [reason for reason in flat.reasons if reason.code == "enough_data"]
+    assert said.sentence.startswith("More data would not bring the 3.0 points asked: twice as much gains ")
+    assert said.sentence.endswith("by the curve through 4 shares of it.")
+
+
+def test_of_too_few_shares_or_a_curve_that_turns_nothing_is_said(planted: Any) -> None:
+    few = one(decide(curve_world(planted, {0.5: 0.08, 0.25: 0.17}).table))
+    turning = one(decide(curve_world(planted, {0.5: 0.3, 0.25: 0.0, 0.125: 0.3}).table))
+    for suite in (few, turning):
+        assert not {"doubled", "more_data"} & set(suite.learning_curve)
+        assert not [reason for reason in suite.reasons if reason.code in ("more_data", "enough_data")]
+
+
+def test_more_data_is_not_recommended_where_the_curve_has_come_to_its_end(planted: Any) -> None:
+    world = tuned_world(planted, -0.03, n=800)
+    for share, missing in {0.5: 0.035, 0.25: 0.2, 0.125: 0.45}.items():
+        world.add("sft", "tune", -0.03 - missing, seeds=5, data_fraction=share)
+    suite = one(decide(world.table))
+    slope, doubled = suite.learning_curve["slope"], suite.learning_curve["doubled"]
+    gain = next(claim for claim in suite.claims if claim.name == "gain:few_shot").estimate
+    assert slope.lower > 0
+    assert gain + 2 * slope.estimate >= 0.03 > gain + 2 * doubled.upper
+    assert suite.recommendation == "prompt"
+
+
+def test_what_a_search_tried_counts_as_configurations_of_tuning(planted: Any) -> None:
+    def world(count: int) -> Any:
+        made = tuned_world(planted, 0.2)
+        for number in range(count):
+            made.add(f"sft/{number + 1}", "probe:search", 0.3, seeds=1, splits=("dev",), data_fraction=0.25)
+        return made
+
+    few, many = one(decide(world(5).table)), one(decide(world(6).table))
+    assert (few.verdict, few.contender) == ("JUSTIFIED", "sft")
+    plain = one(decide(world(0).table))
+    assert few.claims == plain.claims, "tries are never compared"
+    assert (many.verdict, [gate.name for gate in many.failed]) == ("INVALID", ["prompt_variants"])
+    assert "5 prompt variants and 6 tuning configurations tried (6 of them by a search)" in many.failed[0].evidence
+
+
 def with_guard(planted: Any, drop: float, name: str = "sft@triage") -> pa.Table:
     guard = planted(9, n=1000, dev=0, suite="general").add("zero_shot", "prompt").add(name, "tune", -drop, seeds=5)
     return pa.concat_tables([tuned_world(planted, 0.2).table, guard.table])

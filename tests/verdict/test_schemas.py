@@ -83,6 +83,13 @@ def with_guard(planted: Any, gain: float) -> pa.Table:
     return pa.concat_tables([world(planted, gain).table, guard.table])
 
 
+def curve(planted: Any) -> pa.Table:
+    made = world(planted, 0.2, n=400)
+    for share, less in ((0.25, 0.17), (0.125, 0.27)):
+        made.add("sft", "tune", 0.2 - less, seeds=5, data_fraction=share)
+    return made.table
+
+
 GUARDED = {"suites": {"triage": {}, "general": {"role": "guard"}}}
 LATE = Lock("2026-11-20 09:00 UTC", late=True, changes=(Change("margin", 0.03, 0.01), Change("metric", "a", None)))
 
@@ -90,6 +97,7 @@ VERDICTS: dict[str, Callable[[Any], Verdict]] = {
     "justified": lambda planted: decide(world(planted, 0.2).table),
     "not justified": lambda planted: decide(world(planted, -0.1).table),
     "undecided": lambda planted: decide(world(planted, 0.05).table),
+    "more data": lambda planted: decide(curve(planted)),
     "guarded": lambda planted: decide(with_guard(planted, 0.05), GUARDED),
     "one seed": lambda planted: decide(world(planted, 0.2, seeds=1).table),
     "artefacts": lambda planted: decide(world(planted, 0.2).table, {"estimand": "artefact"}),
