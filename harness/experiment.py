@@ -16,6 +16,8 @@ from harness.errors import BadInput, suggest
 from harness.recipe import NEEDS, UNTRAINED, Recipe
 from harness.suite import Suite, Task, load_task
 
+Tracker = Literal["tensorboard", "mlflow", "wandb"]
+
 
 class Model(Declaration):
     """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one.
@@ -104,7 +106,7 @@ class Judging(Declaration):
 class Experiment(Declaration):
     """The declaration in ``file``; paths are relative to its folder.
 
-    ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
+    ``report_to`` names trackers that are told of every training beside the store. ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
     ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its,
     and ``pairwise:CONTENDER`` may be asked for.
     """
@@ -124,6 +126,7 @@ class Experiment(Declaration):
     store: str = ".harness"
     prices: str | None = None
     gpu_hour_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    report_to: tuple[Tracker, ...] = ()
     probes: Probes | None = None
     judge: Judging | None = None
     policy: dict[str, Any] = Field(default_factory=dict)

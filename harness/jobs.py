@@ -5,18 +5,22 @@ jobs(experiment, tasks, model, identity(model))["triage", "sft", 1000].adapter  
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.contender import Contender
 from harness.errors import BadInput, suggest
 from harness.experiment import Candidate, Experiment, Model, data_of, trains_on
 from harness.metrics import load_metric
-from harness.recipe import FLOAT_ONLY, ONLINE
+from harness.prompt import Prompter
+from harness.recipe import ELSEWHERE, FLOAT_ONLY, ONLINE
 from harness.suite import Suite, Task
 from harness.training.adopt import content
-from harness.training.job import Job, Reward, adapter_fingerprint
+from harness.training.job import Exam, Job, Reward, adapter_fingerprint
+from harness.training.looks import SAMPLE
 from harness.training.rows import Row, read_rows
 
 Place = tuple[str, str, int]
@@ -48,6 +52,7 @@ class _Making:
     identity: str
     made: dict[Place, Job] = field(default_factory=dict)
     _rows: dict[Path, Sequence[Row]] = field(default_factory=dict)
+    _exams: dict[tuple[str, str], Exam | None] = field(default_factory=dict)
 
     def job(self, suite: str, name: str, seed: int) -> Job:
         """A training, made once."""
@@ -68,6 +73,7 @@ class _Making:
             _reward(candidate, declared),
             declared.prompt(candidate.prompt),
         )
+        exam = self._exam(name, candidate, self.tasks[suite])
         adapter = adapter_fingerprint(
             model=self.identity,
             recipe=candidate,
@@ -79,6 +85,7 @@ class _Making:
             reward=reward,
             source=_content(source, candidate, name),
             parts=[part.adapter for part in parts],
+            exam=exam,
         )
         return Job(
             adapter=adapter,
@@ -96,6 +103,9 @@ class _Making:
             reward=reward,
             source=source,
             parts=tuple(part.out for part in parts),
+            exam=exam,
+            report_to=self.experiment.report_to,
+            logs=self.experiment.home / "logs",
         )
 
     def _part(self, part: str, name: str, seed: int) -> Job:
@@ -118,6 +128,19 @@ class _Making:
         if kind not in MERGED:
             raise BadInput(f"{where}: {part!r} is of kind {kind!r}, and only {', '.join(MERGED)} can be merged")
         return self.job(suite, recipe, seed)
+
+    def _exam(self, name: str, candidate: Candidate, task: Task) -> Exam | None:
+        """What dev asks of a candidate, made once for all seeds; None where nothing is trained here, or there is no dev.
+
+        Raises:
+            BadInput: when dev is to choose among its checkpoints and cannot.
+        """
+        if candidate.method in ELSEWHERE:
+            return None
+        key = task.suite.name, name
+        if key not in self._exams:
+            self._exams[key] = _exam(name, candidate, task)
+        return self._exams[key]
 
     def _source(self, candidate: Candidate, name: str, seed: int) -> Path | None:
         """What a candidate of elsewhere is made from: the weights of a seed, or the config of its command."""
@@ -162,6 +185,35 @@ def _content(source: Path | None, candidate: Candidate, name: str) -> list[list[
         return source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"candidates.{name}.config: {source} cannot be read: {error}") from error
+
+
+def _exam(name: str, candidate: Candidate, task: Task) -> Exam | None:
+    suite, choosing = task.suite, candidate.keep == "best"
+    cases = list(task.split("dev"))
+    if not cases:
+        if choosing:
+            raise BadInput(
+                f"candidates.{name}.keep: dev chooses the best checkpoint, and suite {suite.name!r} has no dev cases: "
+                'mark some with "split": "dev" (harness data split), or leave keep out'
+            )
+        return None
+    metric = load_metric(suite.metric, suite)
+    if choosing and (metric.judge is not None or metric.retrieval):
+        raise BadInput(
+            f"candidates.{name}.keep: metric {suite.metric!r} of suite {suite.name!r} cannot score checkpoints while others "
+            "are trained: take a metric of the text alone, or leave keep out"
+        )
+    if not choosing and len(cases) > SAMPLE:
+        cases = random.Random(0).sample(cases, SAMPLE)
+    prompter = Prompter(task, Contender(name=name, technique="tune", prompt=candidate.prompt, recipe=name))
+    return Exam(
+        folder=suite.folder,
+        metric=suite.metric,
+        hash=metric.hash,
+        max_new_tokens=suite.max_new_tokens,
+        cases=tuple(case._replace(tags=dict(case.tags)) for case in cases),  # a view of a mapping cannot be sent
+        asked=tuple(ask.messages for ask in prompter.ask_all(cases)),
+    )
 
 
 def _reward(candidate: Candidate, suite: Suite) -> Reward | None:

@@ -26,7 +26,7 @@ from harness.declaration import Declaration
 
 Method = Literal["sft", "dpo", "kto", "grpo", "rloo", "rlhf", "orpo", "simpo", "external", "given", "merge"]
 Combination = Literal["cat", "svd", "linear", "ties", "dare_ties", "ties_svd", "dare_ties_svd"]
-Kind = Literal["lora", "rslora", "dora", "pissa", "ia3", "full"]
+Kind = Literal["lora", "rslora", "dora", "pissa", "loftq", "ia3", "prefix", "full"]
 
 NEEDS: dict[Method, tuple[str, ...]] = {
     "sft": ("train",),
@@ -109,6 +109,8 @@ class Recipe(Declaration):
     ``max_new_tokens`` (the suite's, when left out) are written to each prompt by the methods that are rewarded for them.
     ``command`` and ``config`` are of method ``external``, and ``given`` names the weights of method ``given``, one a seed.
     ``merge`` makes one adapter of ``parts``, ``CANDIDATE@SUITE`` each, by PEFT's ``combination``.
+    ``keep = "best"`` answers dev every ``evaluate_every`` epochs and keeps the weights that answered it best; with
+    ``patience`` the training ends when so many looks in a row were no better.
     """
 
     method: Method
@@ -140,6 +142,9 @@ class Recipe(Declaration):
     replay: float = Field(default=0.0, ge=0, le=10)
     replay_file: str | None = None
     save_steps: int = Field(default=50, gt=0)
+    keep: Literal["last", "best"] = "last"
+    evaluate_every: float = Field(default=1.0, gt=0, le=1000)
+    patience: int | None = Field(default=None, gt=0)
 
     @property
     def begins(self) -> tuple[str, ...]:
@@ -191,4 +196,12 @@ class Recipe(Declaration):
             raise ValueError(
                 f"adapter.kind {self.adapter.kind!r} starts from the base: leave start_from out, or take another kind"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _choosing(self) -> Recipe:
+        if self.keep == "best" and self.method in ELSEWHERE:
+            raise ValueError(f"keep: method {self.method!r} does not train here and has no checkpoints: leave it out")
+        if self.keep == "last" and (self.patience is not None or self.evaluate_every != 1.0):
+            raise ValueError('patience and evaluate_every are of keep = "best", which chooses on dev: write that too')
         return self

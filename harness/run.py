@@ -33,7 +33,7 @@ from harness.store import Store, open_store
 from harness.suite import Case
 from harness.todo import Todo, missing, workers
 from harness.training.job import read_training
-from harness.trial import Generation, Output, Training, Trial, output_of
+from harness.trial import Generation, Output, Step, Training, Trial, output_of
 from harness.vendors import Spending, Vendors
 from harness.verdict.economics.memo import usd
 
@@ -48,7 +48,7 @@ class Progress(Protocol):
 
     def begin(self, todo: Todo) -> None: ...
 
-    def train_step(self, label: str, step: int, total: int, loss: float | None) -> None: ...
+    def train_step(self, label: str, step: Step) -> None: ...
 
     def trained(self, training: Training) -> None: ...
 
@@ -176,6 +176,7 @@ def _refuse_missing(todo: Todo, vendors: Vendors) -> None:
         present("torch", "transformers", "peft", extra="train")
     if todo.jobs:
         present("trl", "datasets", "accelerate", extra="train")
+        present(*todo.matrix.experiment.report_to, extra="track")
     if any(cell.contender.technique == "constrain" for cell in local):
         present("llguidance", extra="train")
     if any(cell.suite.form == "choice" for cell in local):
@@ -338,8 +339,8 @@ class _Doing:
         self.outcome.trained += 1
         self.progress.trained(training)
 
-    def step(self, key: str, step: int, total: int, loss: float | None) -> None:
-        self.progress.train_step(self.labels.get(key, key), step, total, loss)
+    def step(self, key: str, step: Step) -> None:
+        self.progress.train_step(self.labels.get(key, key), step)
 
     def finished(self, work: Work) -> None:
         pass
@@ -357,6 +358,6 @@ class _Replies:
 
     def trained(self, training: Training) -> None: ...
 
-    def step(self, key: str, step: int, total: int, loss: float | None) -> None: ...
+    def step(self, key: str, step: Step) -> None: ...
 
     def finished(self, work: Work) -> None: ...

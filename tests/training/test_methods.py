@@ -13,7 +13,7 @@ from harness.recipe import ELSEWHERE, FLOAT_ONLY, Adapter, Kind, Recipe
 from harness.training import METHODS, Job, train
 from harness.training.job import Reward
 from harness.training.rows import Row
-from harness.trial import Generation, Trial
+from harness.trial import Generation, Step, Trial
 
 pytest.importorskip("trl")
 pytest.importorskip("peft")
@@ -109,8 +109,8 @@ def trains_and_resumes(folder: Path, one: Job) -> None:
     assert training.base
     again = replace(one, adapter=f"{one.adapter}-again", out=one.out.with_name(f"{one.adapter}-again"))
 
-    def stop(step: int, total: int, loss: float | None) -> None:
-        if step == 3:
+    def stop(step: Step) -> None:
+        if step.step == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
