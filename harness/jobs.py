@@ -16,7 +16,7 @@ from harness.errors import BadInput, suggest
 from harness.experiment import Candidate, Experiment, Model, data_of, trains_on
 from harness.metrics import load_metric
 from harness.prompt import Prompter
-from harness.recipe import ELSEWHERE, FLOAT_ONLY, ONLINE
+from harness.recipe import ELSEWHERE, FLOAT_ONLY, ONLINE, QUANTISED_ONLY
 from harness.suite import Suite, Task
 from harness.training.adopt import content
 from harness.training.job import Exam, Job, Reward, adapter_fingerprint
@@ -25,7 +25,7 @@ from harness.training.rows import Row, read_rows
 
 Place = tuple[str, str, int]
 """(suite, candidate, seed)."""
-MERGED = ("lora", "rslora", "pissa")
+MERGED = ("lora", "rslora", "pissa", "loftq")
 """Adapters that are plain low-rank matrices; DoRA's magnitudes would be lost without a word."""
 
 
@@ -161,9 +161,14 @@ class _Making:
 
 def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:
     """Raises:
-    BadInput: for an adapter that quantised weights cannot carry.
+    BadInput: for an adapter that quantised weights cannot carry, or that is nothing without them.
     """
     kind = candidate.adapter.kind
+    if kind in QUANTISED_ONLY and model.quantization == "none":
+        raise BadInput(
+            f"candidates.{name}.adapter.kind: {kind!r} begins with what quantisation lost, and model {model.id!r} is not quantised: "
+            "leave quantization = \"none\" out of models, or take 'lora' or 'pissa'"
+        )
     if kind in FLOAT_ONLY and model.quantization != "none":
         raise BadInput(
             f"candidates.{name}.adapter.kind: {kind!r} needs the weights as they are, and model {model.id!r} is quantised "

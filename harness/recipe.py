@@ -85,13 +85,18 @@ FROM_CHAT: tuple[Method, ...] = ("dpo", "kto", "grpo", "rloo", "rlhf")
 """Methods that shape what a model does already: they start from an adapter, or from a base that was tuned to chat."""
 FLOAT_ONLY: tuple[Kind, ...] = ("pissa", "full")
 """What changes the base's own weights, or decomposes them, and so cannot be had on quantised ones."""
+QUANTISED_ONLY: tuple[Kind, ...] = ("loftq",)
+"""What makes up for quantisation, and is nothing without it."""
+FROM_BASE: tuple[Kind, ...] = (*FLOAT_ONLY, *QUANTISED_ONLY)
+"""What begins with the base's weights, and so cannot go on from another adapter."""
 
 
 class Adapter(Declaration):
     """What is trained: by default LoRA (arXiv 2106.09685) on every linear layer (arXiv 2305.14314).
 
     ``rslora`` scales by the root of the rank (arXiv 2312.03732), ``dora`` learns magnitude and direction apart (2402.09353),
-    ``pissa`` starts from the principal components (2404.02948), ``ia3`` scales activations (2205.05638), and ``full``
+    ``pissa`` starts from the principal components (2404.02948), ``loftq`` from what quantisation lost (2310.08659), ``ia3``
+    scales activations (2205.05638), ``prefix`` puts ``tokens`` keys and values before every prompt (2101.00190), and ``full``
     trains every weight of the base.
     """
 
@@ -100,6 +105,7 @@ class Adapter(Declaration):
     alpha: int = Field(default=32, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     target: str = "all-linear"
+    tokens: int = Field(default=20, gt=0, le=1024)
 
 
 class Recipe(Declaration):
@@ -192,7 +198,7 @@ class Recipe(Declaration):
             raise ValueError(f"weights: given {len(self.weights)} for {len(self.parts)} parts: write one for each")
         if self.method in ELSEWHERE and self.start_from is not None:
             raise ValueError(f"start_from: method {self.method!r} does not train here: leave it out")
-        if self.start_from is not None and self.adapter.kind in FLOAT_ONLY:
+        if self.start_from is not None and self.adapter.kind in FROM_BASE:
             raise ValueError(
                 f"adapter.kind {self.adapter.kind!r} starts from the base: leave start_from out, or take another kind"
             )

@@ -16,7 +16,7 @@ from harness.errors import BadInput
 from harness.export.adapter import copy
 from harness.export.trained import Trained
 
-KINDS = ("lora", "rslora", "pissa")
+KINDS = ("lora", "rslora", "pissa", "loftq")
 """What vLLM puts on a base: plain LoRA matrices (its documentation; DoRA and IA3 are not served)."""
 
 

@@ -200,6 +200,7 @@ class Local:
         from harness.models.base import quiet
 
         self._refuse_foreign(folder)
+        self._clear_for(folder)
         with quiet():
             if self._host is None:
                 self._host = PeftModel.from_pretrained(self._base, folder, adapter_name=adapter)
@@ -210,6 +211,14 @@ class Local:
                 self._host.delete_adapter(self._adapter)
         self._host.eval()
         self._adapter = adapter
+
+    def _clear_for(self, folder: Path) -> None:
+        """PEFT has adapters of one kind on a model at a time: those of another are taken off, which leaves the base as it was."""
+        if self._host is None or self._host.peft_type.value == _kind_of(folder):
+            return
+        if not self._host.active_peft_config.is_prompt_learning:
+            self._host.unload()
+        self._host = self._adapter = None
 
     def _fitting(self, trials: Sequence[Trial]) -> list[Encoded]:
         from harness.regression.choice import ids_before
@@ -302,6 +311,15 @@ def base_of(folder: Path) -> str:
         return str(json.loads((folder / "training.json").read_text(encoding="utf-8")).get("base", ""))
     except (OSError, ValueError, AttributeError):
         return ""
+
+
+def _kind_of(folder: Path) -> str | None:
+    """What PEFT calls an adapter's kind; None where its folder does not say."""
+    try:
+        kind: str | None = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get("peft_type")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return kind
 
 
 def _sampled(item: Encoded) -> bool:

@@ -178,6 +178,8 @@ def adapter_fingerprint(
     unsaid = unsaid | OF_BEST if recipe.keep == "last" else unsaid
     said = recipe.model_dump(mode="json", include=set(Recipe.model_fields) - unsaid)
     said |= {"learning_rate": recipe.rate, "beta": recipe.strength}
+    if recipe.adapter.kind != "prefix":
+        del said["adapter"]["tokens"]
     if exam is not None and recipe.keep == "best":
         said["exam"] = exam.content
     mixed = _content(replay) if replay is not None and recipe.replay else None

@@ -141,5 +141,7 @@ def test_what_cannot_be_merged(parts: list[Job], tmp_path: Path) -> None:
         BadInput, match=r"candidates.all.parts: no candidate 'sft@tow' to merge: did you mean 'sft@two'"
     ):
         expand(load_experiment(project(tmp_path, model, other="tow")))
-    with pytest.raises(BadInput, match=r"'sft@one' is of kind 'dora', and only lora, rslora, pissa can be merged"):
+    with pytest.raises(
+        BadInput, match=r"'sft@one' is of kind 'dora', and only lora, rslora, pissa, loftq can be merged"
+    ):
         expand(load_experiment(project(tmp_path, model, kind="dora")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -22,7 +22,7 @@ pytest.importorskip("bitsandbytes")
 from tests.models.tiny_models import build_tiny
 from tests.training.test_training import demonstrations, job, preferences, same
 
-KINDS: tuple[Kind, ...] = ("lora", "rslora", "dora", "pissa", "ia3", "full")
+KINDS = get_args(Kind)
 RATINGS: tuple[Row, ...] = tuple({**row, "label": i % 2 == 0} for i, row in enumerate(demonstrations()))
 DATA: dict[str, dict[str, Any]] = {
     "sft": {"rows": demonstrations()},
