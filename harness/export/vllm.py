@@ -32,7 +32,8 @@ def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> 
     for one in trained:
         if _kind(one) not in KINDS:
             raise BadInput(
-                f"{one.name} is of kind {_kind(one)!r}, which vLLM does not serve on a base: export it as merged"
+                f"{one.name} is of kind {_kind(one)!r}, which vLLM does not serve on a base: export it as "
+                f"{'adapter' if _kind(one).startswith('prefix') else 'merged'}"
             )
         copy(one, folder / one.name)
     script = folder / "serve.sh"

@@ -29,7 +29,7 @@ from harness.models.weights import identity, locate, revision
 from harness.training.job import Job, Say, examples, publish
 from harness.training.lessons import Lesson, kept, lessons
 from harness.training.looks import Looks
-from harness.training.track import named, tracking
+from harness.training.track import forget, named, remember, tracking
 from harness.trial import Step, Training
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
@@ -152,6 +152,7 @@ class Session:
                 f"adapter, or a GPU with more memory ({str(error).splitlines()[0][:120]})"
             ) from error
         self.batch, self.accumulate = self.batch // 2, self.accumulate * 2
+        forget(self.job)
         self.notes.append(
             f"out of memory: trained in batches of {self.batch} with {self.accumulate} accumulated, the same rows an update"
         )
@@ -394,6 +395,9 @@ def _progress(session: Session) -> Any:
         begun = 0.0
         counted: float | None = None
         """Tokens up to the step before; after a resume some trainers begin to count anew, so that the first is not known."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            remember(session.job)  # the trackers' own callbacks come first
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.begun = time.perf_counter()

@@ -2,18 +2,22 @@
 
     report_to = ["tensorboard", "mlflow"]       in experiment.toml; loss, learning rate, gradient norm and the method's own
 
-Where the tracker's own variables say nothing, everything is kept on disk, in ``.harness/logs/<tracker>``, and nothing is sent.
+Where a tracker's own variables say nothing, everything is kept on disk, in ``.harness/logs/<tracker>``, and nothing is sent. A
+training that is taken up again, after a kill or a look at dev, goes on in the run that it had.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.training.job import Job
+
+RUN = "MLFLOW_RUN_ID"
 
 
 def named(job: Job) -> str:
@@ -23,17 +27,35 @@ def named(job: Job) -> str:
 
 @contextmanager
 def tracking(job: Job) -> Iterator[None]:
-    """Trackers as the environment says, or on disk; a training that is taken up again goes on in the same run where it can."""
-    before = dict(os.environ)
+    """Tells the trackers where to keep what, where the environment does not, and ends what they leave open."""
+    added = {name: value for name, value in _defaults(job).items() if name not in os.environ}
+    os.environ.update(added)
+    ended = "KILLED"
     try:
-        for name, value in _defaults(job).items():
-            os.environ.setdefault(name, value)
         yield
+        ended = "FINISHED"
     finally:
-        _finish(job)
-        for name in set(os.environ) - set(before):
-            if name.startswith(("TENSORBOARD_", "MLFLOW_", "WANDB_")):
-                del os.environ[name]
+        _finish(job, ended)
+        for name in added.keys() | ({RUN} if _run(job).exists() else set()):
+            os.environ.pop(name, None)
+
+
+def remember(job: Job) -> None:
+    """MLflow gives a run its id when it begins; the others are told theirs."""
+    if "mlflow" in job.report_to and RUN not in os.environ:
+        import mlflow
+
+        run = mlflow.active_run()
+        if run is not None:
+            os.environ[RUN] = run.info.run_id
+            _run(job).write_text(run.info.run_id, encoding="utf-8")
+
+
+def forget(job: Job) -> None:
+    """MLflow refuses to go on in a run whose arguments were others: with smaller batches a new one begins."""
+    if _run(job).exists():
+        _run(job).unlink()
+        os.environ.pop(RUN, None)
 
 
 def _defaults(job: Job) -> dict[str, str]:
@@ -42,6 +64,9 @@ def _defaults(job: Job) -> dict[str, str]:
     logs = job.logs.absolute()
     for tracker in job.report_to:
         (logs / tracker).mkdir(parents=True, exist_ok=True)
+    resumed = {}
+    with suppress(OSError):
+        resumed[RUN] = _run(job).read_text(encoding="utf-8")
     return {
         "TENSORBOARD_LOGGING_DIR": str(logs / "tensorboard" / f"{named(job)} {job.adapter[:8]}"),
         "MLFLOW_TRACKING_URI": f"sqlite:///{logs / 'mlflow' / 'mlflow.db'}",
@@ -52,13 +77,23 @@ def _defaults(job: Job) -> dict[str, str]:
         "WANDB_RUN_ID": job.adapter,
         "WANDB_RESUME": "allow",
         "WANDB_SILENT": "true",
+        **resumed,
     }
 
 
-def _finish(job: Job) -> None:
-    """Transformers leaves W&B's run open, and the next training would go on in it."""
+def _run(job: Job) -> Path:
+    return job.work / "mlflow_run"
+
+
+def _finish(job: Job, ended: str) -> None:
+    """What a training that was stopped leaves open, the next one of this process would go on in."""
+    if "mlflow" in job.report_to:
+        import mlflow
+
+        if mlflow.active_run() is not None:
+            mlflow.end_run(ended)
     if "wandb" in job.report_to:
         import wandb
 
         if wandb.run is not None:
-            wandb.finish(quiet=True)
+            wandb.finish(exit_code=0 if ended == "FINISHED" else 1)
