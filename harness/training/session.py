@@ -9,6 +9,7 @@ would have had. The folder ``<out>`` appears in one step, finished.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import shutil
@@ -38,6 +39,8 @@ LARGE = 500_000_000
 SMALLEST = {"kto": 2}
 """Rows that a batch of a method needs."""
 STATE = "trainer_state.json"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a system says when there is no room: of the disk, of a user's share, of a file."""
 NOT_AN_ADAPTER = ("ref", "README.md", "training_args.bin", "chat_template.jinja")
 FirstLoss = Callable[["Session", float], None]
 
@@ -76,7 +79,7 @@ class Session:
 
         if self.job.threads is not None:
             torch.set_num_threads(self.job.threads)
-        with quiet(), closing_memory(), tracking(self.job):
+        with quiet(), closing_memory(), tracking(self.job), self._full():
             self.found = lessons(examples(self.job), self.chat)
             made, state = self._best(make) if self.looks.choosing else self._last(make)
             return self._finish(made, state)
@@ -293,6 +296,16 @@ class Session:
         except Exception as error:  # safetensors, torch and the system each have their own
             shutil.rmtree(folder, ignore_errors=True)
             raise self._unwritten(folder, error) from error
+
+    @contextmanager
+    def _full(self) -> Iterator[None]:
+        """A disk that fills while something small is written: a look, a time, a tracker's line."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise self._unwritten(Path(error.filename or self.job.work), error) from error
 
     def _unwritten(self, folder: Path, error: Exception) -> HarnessError:
         return HarnessError(
