@@ -65,6 +65,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     told = {"machine": machine.conditions(), "model": options.model, "ways": [asdict(way) for way in found]}
     (RESULTS / "packing.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    print(machine)
     print(
         "| suite | batches | updates | padding | CPU s a step | losses apart | weights apart |\n|---|---|---|---|---|---|---|"
     )

@@ -202,23 +202,32 @@ def _exam(name: str, candidate: Candidate, task: Task) -> Exam | None:
                 'mark some with "split": "dev" (harness data split), or leave keep out'
             )
         return None
-    metric = load_metric(suite.metric, suite)
-    if choosing and (metric.judge is not None or metric.retrieval):
-        raise BadInput(
-            f"candidates.{name}.keep: metric {suite.metric!r} of suite {suite.name!r} cannot score checkpoints while others "
-            "are trained: take a metric of the text alone, or leave keep out"
-        )
     if not choosing and len(cases) > SAMPLE:
         cases = random.Random(0).sample(cases, SAMPLE)
     prompter = Prompter(task, Contender(name=name, technique="tune", prompt=candidate.prompt, recipe=name))
     return Exam(
         folder=suite.folder,
         metric=suite.metric,
-        hash=metric.hash,
+        hash=_scorer(name, suite) if choosing else "",
         max_new_tokens=suite.max_new_tokens,
         cases=tuple(case._replace(tags=dict(case.tags)) for case in cases),  # a view of a mapping cannot be sent
         asked=tuple(ask.messages for ask in prompter.ask_all(cases)),
     )
+
+
+def _scorer(name: str, suite: Suite) -> str:
+    """The hash of the metric that chooses among checkpoints.
+
+    Raises:
+        BadInput: when it cannot score them.
+    """
+    metric = load_metric(suite.metric, suite)
+    if metric.judge is not None or metric.retrieval:
+        raise BadInput(
+            f"candidates.{name}.keep: metric {suite.metric!r} of suite {suite.name!r} cannot score checkpoints while a model is "
+            "trained: take a metric of the text alone, or leave keep out"
+        )
+    return metric.hash
 
 
 def _reward(candidate: Candidate, suite: Suite) -> Reward | None:

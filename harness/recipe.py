@@ -115,7 +115,7 @@ class Recipe(Declaration):
     ``max_new_tokens`` (the suite's, when left out) are written to each prompt by the methods that are rewarded for them.
     ``command`` and ``config`` are of method ``external``, and ``given`` names the weights of method ``given``, one a seed.
     ``merge`` makes one adapter of ``parts``, ``CANDIDATE@SUITE`` each, by PEFT's ``combination``.
-    ``keep = "best"`` answers dev every ``evaluate_every`` epochs and keeps the weights that answered it best; with
+    ``packing`` lays the rows of a batch end to end instead of padding them (SFT). ``keep = "best"`` answers dev every ``evaluate_every`` epochs and keeps the weights that answered it best; with
     ``patience`` the training ends when so many looks in a row were no better.
     """
 
@@ -147,6 +147,7 @@ class Recipe(Declaration):
     density: float = Field(default=0.5, gt=0, le=1)
     replay: float = Field(default=0.0, ge=0, le=10)
     replay_file: str | None = None
+    packing: bool = False
     save_steps: int = Field(default=50, gt=0)
     keep: Literal["last", "best"] = "last"
     evaluate_every: float = Field(default=1.0, gt=0, le=1000)
@@ -201,6 +202,16 @@ class Recipe(Declaration):
         if self.start_from is not None and self.adapter.kind in FROM_BASE:
             raise ValueError(
                 f"adapter.kind {self.adapter.kind!r} starts from the base: leave start_from out, or take another kind"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _packable(self) -> Recipe:
+        if self.packing and self.method != "sft":
+            raise ValueError(f"packing is for method 'sft', given {self.method!r}: leave it out")
+        if self.packing and self.adapter.kind == "prefix":
+            raise ValueError(
+                "packing: a prefix stands before a row, and packed rows have one row together: leave it out"
             )
         return self
 

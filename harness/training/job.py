@@ -180,6 +180,8 @@ def adapter_fingerprint(
     said |= {"learning_rate": recipe.rate, "beta": recipe.strength}
     if recipe.adapter.kind != "prefix":
         del said["adapter"]["tokens"]
+    if not recipe.packing:
+        del said["packing"]
     if exam is not None and recipe.keep == "best":
         said["exam"] = exam.content
     mixed = _content(replay) if replay is not None and recipe.replay else None

@@ -398,6 +398,24 @@ def test_loss_that_is_no_number(base: Path, home: Path, monkeypatch: pytest.Monk
         train(job(base, home, adapter="nan"))
 
 
+def test_packed_rows_give_the_same_losses(sft: Any, base: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row of a packed batch sees itself alone: its losses are those of padded rows, up to rounding."""
+    from trl import SFTTrainer
+
+    _, training = sft
+    step, shapes = SFTTrainer.training_step, list[Any]()
+
+    def seen(trainer: Any, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+        shapes.append((len(inputs["input_ids"]), int((inputs["position_ids"] == 0).sum())))
+        return step(trainer, model, inputs, *rest, **named)
+
+    monkeypatch.setattr(SFTTrainer, "training_step", seen)
+    packed = train(job(base, home, adapter="packed", recipe=RECIPE.model_copy(update={"packing": True})))
+    assert sorted(set(shapes)) == [(1, 2), (1, 4)]  # four rows in one, and two in the last batch of an epoch
+    for ours, theirs in zip(packed.losses, training.losses, strict=True):
+        assert ours[1] == pytest.approx(theirs[1], rel=1e-4)
+
+
 def test_nothing_is_printed(base: Path, home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     train(job(base, home, adapter="silent", recipe=RECIPE.model_copy(update={"epochs": 1})))
     assert capfd.readouterr() == ("", "")
