@@ -58,9 +58,9 @@ class Looks:
         return self.job.recipe.keep == "best"
 
     def due(self, step: int, total: int) -> bool:
-        """Whether the weights after ``step`` of ``total`` steps are looked at: the last ones always are."""
-        every = total / self.job.recipe.epochs * self.job.recipe.evaluate_every
-        return step == total or floor(step / every) > floor((step - 1) / every)
+        """Whether the weights after ``step`` of ``total`` steps are looked at."""
+        recipe = self.job.recipe
+        return self.choosing and due(step, total, epochs=recipe.epochs, every=recipe.evaluate_every)
 
     def folder(self, step: int) -> Path:
         """Where the weights after a step lie."""
@@ -179,6 +179,12 @@ class Looks:
             self.total, self.seen = kept["total"], [Look(**look) for look in kept["seen"]]
         except (OSError, ValueError, KeyError, TypeError):
             self.total, self.seen = None, []
+
+
+def due(step: int, total: int, *, epochs: float, every: float) -> bool:
+    """Whether a look is due after ``step`` of ``total`` steps: when as many epochs have passed as are ``every``, and at the end."""
+    steps = total / epochs * every
+    return step == total or floor(step / steps) > floor((step - 1) / steps)
 
 
 def loss_of(model: Any, pairs: Sequence[Pair], *, pad: int) -> float:

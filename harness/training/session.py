@@ -419,7 +419,7 @@ def _progress(session: Session) -> Any:
 
         def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
             looks = session.looks
-            if looks.choosing and looks.due(state.global_step, state.max_steps):
+            if looks.due(state.global_step, state.max_steps):
                 session.write(model, looks.folder(state.global_step))
                 control.should_save = True
                 control.should_training_stop = session.job.recipe.patience is not None

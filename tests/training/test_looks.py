@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.experiment import load_experiment
+from harness.matrix import expand
 from harness.recipe import Recipe
 from harness.suite import Case
 from harness.training import Job, train
 from harness.training.job import Exam, adapter_fingerprint
-from harness.training.looks import Looks, loss_of
+from harness.training.looks import Looks, due, loss_of
 from harness.trial import Look, Step
 
 pytest.importorskip("trl")
 pytest.importorskip("peft")
 pytest.importorskip("bitsandbytes")
 
+from tests import local_project
 from tests.models.tiny_models import build_tiny
 from tests.training.test_training import NAMES, RECIPE, demonstrations, job, same
 
@@ -174,17 +178,71 @@ def test_a_loss_is_that_of_the_trainer(base: Path) -> None:
     assert model.training
 
 
-def test_looks_of_fractions_of_an_epoch() -> None:
-    def due(total: int, epochs: float, every: float) -> list[int]:
-        recipe = BEST.model_copy(update={"epochs": epochs, "evaluate_every": every})
-        looks = Looks(Job.__new__(Job), None, list, context=lambda: 0) if False else Looks.__new__(Looks)  # type: ignore[arg-type]
-        looks.job = type("J", (), {"recipe": recipe})()  # type: ignore[assignment]
-        return [step for step in range(1, total + 1) if looks.due(step, total)]
+@pytest.mark.parametrize(
+    ("total", "epochs", "every", "expected"),
+    [
+        (12, 4, 1, [3, 6, 9, 12]),
+        (12, 4, 0.5, [2, 3, 5, 6, 8, 9, 11, 12]),
+        (10, 2.5, 1, [4, 8, 10]),
+        (7, 1, 5, [7]),
+    ],
+)
+def test_looks_of_fractions_of_an_epoch(total: int, epochs: float, every: float, expected: list[int]) -> None:
+    assert [step for step in range(1, total + 1) if due(step, total, epochs=epochs, every=every)] == expected
 
-    assert due(12, 4, 1) == [3, 6, 9, 12]
-    assert due(12, 4, 0.5) == [2, 3, 5, 6, 8, 9, 11, 12]
-    assert due(10, 2.5, 1) == [4, 8, 10]
-    assert due(7, 1, 5) == [7]
+
+def test_an_exam_is_what_the_candidate_is_asked_on_dev(tmp_path: Path) -> None:
+    def jobs() -> dict[str, Job]:
+        matrix = expand(load_experiment(project.experiment))
+        for made in matrix.jobs:
+            assert pickle.loads(pickle.dumps(made)) == made
+            [cell] = [c for c in matrix.cells if c.adapter == made.adapter and c.contender.name == made.recipe_name]
+            asked = [trial.messages for trial in cell.trials() if trial.split == "dev"]
+            assert made.exam is not None
+            assert list(made.exam.asked) == asked
+        return {made.recipe_name: made for made in matrix.jobs}
+
+    project = local_project.make(tmp_path)
+    project.replace(
+        "experiment.toml", "[candidates.dpo]", '[candidates.best]\nmethod = "sft"\nkeep = "best"\n[candidates.dpo]'
+    )
+    before = jobs()
+    project.replace(
+        "suites/label/cases.jsonl", '"reference": "boats", "split": "dev"', '"reference": "Ada", "split": "dev"'
+    )
+    after = jobs()
+    same = {name: before[name].adapter == after[name].adapter for name in before}
+    assert same == {"sft": True, "best": False, "dpo": True}
+
+
+@pytest.mark.exhaustive
+def test_a_run_keeps_what_dev_liked_best(tmp_path: Path) -> None:
+    from harness.progress import Console
+    from harness.run import run
+    from harness.store import open_store
+
+    project = local_project.make(tmp_path)
+    project.replace("experiment.toml", "with_rag = true", 'keep = "best"\npatience = 1')
+    experiment = load_experiment(project.experiment)
+    outcome = run(experiment, progress=Console(quiet=True))
+    assert outcome.trained == 4
+    with open_store(experiment.home, write=False) as store:
+        trainings = {t.adapter: t for t in store.trainings() if t.recipe == "sft"}
+        rows = store.rows("small", model=experiment.bases[0].id, metrics={"label": hashes(outcome.matrix)}).to_pylist()
+    for training in trainings.values():
+        chosen = next(look.score for look in training.looks if look.step == training.kept)
+        own = [
+            r["score"]
+            for r in rows
+            if (r["contender"], r["training_seed"], r["split"]) == ("sft", training.seed, "dev")
+        ]
+        assert chosen == pytest.approx(sum(own) / len(own))  # the run asks the adapter the same, and hears the same
+
+
+def hashes(matrix: Any) -> dict[str, str]:
+    from harness.scoring import hashes_of, metrics_of
+
+    return hashes_of(metrics_of(matrix))["label"]
 
 
 def test_what_dev_asks_counts_only_where_it_chooses(exam: Exam) -> None:
