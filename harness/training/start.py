@@ -45,7 +45,7 @@ def policy(session: Session) -> Any:
     if recipe.adapter.kind == "pissa":
         _keep_initial(model, session.initial)
     if recipe.adapter.kind == "loftq":
-        _make_up(model, job.model)
+        make_up(model, job.model)
     return model
 
 
@@ -59,7 +59,7 @@ def _keep_initial(model: Any, folder: Path) -> None:
     config.init_lora_weights = "pissa"
 
 
-def _make_up(model: Any, declared: Model) -> None:
+def make_up(model: Any, declared: Model) -> None:
     """LoftQ's first step (arXiv 2310.08659): the adapter begins as the best of its rank that makes up for what quantisation lost,
     W - Q. PEFT's own needs a GPU, and forgets that an update is scaled.
     """
