@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.fingerprint import fingerprints
 from harness.suite import Case
@@ -143,8 +144,7 @@ class Score:
     served: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of a training under way, as it is told: the ``step`` of ``total``, and the tokens a second that it took in."""
 
     step: int
