@@ -5,7 +5,7 @@
 
 Both losses are measured alike, before the first step and with the weights that answer, so that dev may be easier or harder
 than the rows: what counts is how far each fell. A training is over-fitted where dev's fell less than half as far as the rows',
-or rose. Under 20 cases nothing is said of it.
+or rose, and where its loss was lower at an earlier look. Under 20 cases nothing is said of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from harness.trial import Look, Training
 
 LEAST = 20
 """Cases from which a share is said: the mean of fewer varies by more than a fifth of its spread."""
+RISE = 0.05
+"""By which share of it a loss on dev must have risen to be called a rise."""
 HALF = 0.5
 """What of the fall on the training rows must hold on dev: below it, most of what was learnt is those rows."""
 
@@ -46,8 +48,20 @@ def _fit(recipe: str, trainings: Sequence[Training]) -> Fit | None:
     learnt, held = rows[0] - rows[1], dev[0] - dev[1]
     if learnt <= 0:  # preferences and rewards make references no likelier, and need not
         return Fit(recipe, f"{said}.", over=False, kept=kept)
+    risen = _risen(trainings, dev[1])
     over = held < HALF * learnt
-    return Fit(recipe, f"{said}: {_holds(held / learnt, over)}.", over, kept)
+    return Fit(recipe, f"{said}: {_holds(held / learnt, over)}{risen}.", over or bool(risen), kept)
+
+
+def _risen(trainings: Sequence[Training], ended: float) -> str:
+    """That dev's loss was lower at an earlier look; empty where it was not."""
+    steps = [{look.step: look.dev_loss for look in one.looks[1:] if look.dev_loss} for one in trainings]
+    shared = set[int].intersection(*(set(some) for some in steps))
+    means = {step: fmean(some[step] for some in steps) for step in sorted(shared)}
+    lowest = min(means, key=means.__getitem__, default=None)
+    if lowest is None or means[lowest] * (1 + RISE) >= ended:
+        return ""
+    return f"; after {plural(lowest, 'step')} dev's loss was {means[lowest]:.3g}, so that later ones learnt the rows by heart"
 
 
 def _answering(training: Training) -> Look:

@@ -240,6 +240,9 @@ class Session:
             def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
                 return session.chat.encode(prompts), None, {}  # they are rendered already
 
+            def _get_train_sampler(self, *given: Any) -> Any:
+                return repeated(super()._get_train_sampler(*given))
+
             def _save_checkpoint(self, *given: Any, **options: Any) -> None:
                 folder = session.job.work / f"checkpoint-{self.state.global_step}"
                 with session.writing(folder):
@@ -274,8 +277,13 @@ class Session:
         """The weights as a candidate's, whole or not at all."""
         if folder.exists():
             return
+        import torch
+
         draft = folder.with_name(f"{folder.name}.new")
-        with self.writing(draft):
+        with (
+            self.writing(draft),
+            torch.random.fork_rng(),
+        ):  # PiSSA's difference is made by an adapter more, drawn at first
             shutil.rmtree(draft, ignore_errors=True)
             self._save(model, draft)
             _drop(draft)
@@ -380,6 +388,34 @@ def last_checkpoint(work: Path) -> Path | None:
             continue
         return path
     return None
+
+
+def repeated(sampler: Any) -> Any:
+    """TRL's sampler of prompts that are answered several times, made to draw what an epoch draws also where the ones before it were
+    drawn by another process: by itself it draws the first epoch's order again.
+    """
+    from trl.trainer.utils import RepeatSampler
+
+    if not (isinstance(sampler, RepeatSampler) and sampler.shuffle):
+        return sampler
+    import torch
+
+    class OfEpoch(torch.utils.data.Sampler):  # type: ignore[type-arg]
+        epoch = 0
+
+        def set_epoch(self, epoch: int) -> None:
+            self.epoch = epoch
+
+        def __iter__(self) -> Any:
+            sampler.generator.manual_seed(sampler.seed)
+            for _ in range(self.epoch):
+                torch.randperm(sampler.num_samples, generator=sampler.generator)
+            return iter(sampler)
+
+        def __len__(self) -> int:
+            return len(sampler)
+
+    return OfEpoch()
 
 
 @dataclass

@@ -56,3 +56,14 @@ def test_the_weights_that_answer_count_and_not_the_last() -> None:
     assert fit.kept == ("sft, seed 1000: dev kept the weights after 12 steps, out of 81.0 after 12, 80.0 after 24.",)
     [few] = fits([training(Look(0), Look(12, 0.5), kept=12)])
     assert (few.finding, few.over, len(few.kept)) == ("", False, 1)
+
+
+def test_a_loss_that_rises_after_an_early_look() -> None:
+    looks = (look(0, 6.8, 7.0), look(48, 2.4, 2.7, score=0.1), look(144, 1.5, 3.5, score=0.2))
+    [fit] = fits([training(*looks, kept=144), training(*looks, seed=1001, kept=144)])
+    assert fit.over
+    assert fit.finding.endswith(
+        ": 66 % of what was learnt holds on dev; after 48 steps dev's loss was 2.7, so that later ones learnt the rows by heart."
+    )
+    [early] = fits([training(*looks, kept=48)])
+    assert not early.over
