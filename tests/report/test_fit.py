@@ -21,7 +21,7 @@ def test_what_was_learnt_holds() -> None:
         [training(look(0, 2.3, 2.4), look(36, 0.1, 0.4)), training(look(0, 2.3, 2.4), look(36, 0.3, 0.6), seed=1001)]
     )
     assert fit.finding == (
-        "sft: the loss a token fell from 2.3 to 0.2 on training answers and fell from 2.4 to 0.5 on dev references "
+        "sft: the loss a token fell from 2.3 to 0.2 on training answers, and fell from 2.4 to 0.5 on dev references "
         "(60 of each, 2 trainings): 90 % of what was learnt holds on dev."
     )
     assert not fit.over
@@ -53,7 +53,9 @@ def test_the_weights_that_answer_count_and_not_the_last() -> None:
     looks = (look(0, 2.0, 2.0), look(12, 0.5, 0.6, score=0.81), look(24, 0.0, 1.9, score=0.8))
     [fit] = fits([training(*looks, kept=12)])
     assert not fit.over
-    assert fit.kept == ("sft, seed 1000: dev kept the weights after 12 steps, out of 81.0 after 12, 80.0 after 24.",)
+    assert fit.kept == (
+        "sft, seed 1000: dev kept the weights after 12 steps: 81.0 points after 12, 80.0 points after 24.",
+    )
     [few] = fits([training(Look(0), Look(12, 0.5), kept=12)])
     assert (few.finding, few.over, len(few.kept)) == ("", False, 1)
 

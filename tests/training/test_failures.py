@@ -100,6 +100,7 @@ def test_a_disk_that_fills_during_a_checkpoint(base: Path, tmp_path: Path, finis
     assert same(asked.out, finished)
 
 
+@pytest.mark.exhaustive
 def test_a_disk_that_fills_at_the_end(
     base: Path, tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

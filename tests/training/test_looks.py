@@ -103,9 +103,7 @@ def test_the_best_checkpoint_is_kept(base: Path, home: Path, exam: Exam, monkeyp
     assert not asked.work.exists()
 
 
-def test_patience_ends_a_training_and_a_kill_changes_nothing(
-    base: Path, home: Path, exam: Exam, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_patience_ends_a_training(base: Path, home: Path, exam: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = Scores(monkeypatch, {3: 0.25, 6: 0.75, 9: 0.5, 12: 1.0})
     patient = BEST.model_copy(update={"patience": 1})
     asked = job(base, home, recipe=patient, exam=exam)
@@ -115,6 +113,14 @@ def test_patience_ends_a_training_and_a_kill_changes_nothing(
     whole = job(base, home, adapter="whole")
     assert train(whole).losses[:9] == training.losses  # the schedule is that of all epochs, and no leg shows
 
+
+@pytest.mark.exhaustive
+def test_a_kill_changes_nothing(base: Path, home: Path, exam: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the first leg, in the last, and when all is done but for the adapter's name."""
+    scores = Scores(monkeypatch, {3: 0.25, 6: 0.75, 9: 0.5, 12: 1.0})
+    patient = BEST.model_copy(update={"patience": 1})
+    asked = job(base, home, recipe=patient, exam=exam)
+    training = train(asked)
     again = job(base, home, adapter="again", recipe=patient, exam=exam)
     for stop in (5, 8):
         with pytest.raises(KeyboardInterrupt):
