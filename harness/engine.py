@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import HarnessError
 from harness.experiment import Model
-from harness.trial import Generation, Training, Trial
+from harness.trial import Generation, Step, Training, Trial
 
 if TYPE_CHECKING:
     from harness.training.job import Job
@@ -74,7 +74,7 @@ class Sink(Protocol):
 
     def trained(self, training: Training) -> None: ...
 
-    def step(self, key: str, step: int, total: int, loss: float | None) -> None: ...
+    def step(self, key: str, step: Step) -> None: ...
 
     def finished(self, work: Work) -> None: ...
 
@@ -172,7 +172,7 @@ class Pool:
             sink.batch(value)
             worker.pipe.send("stored")
         elif kind == "step":
-            sink.step(work.key, *value)
+            sink.step(work.key, value)
         elif kind == "done":
             if value is not None:
                 sink.trained(value)
@@ -259,7 +259,7 @@ def _leave_with(parent: int) -> None:
 def _train(pipe: Connection, job: Job) -> Training:
     from harness.training import train
 
-    return train(job, say=lambda step, total, loss: pipe.send(("step", (step, total, loss))))
+    return train(job, say=lambda step: pipe.send(("step", step)))
 
 
 def _backend(backends: dict[str, Any], payload: tuple[Model, Path, int | None, list[Trial]]) -> Any:

@@ -19,6 +19,7 @@ from harness.suite import Suite, Task, load_task
 
 SEARCHING = 500
 """Where the seeds of a search's trainings begin: behind all that an experiment may have."""
+Tracker = Literal["tensorboard", "mlflow", "wandb"]
 
 
 class Model(Declaration):
@@ -146,7 +147,8 @@ class Experiment(Declaration):
     """The declaration in ``file``; paths are relative to its folder.
 
     ``guards`` are tasks of lm-eval and texts, beside the suites, of at most ``guard_items`` questions each
-    (``harness.regression.guards``). ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here
+    (``harness.regression.guards``). ``report_to`` names trackers that are told of every training beside the store.
+    ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here
     costs: for ``--dry-run``. ``mix_adapters = false`` keeps rows of different adapters out of one batch. ``probes = true`` asks
     why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its, and ``pairwise:CONTENDER`` may
     be asked for. ``leaks`` looks for test cases in training data in other words too.
@@ -170,6 +172,7 @@ class Experiment(Declaration):
     store: str = ".harness"
     prices: str | None = None
     gpu_hour_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    report_to: tuple[Tracker, ...] = ()
     probes: Probes | None = None
     judge: Judging | None = None
     leaks: Looking | None = None

@@ -7,25 +7,29 @@ A candidate whose recipe is searched for has the recipe that its search has foun
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.contender import Contender
 from harness.errors import BadInput, suggest
 from harness.experiment import Candidate, Experiment, Model, data_of, trains_on
 from harness.fingerprint import fingerprint
 from harness.metrics import load_metric
-from harness.recipe import FLOAT_ONLY, OF_WHOLE, ONLINE
+from harness.prompt import Prompter
+from harness.recipe import ELSEWHERE, FLOAT_ONLY, OF_WHOLE, ONLINE, QUANTISED_ONLY
 from harness.sought import Sought
 from harness.suite import Suite, Task
 from harness.training.adopt import content
-from harness.training.job import Job, Reward, adapter_fingerprint
+from harness.training.job import Exam, Job, Reward, adapter_fingerprint
+from harness.training.looks import SAMPLE
 from harness.training.rows import Row, read_rows
 
 Place = tuple[str, str, int]
 """(suite, candidate, seed)."""
-MERGED = ("lora", "rslora", "pissa", "full")
+MERGED = ("lora", "rslora", "pissa", "loftq", "full")
 """Adapters that are plain low-rank matrices, and whole models; DoRA's magnitudes would be lost without a word."""
 
 
@@ -67,6 +71,7 @@ class _Making:
     sought: dict[tuple[str, str], Sought | None] = field(default_factory=dict)
     """By (suite, candidate); None where nothing is searched."""
     _rows: dict[Path, Sequence[Row]] = field(default_factory=dict)
+    _exams: dict[tuple[str, str], Exam | None] = field(default_factory=dict)
 
     def job(self, suite: str, name: str, seed: int) -> Job:
         """A training, made once."""
@@ -132,6 +137,7 @@ class _Making:
             _reward(candidate, declared),
             declared.prompt(candidate.prompt),
         )
+        exam = self._exam(name, candidate, self.tasks[suite])
         adapter = adapter_fingerprint(
             model=self.identity,
             recipe=candidate,
@@ -143,6 +149,7 @@ class _Making:
             reward=reward,
             source=self._content(source, candidate, name),
             parts=[part.adapter for part in parts],
+            exam=exam,
         )
         return Job(
             adapter=adapter,
@@ -160,6 +167,9 @@ class _Making:
             reward=reward,
             source=source,
             parts=tuple(part.out for part in parts),
+            exam=exam,
+            report_to=self.experiment.report_to,
+            logs=self.experiment.home / "logs",
         )
 
     def _part(self, part: str, name: str, seed: int) -> Job:
@@ -188,6 +198,19 @@ class _Making:
         if kind not in MERGED:
             raise BadInput(f"{where}: {part!r} is of kind {kind!r}, and only {', '.join(MERGED)} can be merged")
         return self.job(suite, recipe, seed)
+
+    def _exam(self, name: str, candidate: Candidate, task: Task) -> Exam | None:
+        """What dev asks of a candidate, made once for all seeds; None where nothing is trained here, or there is no dev.
+
+        Raises:
+            BadInput: when dev is to choose among its checkpoints and cannot.
+        """
+        if candidate.method in ELSEWHERE:
+            return None
+        key = task.suite.name, name
+        if key not in self._exams:
+            self._exams[key] = _exam(name, candidate, task)
+        return self._exams[key]
 
     def _source(self, candidate: Candidate, name: str, seed: int) -> Path | None:
         """What a candidate of elsewhere is made from: the weights of a seed, or the config of its command."""
@@ -231,9 +254,14 @@ def _ancestors(experiment: Experiment, name: str) -> Iterator[str]:
 
 def _refuse_quantised(model: Model, name: str, candidate: Candidate) -> None:
     """Raises:
-    BadInput: for an adapter that quantised weights cannot carry.
+    BadInput: for an adapter that quantised weights cannot carry, or that is nothing without them.
     """
     kind = candidate.adapter.kind
+    if kind in QUANTISED_ONLY and model.quantization == "none":
+        raise BadInput(
+            f"candidates.{name}.adapter.kind: {kind!r} begins with what quantisation lost, and model {model.id!r} is not quantised: "
+            "leave quantization = \"none\" out of models, or take 'lora' or 'pissa'"
+        )
     if kind in FLOAT_ONLY and model.quantization != "none":
         raise BadInput(
             f"candidates.{name}.adapter.kind: {kind!r} needs the weights as they are, and model {model.id!r} is quantised "
@@ -252,6 +280,44 @@ def _refuse_unlike(name: str, candidate: Candidate, whole: Sequence[bool]) -> No
             f"candidates.{name}.combination: {candidate.combination!r} is one of adapters, and the parts are whole models: "
             f"{', '.join(OF_WHOLE)} merge those"
         )
+
+
+def _exam(name: str, candidate: Candidate, task: Task) -> Exam | None:
+    suite, choosing = task.suite, candidate.keep == "best"
+    cases = list(task.split("dev"))
+    if not cases:
+        if choosing:
+            raise BadInput(
+                f"candidates.{name}.keep: dev chooses the best checkpoint, and suite {suite.name!r} has no dev cases: "
+                'mark some with "split": "dev" (harness data split), or leave keep out'
+            )
+        return None
+    if not choosing and len(cases) > SAMPLE:
+        cases = random.Random(0).sample(cases, SAMPLE)
+    prompter = Prompter(task, Contender(name=name, technique="tune", prompt=candidate.prompt, recipe=name))
+    return Exam(
+        folder=suite.folder,
+        metric=suite.metric,
+        hash=_scorer(name, suite) if choosing else "",
+        max_new_tokens=suite.max_new_tokens,
+        cases=tuple(case._replace(tags=dict(case.tags)) for case in cases),  # a view of a mapping cannot be sent
+        asked=tuple(ask.messages for ask in prompter.ask_all(cases)),
+    )
+
+
+def _scorer(name: str, suite: Suite) -> str:
+    """The hash of the metric that chooses among checkpoints.
+
+    Raises:
+        BadInput: when it cannot score them.
+    """
+    metric = load_metric(suite.metric, suite)
+    if metric.judge is not None or metric.retrieval:
+        raise BadInput(
+            f"candidates.{name}.keep: metric {suite.metric!r} of suite {suite.name!r} cannot score checkpoints while a model is "
+            "trained: take a metric of the text alone, or leave keep out"
+        )
+    return metric.hash
 
 
 def _reward(candidate: Candidate, suite: Suite) -> Reward | None:

@@ -43,6 +43,14 @@ def gpus() -> int:
     return len(gpu_names())
 
 
+def room(folder: Path) -> str:
+    """``0.2 GiB are free there``, or that nobody can say."""
+    try:
+        return f"{shutil.disk_usage(folder).free / 2**30:.1f} GiB are free there"
+    except OSError:
+        return "how much is free there is not known"
+
+
 def versions() -> dict[str, str]:
     """Python and every package that can change a number, as installed."""
     found = {"python": platform.python_version()}

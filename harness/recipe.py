@@ -26,7 +26,7 @@ from harness.declaration import Declaration
 
 Method = Literal["sft", "dpo", "kto", "grpo", "rloo", "rlhf", "orpo", "simpo", "external", "given", "merge"]
 Combination = Literal["cat", "svd", "linear", "ties", "dare_ties", "ties_svd", "dare_ties_svd"]
-Kind = Literal["lora", "rslora", "dora", "pissa", "ia3", "full"]
+Kind = Literal["lora", "rslora", "dora", "pissa", "loftq", "ia3", "prefix", "full"]
 
 NEEDS: dict[Method, tuple[str, ...]] = {
     "sft": ("train",),
@@ -87,13 +87,18 @@ FROM_CHAT: tuple[Method, ...] = ("dpo", "kto", "grpo", "rloo", "rlhf")
 """Methods that shape what a model does already: they start from an adapter, or from a base that was tuned to chat."""
 FLOAT_ONLY: tuple[Kind, ...] = ("pissa", "full")
 """What changes the base's own weights, or decomposes them, and so cannot be had on quantised ones."""
+QUANTISED_ONLY: tuple[Kind, ...] = ("loftq",)
+"""What makes up for quantisation, and is nothing without it."""
+FROM_BASE: tuple[Kind, ...] = (*FLOAT_ONLY, *QUANTISED_ONLY)
+"""What begins with the base's weights, and so cannot go on from another adapter."""
 
 
 class Adapter(Declaration):
     """What is trained: by default LoRA (arXiv 2106.09685) on every linear layer (arXiv 2305.14314).
 
     ``rslora`` scales by the root of the rank (arXiv 2312.03732), ``dora`` learns magnitude and direction apart (2402.09353),
-    ``pissa`` starts from the principal components (2404.02948), ``ia3`` scales activations (2205.05638), and ``full``
+    ``pissa`` starts from the principal components (2404.02948), ``loftq`` from what quantisation lost (2310.08659), ``ia3``
+    scales activations (2205.05638), ``prefix`` puts ``tokens`` keys and values before every prompt (2101.00190), and ``full``
     trains every weight of the base.
     """
 
@@ -102,6 +107,7 @@ class Adapter(Declaration):
     alpha: int = Field(default=32, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     target: str = "all-linear"
+    tokens: int = Field(default=20, gt=0, le=1024)
 
 
 class Recipe(Declaration):
@@ -111,6 +117,8 @@ class Recipe(Declaration):
     ``max_new_tokens`` (the suite's, when left out) are written to each prompt by the methods that are rewarded for them.
     ``command`` and ``config`` are of method ``external``, and ``given`` names the weights of method ``given``, one a seed.
     ``merge`` makes one adapter of ``parts``, ``CANDIDATE@SUITE`` each, by PEFT's ``combination``.
+    ``packing`` lays the rows of a batch end to end instead of padding them (SFT). ``keep = "best"`` answers dev every ``evaluate_every`` epochs and keeps the weights that answered it best; with
+    ``patience`` the training ends when so many looks in a row were no better.
     """
 
     method: Method
@@ -141,7 +149,11 @@ class Recipe(Declaration):
     density: float = Field(default=0.5, gt=0, le=1)
     replay: float = Field(default=0.0, ge=0, le=10)
     replay_file: str | None = None
+    packing: bool = False
     save_steps: int = Field(default=50, gt=0)
+    keep: Literal["last", "best"] = "last"
+    evaluate_every: float = Field(default=1.0, gt=0, le=1000)
+    patience: int | None = Field(default=None, gt=0)
 
     @property
     def begins(self) -> tuple[str, ...]:
@@ -189,8 +201,26 @@ class Recipe(Declaration):
             raise ValueError(f"weights: given {len(self.weights)} for {len(self.parts)} parts: write one for each")
         if self.method in ELSEWHERE and self.start_from is not None:
             raise ValueError(f"start_from: method {self.method!r} does not train here: leave it out")
-        if self.start_from is not None and self.adapter.kind in FLOAT_ONLY:
+        if self.start_from is not None and self.adapter.kind in FROM_BASE:
             raise ValueError(
                 f"adapter.kind {self.adapter.kind!r} starts from the base: leave start_from out, or take another kind"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _packable(self) -> Recipe:
+        if self.packing and self.method != "sft":
+            raise ValueError(f"packing is for method 'sft', given {self.method!r}: leave it out")
+        if self.packing and self.adapter.kind == "prefix":
+            raise ValueError(
+                "packing: a prefix stands before a row, and packed rows have one row together: leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _choosing(self) -> Recipe:
+        if self.keep == "best" and self.method in ELSEWHERE:
+            raise ValueError(f"keep: method {self.method!r} does not train here and has no checkpoints: leave it out")
+        if self.keep == "last" and (self.patience is not None or self.evaluate_every != 1.0):
+            raise ValueError('patience and evaluate_every are of keep = "best", which chooses on dev: write that too')
         return self

@@ -34,7 +34,7 @@ from harness.store import Store, open_store
 from harness.suite import Case
 from harness.todo import Todo, missing, workers
 from harness.training.job import read_training
-from harness.trial import Generation, Output, Training, Trial, output_of
+from harness.trial import Generation, Output, Step, Training, Trial, output_of
 from harness.vendors import Spending, Vendors
 from harness.verdict.economics.memo import usd
 
@@ -49,7 +49,7 @@ class Progress(Protocol):
 
     def begin(self, todo: Todo) -> None: ...
 
-    def train_step(self, label: str, step: int, total: int, loss: float | None) -> None: ...
+    def train_step(self, label: str, step: Step) -> None: ...
 
     def trained(self, training: Training) -> None: ...
 
@@ -181,6 +181,7 @@ def _refuse_missing(todo: Todo, vendors: Vendors) -> None:
         present("torch", "transformers", "peft", extra="train")
     if todo.jobs:
         present("trl", "datasets", "accelerate", extra="train")
+        present(*todo.matrix.experiment.report_to, extra="track")
     whole = {job.out for job in todo.matrix.jobs if job.recipe.adapter.kind == "full"}
     if any(not whole.isdisjoint(job.parts) for job in todo.jobs):
         present("mergekit", extra="merge")
@@ -366,8 +367,8 @@ class _Doing:
         self.outcome.trained += 1
         self.progress.trained(training)
 
-    def step(self, key: str, step: int, total: int, loss: float | None) -> None:
-        self.progress.train_step(self.labels.get(key, key), step, total, loss)
+    def step(self, key: str, step: Step) -> None:
+        self.progress.train_step(self.labels.get(key, key), step)
 
     def finished(self, work: Work) -> None:
         pass
@@ -385,6 +386,6 @@ class _Replies:
 
     def trained(self, training: Training) -> None: ...
 
-    def step(self, key: str, step: int, total: int, loss: float | None) -> None: ...
+    def step(self, key: str, step: Step) -> None: ...
 
     def finished(self, work: Work) -> None: ...

@@ -35,6 +35,7 @@ def part(job: Job, share: float, *, identity: str, start: Job | None) -> Job:
         start_from=start.adapter if start else None,
         reward=job.reward,
         source=job.source.read_text(encoding="utf-8") if job.source is not None else None,
+        exam=job.exam,
     )
     name = f"{job.recipe_name} on {share:g}"
     return replace(

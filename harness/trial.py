@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.fingerprint import fingerprints
 from harness.suite import Case
@@ -149,13 +150,38 @@ DIVERGED = "diverged: "
 """How the note begins of a training that a search tried, and that came to nothing."""
 
 
+class Step(NamedTuple):
+    """One step of a training under way, as it is told: the ``step`` of ``total``, and the tokens a second that it took in."""
+
+    step: int
+    total: int
+    loss: float | None = None
+    learning_rate: float | None = None
+    gradient: float | None = None
+    speed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the weights after ``step`` steps were worth: the mean ``score`` of their answers to dev, where those were asked
+    for, and the mean of -ln p a token of ``rows`` training answers and of as many dev references.
+    """
+
+    step: int
+    score: float | None = None
+    train_loss: float | None = None
+    dev_loss: float | None = None
+    rows: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
     """One finished training: which adapter it made, from what, at what cost.
 
     ``losses`` are (step, loss, learning rate, gradient norm); ``rows_in`` and ``rows_kept`` count training rows before and
     after truncation. ``base`` is the hash of the model that it was trained on, and answers with; ``notes`` say what went
-    otherwise than declared.
+    otherwise than declared. ``speed`` is in tokens a second, ``looks`` are in the order of their steps, the first before
+    any, and ``kept`` is the step whose weights the adapter has, where dev chose it.
     """
 
     adapter: str
@@ -173,6 +199,9 @@ class Training:
     versions: dict[str, str] = field(default_factory=dict)
     base: str = ""
     notes: list[str] = field(default_factory=list)
+    speed: float | None = None
+    looks: list[Look] = field(default_factory=list)
+    kept: int | None = None
 
     @property
     def diverged(self) -> bool:

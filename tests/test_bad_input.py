@@ -18,6 +18,13 @@ SUITE = "suites/sums/suite.toml"
 CASES = "suites/sums/cases.jsonl"
 LINE = '{"id": "x", "input": "1 + 1", "reference": "2"}\n'
 
+
+def tuned(project: Project, recipe: str, *, model: str = '"embedded:tiny"') -> None:
+    """An experiment with one candidate."""
+    declared = f'name="a"\nmodels=[{model}]\nsuites=["suites/sums"]\nbaselines=["baselines"]\n'
+    project.write("experiment.toml", f'{declared}[candidates.a]\nmethod="sft"\n{recipe}\n')
+
+
 WRONG: dict[str, tuple[Bend, tuple[str, ...]]] = {
     "unknown key in a suite": (
         lambda p: p.replace(SUITE, "metric =", "metrik ="),
@@ -125,6 +132,24 @@ WRONG: dict[str, tuple[Bend, tuple[str, ...]]] = {
             ),
         ),
         ("candidates.big.adapter.kind: 'full' needs the weights as they are", 'quantization = "none"'),
+    ),
+    "LoftQ on weights that nothing was taken from": (
+        lambda p: tuned(p, 'adapter={kind="loftq"}', model='{id="embedded:tiny", quantization="none"}'),
+        (
+            "candidates.a.adapter.kind: 'loftq' begins with what quantisation lost, and model 'embedded:tiny' is not quantised",
+        ),
+    ),
+    "a best checkpoint without dev": (
+        lambda p: (tuned(p, 'keep="best"'), p.replace("suites/sums/cases.jsonl", '"dev"', '"test"')),
+        ("candidates.a.keep: dev chooses the best checkpoint, and suite 'sums' has no dev cases",),
+    ),
+    "a best checkpoint by what others grade": (
+        lambda p: (
+            tuned(p, 'keep="best"'),
+            p.replace(SUITE, 'metric = "exact_match"', 'metric = "pairwise:zero_shot"'),
+            p.write("experiment.toml", p.experiment.read_text() + '[judge]\nmodel="scripted:constant=A"\n'),
+        ),
+        ("candidates.a.keep: metric 'pairwise:zero_shot' of suite 'sums' cannot score checkpoints",),
     ),
     "an adapter of a whole model": (
         lambda p: p.write(

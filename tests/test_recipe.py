@@ -38,7 +38,16 @@ def test_what_is_left_out_is_the_methods_own() -> None:
         ({"method": "grpo", "batch_size": 6}, "batch_size × accumulate is 6, and generations 8"),
         ({"method": "dpo", "start_from": "a", "adapter": {"kind": "pissa"}}, "'pissa' starts from the base"),
         ({"method": "ppo"}, "'rloo'"),
-        ({"method": "sft", "adapter": {"kind": "prefix"}}, "'ia3'"),
+        ({"method": "sft", "adapter": {"kind": "prompt"}}, "'ia3'"),
+        ({"method": "dpo", "start_from": "a", "adapter": {"kind": "loftq"}}, "'loftq' starts from the base"),
+        ({"method": "dpo", "packing": True}, "packing is for method 'sft', given 'dpo'"),
+        ({"method": "sft", "packing": True, "adapter": {"kind": "prefix"}}, "packing: a prefix stands before a row"),
+        ({"method": "sft", "patience": 2}, 'patience and evaluate_every are of keep = "best"'),
+        ({"method": "sft", "evaluate_every": 0.5}, 'patience and evaluate_every are of keep = "best"'),
+        (
+            {"method": "given", "given": ["a"], "keep": "best"},
+            "method 'given' does not train here and has no checkpoints",
+        ),
     ],
 )
 def test_what_cannot_be(given: dict[str, Any], said: str) -> None:

@@ -19,7 +19,7 @@ from harness.run import Outcome, run
 from harness.scoring import hashes_of, metrics_of
 from harness.store import open_store
 from harness.todo import Todo
-from harness.trial import Training
+from harness.trial import Step, Training
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Stages:
     def begin(self, todo: Todo) -> None:
         self._note("expand and ask")
 
-    def train_step(self, label: str, step: int, total: int, loss: float | None) -> None:
+    def train_step(self, label: str, step: Step) -> None:
         pass
 
     def trained(self, training: Training) -> None:

@@ -23,6 +23,7 @@ from harness.trial import Trial
 COMPARED = 50
 """Cases that both answer."""
 RECORD = "export.json"
+PREFIX = "PREFIX_TUNING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,10 @@ def save(one: Trained, folder: Path, *, dtype: str) -> None:
     from harness.models.weights import locate, revision
 
     model = one.job.model
+    if not one.whole and json.loads((one.folder / "adapter_config.json").read_text("utf-8")).get("peft_type") == PREFIX:
+        raise BadInput(
+            f"{one.name}: a prefix stands before the prompt and changes no weights, so that it cannot be merged: export it as adapter"
+        )
     with quiet():
         if one.whole:
             made = load_base(model.model_copy(update={"id": str(one.folder), "quantization": "none", "revision": None}))

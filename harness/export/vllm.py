@@ -19,7 +19,7 @@ from harness.models.weights import locate
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What ``--max-lora-rank`` may be (vllm/config/lora.py); any adapter of a rank up to it is served."""
-KINDS = ("lora", "rslora", "pissa")
+KINDS = ("lora", "rslora", "pissa", "loftq")
 """What vLLM puts on a base: plain LoRA matrices (its documentation; DoRA and IA3 are not served)."""
 
 
@@ -35,7 +35,8 @@ def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> 
     for one in trained:
         if _kind(one) not in KINDS:
             raise BadInput(
-                f"{one.name} is of kind {_kind(one)!r}, which vLLM does not serve on a base: export it as merged"
+                f"{one.name} is of kind {_kind(one)!r}, which vLLM does not serve on a base: export it as "
+                f"{'adapter' if _kind(one).startswith('prefix') else 'merged'}"
             )
         copy(one, folder / one.name)
     script = folder / "serve.sh"

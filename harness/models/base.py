@@ -29,7 +29,13 @@ def on_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def load_base(model: Model, *, unpack: bool | None = None, head: Literal["words", "score"] = "words") -> Any:
+def load_base(
+    model: Model,
+    *,
+    unpack: bool | None = None,
+    head: Literal["words", "score"] = "words",
+    device: Literal["cpu"] | None = None,
+) -> Any:
     """The model, frozen and in eval mode.
 
     Args:
@@ -37,6 +43,7 @@ def load_base(model: Model, *, unpack: bool | None = None, head: Literal["words"
         head: What it gives: the next word (a causal model), or one number for a whole text, by a layer that is new and to be
             trained.
         unpack: Whether NF4 weights are unpacked to floats of the same values; None does so on a CPU only.
+        device: Where it lies; None takes the GPU where there is one.
 
     Raises:
         BadInput: when ``transformers`` cannot read it.
@@ -48,7 +55,7 @@ def load_base(model: Model, *, unpack: bool | None = None, head: Literal["words"
     options: dict[str, Any] = {"revision": commit or "main", "dtype": _dtype(model), "use_safetensors": True}
     if head == "score":
         options["num_labels"] = 1
-    if on_gpu():
+    if on_gpu() and device is None:
         options["device_map"] = {"": 0}
     with quiet():
         if model.quantization == "nf4":

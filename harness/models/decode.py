@@ -156,6 +156,9 @@ class _Batch:
     def _forward(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """The logits of every row's next token [rows, vocabulary]; ``mask`` is that of ``ids``, None for all ones."""
         mask = torch.ones_like(ids) if mask is None else mask
+        if self.cache is None and has_prefix(self.model):
+            self.cache, self.model = self.model.get_prompt(len(ids)), bare(self.model)
+            self.mask = mask.new_ones(len(ids), self.cache.get_seq_length())
         self.mask = torch.cat([self.mask, mask], dim=1)
         extra: dict[str, Any] = dict(self.extra)
         if self.takes_positions:
@@ -197,3 +200,11 @@ class _Batch:
 def bare(model: Any) -> Any:
     """The causal model inside a PEFT one."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def has_prefix(model: Any) -> bool:
+    """Whether keys and values that were trained stand before every prompt. PEFT's own forward puts them there anew at each call,
+    in the place of what was read so far: read once, they go into the cache, and the model goes on without PEFT.
+    """
+    config = getattr(model, "active_peft_config", None)
+    return config is not None and config.is_prompt_learning and model.forward != model.base_model.forward

@@ -11,6 +11,7 @@ are for several adapters, a batch holds rows for up to ``at_once`` of them (``ha
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -203,6 +204,8 @@ class Local:
 
         from harness.models.base import quiet
 
+        self._clear_for(next(iter(folders.values())))
+        worn = self._worn
         with quiet():
             for adapter in (name for name in wanted if name not in worn):
                 refuse_foreign(folders[adapter], self.hash, self.name)
@@ -217,6 +220,14 @@ class Local:
                 self._host.delete_adapter(adapter)
         self._host.eval()
         self._worn = wanted
+
+    def _clear_for(self, folder: Path) -> None:
+        """PEFT has adapters of one kind on a model at a time: those of another are taken off, which leaves the base as it was."""
+        if self._host is None or self._host.peft_type.value == _kind_of(folder):
+            return
+        if not self._host.active_peft_config.is_prompt_learning:
+            self._host.unload()
+        self._host, self._worn = None, ()
 
     def _fitting(self, trials: Sequence[Trial]) -> list[Encoded]:
         from harness.regression.choice import ids_before
@@ -315,6 +326,15 @@ def _refuse_pickle(folder: Path) -> None:
             f"{folder}: has no adapter_model.safetensors: other weights can run code when they are read: remove the folder, and "
             "it is trained again"
         )
+
+
+def _kind_of(folder: Path) -> str | None:
+    """What PEFT calls an adapter's kind; None where its folder does not say."""
+    try:
+        kind: str | None = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get("peft_type")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return kind
 
 
 def _sampled(item: Encoded) -> bool:

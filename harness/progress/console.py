@@ -1,6 +1,7 @@
 """How far the run is, for a person: one live line on a terminal, a line now and then elsewhere.
 
-training 7/18 · sft@triage seed 1001 step 80/240 loss 0.31 · answers 12,400/41,230 · 3 min 10 s, about 4 min left
+trained 7/18 · sft@triage seed 1001 step 80/240, loss 0.312, rate 9.1e-05, gradient 0.84, 3,120 tokens/s · answers
+12,400/41,230 · 3 min 10 s, about 4 min left
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TextIO
 
 from harness.plural import plural
 from harness.todo import Todo
-from harness.trial import Training
+from harness.trial import Step, Training
 
 EVERY = 10.0
 """Seconds between lines where there is no terminal."""
@@ -33,7 +34,7 @@ class Console:
     answers: int = 0
     errors: int = 0
     trainings: int = 0
-    current: dict[str, tuple[int, int, float | None]] = field(default_factory=dict)
+    current: dict[str, Step] = field(default_factory=dict)
 
     def begin(self, todo: Todo) -> None:
         """What follows is counted anew: a run may have several rounds, and a probe's is its second."""
@@ -45,8 +46,8 @@ class Console:
                 f"{plural(len(todo.jobs), 'training')} and up to {plural(todo.trials, 'answer')} to do · {expected(todo)}"
             )
 
-    def train_step(self, label: str, step: int, total: int, loss: float | None) -> None:
-        self.current[label] = (step, total, loss)
+    def train_step(self, label: str, step: Step) -> None:
+        self.current[label] = step
         self._tick()
 
     def trained(self, training: Training) -> None:
@@ -92,8 +93,7 @@ class Console:
         parts = []
         if todo is not None and todo.jobs:
             parts.append(f"trained {self.trainings}/{len(todo.jobs)}")
-        for label, (step, total, loss) in list(self.current.items())[:2]:
-            parts.append(f"{label} step {step}/{total}" + (f" loss {loss:.3f}" if loss is not None else ""))
+        parts += [f"{label} {step_line(step)}" for label, step in list(self.current.items())[:2]]
         if todo is not None and todo.cells:
             parts.append(
                 f"answers {self.answers:,}/{todo.trials:,}"
@@ -113,7 +113,7 @@ class Console:
         if todo is None:
             return 0.0, 0.0
         step, trial = todo.seconds_per_step or 0.12, todo.seconds_per_trial or 0.006
-        running = sum(s for s, _, _ in self.current.values())
+        running = sum(step.step for step in self.current.values())
         each = todo.steps / len(todo.jobs) if todo.jobs else 0.0
         done = (self.trainings * each + running) * step + self.answers * trial
         return done, todo.steps * step + todo.trials * trial
@@ -126,6 +126,17 @@ class Console:
         if self.width:
             self.out.write("\r" + " " * self.width + "\r")
             self.width = 0
+
+
+def step_line(step: Step) -> str:
+    """``step 80/240, loss 0.312, rate 9.1e-05, gradient 0.84, 3,120 tokens/s``; what is not known is left out."""
+    known = (
+        ("loss {:.3f}", step.loss),
+        ("rate {:.1e}", step.learning_rate),
+        ("gradient {:.2g}", step.gradient),
+        ("{:,.0f} tokens/s", step.speed),
+    )
+    return ", ".join([f"step {step.step}/{step.total}", *(said.format(v) for said, v in known if v is not None)])
 
 
 def clock(seconds: float) -> str:

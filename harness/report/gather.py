@@ -22,6 +22,7 @@ from harness.report.beside import amounts, estimated
 from harness.report.browse import browse
 from harness.report.claims import claims
 from harness.report.decided import NOT_COMPARED, answer_of, checks, differences, gap, learning
+from harness.report.fit import fits
 from harness.report.gathered import (
     LAYERS,
     Base,
@@ -191,6 +192,7 @@ class _OneModel:
             "cases": len(task.split("test")),
             "ladder": self._ladder(name, metric, found),
             "curves": tuple(curve(training) for training in self.trainings if training.suite == name),
+            "fits": fits([training for training in self.trainings if training.suite == name]),
             "secondary": self._secondary(name, metric),
             "beside": (*estimated(self.estimates, name), *amounts(self.amounts, name)),
             "gates": tuple(claims(task.suite, self._rows_of(task.suite.name), policy)),

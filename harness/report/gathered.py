@@ -94,6 +94,18 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Fit:
+    """What a recipe's trainings learnt on their rows and what of it holds on dev, as a sentence; ``over`` where too little
+    does. ``kept`` says which checkpoint of each dev chose.
+    """
+
+    recipe: str
+    finding: str
+    over: bool
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A condition of the evidence."""
 
@@ -308,6 +320,7 @@ class Suite:
     differences: tuple[Difference, ...] = ()
     diagnosis: tuple[tuple[str, Difference], ...] = ()
     curves: tuple[Curve, ...] = ()
+    fits: tuple[Fit, ...] = ()
     secondary: Mapping[str, Mapping[str, Span]] = field(default_factory=dict)
     beside: tuple[Beside, ...] = ()
     checks: tuple[Check, ...] = ()

@@ -11,7 +11,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.report.gathered import Base, Gathered, Suite
+from harness.report.gathered import Base, Fit, Gathered, Suite
 from harness.report.numbers import beside, count, duration, ends, gain, points, score
 from harness.report.terminal import HEAD, price, taken
 from harness.report.visible import line
@@ -145,6 +145,10 @@ def _details(suite: Suite) -> Iterator[str]:
     if failed:
         yield ""
         yield from (f"- **{escaped(check.name)}** failed: {escaped(check.evidence)}" for check in failed)
+    if suite.fits:
+        yield ""
+        yield from (f"- {_over(one)}{escaped(one.finding)}" for one in suite.fits if one.finding)
+        yield from (f"- {escaped(said)}" for one in suite.fits for said in one.kept)
     missed = [gate for gate in suite.gates if not gate.passed]
     if missed:
         yield ""
@@ -154,3 +158,7 @@ def _details(suite: Suite) -> Iterator[str]:
     for sentence in memo(suite.economics):
         yield ""
         yield escaped(sentence)
+
+
+def _over(fit: Fit) -> str:
+    return "**Over-fitted.** " if fit.over else ""

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 import pydantic_core
 
-from harness.trial import Message, Training
+from harness.trial import Look, Message, Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,11 @@ def training_of(values: tuple[Any, ...]) -> Training:
     """A row of ``trainings``."""
     named: dict[str, Any] = dict(zip((field.name for field in fields(Training)), values, strict=True))
     losses = [tuple(step) for step in from_json(named["losses"])]
-    told = {"base": named["base"] or "", "notes": from_json(named["notes"] or "[]")}
+    told = {
+        "base": named["base"] or "",
+        "notes": from_json(named["notes"] or "[]"),
+        "looks": [Look(**look) for look in from_json(named["looks"] or "[]")],
+    }
     return Training(**{**named, "losses": losses, "versions": from_json(named["versions"]), **told})
 
 

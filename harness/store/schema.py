@@ -57,7 +57,7 @@ TABLES = {
         adapter VARCHAR PRIMARY KEY, recipe VARCHAR NOT NULL, suite VARCHAR NOT NULL, model VARCHAR NOT NULL,
         seed BIGINT NOT NULL, path VARCHAR NOT NULL, seconds DOUBLE NOT NULL, steps BIGINT NOT NULL,
         rows_in BIGINT NOT NULL, rows_kept BIGINT NOT NULL, tokens BIGINT NOT NULL, losses VARCHAR NOT NULL,
-        versions VARCHAR NOT NULL, base VARCHAR, notes VARCHAR""",
+        versions VARCHAR NOT NULL, base VARCHAR, notes VARCHAR, speed DOUBLE, looks VARCHAR, kept BIGINT""",
     "runs": """
         id VARCHAR PRIMARY KEY, experiment VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, config VARCHAR NOT NULL,
         versions VARCHAR NOT NULL, hardware VARCHAR NOT NULL, started TIMESTAMP NOT NULL, finished TIMESTAMP""",

@@ -9,7 +9,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,19 @@ from harness.errors import BadInput, Diverged, HarnessError
 from harness.experiment import Model
 from harness.fingerprint import fingerprint
 from harness.recipe import ONLINE, Recipe
+from harness.suite import Case
 from harness.training.rows import READERS, Data, Example, Row, Rows, apart, demonstrations, read_rows
-from harness.trial import DIVERGED, Training
+from harness.trial import DIVERGED, Look, Message, Step, Training
 
-Say = Callable[[int, int, float | None], None]
-"""Told after every step: the step, how many there are, and the loss."""
+Say = Callable[[Step], None]
+"""Told after every step."""
 RECORD = "training.json"
 NOT_IN_WEIGHTS = {"start_from", "from_base", "prompt", "replay_file", "save_steps", "max_dropped", "max_new_tokens"}
 """What a recipe says that leaves the weights alone, or that is hashed by content: start, prompt, replay and rewards."""
 OF_ONLINE = {"generations", "temperature"}
 """What counts for the methods alone that write answers while they train."""
+OF_BEST = {"keep", "evaluate_every", "patience"}
+"""What counts where dev chooses among the checkpoints alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,26 @@ class Reward:
     metric: str
     hash: str
     max_new_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """What the suite in ``folder`` asks on dev, as the candidate is asked it, and what scores the answers: all its dev cases
+    where these choose among checkpoints, and a sample of them where only losses are measured.
+    """
+
+    folder: Path
+    metric: str
+    hash: str
+    max_new_tokens: int
+    cases: tuple[Case, ...]
+    asked: tuple[tuple[Message, ...], ...]
+
+    @property
+    def content(self) -> str:
+        """Fingerprint of all that decides which checkpoint is the best."""
+        cases = [(case.id, case.input, case.reference) for case in self.cases]
+        return fingerprint(self.hash, self.max_new_tokens, cases, self.asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +79,8 @@ class Job:
         parts: Folders of the adapters that are merged.
         threads: Threads of arithmetic; None leaves them as they are.
         tried: Whether a search tries it: that it diverges is then an answer, and no failure.
+        exam: What dev asks; None where it is not looked at.
+        report_to: The trackers that are told, and ``logs`` the folder where they keep what they keep on disk.
     """
 
     adapter: str
@@ -75,6 +100,9 @@ class Job:
     parts: tuple[Path, ...] = ()
     threads: int | None = None
     tried: bool = False
+    exam: Exam | None = None
+    report_to: tuple[str, ...] = ()
+    logs: Path | None = None
 
     @property
     def named(self) -> str:
@@ -122,6 +150,7 @@ def adapter_fingerprint(
     reward: Reward | None = None,
     source: Sequence[Sequence[str]] | str | None = None,
     parts: Sequence[str] = (),
+    exam: Exam | None = None,
 ) -> str:
     """The fingerprint of everything that decides an adapter's weights, but for the versions of the packages (those are
     recorded in ``Training.versions``).
@@ -137,6 +166,7 @@ def adapter_fingerprint(
         reward: What its answers are rewarded by, for a method that writes some.
         source: The content of weights that are given, or of a command's config.
         parts: Fingerprints of the adapters that are merged.
+        exam: What dev asks, where it chooses among the checkpoints.
 
     Raises:
         BadInput: for rows that are missing or broken.
@@ -147,14 +177,21 @@ def adapter_fingerprint(
         return fingerprint(model, parts, recipe.combination, recipe.weights, recipe.density, seed)
     online = recipe.method in ONLINE
     unsaid = NOT_IN_WEIGHTS if online else NOT_IN_WEIGHTS | OF_ONLINE
+    unsaid = unsaid | OF_BEST if recipe.keep == "last" else unsaid
     said = recipe.model_dump(mode="json", include=set(Recipe.model_fields) - unsaid)
     said |= {"learning_rate": recipe.rate, "beta": recipe.strength}
+    if recipe.adapter.kind != "prefix":
+        del said["adapter"]["tokens"]
+    if not recipe.packing:
+        del said["packing"]
+    if exam is not None and recipe.keep == "best":
+        said["exam"] = exam.content
     mixed = _content(replay) if replay is not None and recipe.replay else None
     rewarded = (reward.hash, reward.max_new_tokens) if reward is not None and online else None
     return fingerprint(model, said, _content(rows), seed, system, mixed, start_from, rewarded, source)
 
 
-def train(job: Job, say: Say = lambda step, total, loss: None) -> Training:
+def train(job: Job, say: Say = lambda step: None) -> Training:
     """Train an adapter, or take up where a killed training left off; a finished one is not trained again.
 
     Raises:
@@ -206,6 +243,7 @@ def read_training(folder: Path) -> Training:
     try:
         values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         values["losses"] = [tuple(loss) for loss in values["losses"]]
+        values["looks"] = [Look(**look) for look in values.get("looks", ())]
         known = {field.name: values[field.name] for field in fields(Training) if field.name in values}
         return Training(**{**known, "path": str(folder)})
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -238,7 +276,7 @@ def _replayed(job: Job, rows: int) -> list[Example]:
         raise BadInput(f"{job.named}: replay needs a replay_file of general examples")
     general = read_rows(job.replay)
     count = min(len(general), round(job.recipe.replay * rows))
-    return list(demonstrations(random.Random(job.seed).sample(general, count)))
+    return [replace(example, own=False) for example in demonstrations(random.Random(job.seed).sample(general, count))]
 
 
 def _content(rows: Rows) -> str:

@@ -30,7 +30,9 @@ def train(job: Job, say: Say) -> Training:
         job,
         out=job.out.with_name(f"{job.out.name}.reward"),
         recipe_name=f"{job.recipe_name}'s reward model",
+        recipe=job.recipe.model_copy(update={"keep": "last", "patience": None}),
         start_from=None,
+        exam=None,
     )
     judged = _reward_model(rewarding, say)
     session = Session(job, say, before=judged.seconds)

@@ -29,13 +29,14 @@ Data = Literal["train", "preferences", "ratings"]
 @dataclass(frozen=True, slots=True)
 class Example:
     """What is asked, and the answers: one to learn (SFT), a better and a worse one (DPO), or one that is ``good`` or not (KTO).
-    ``where`` is file:line.
+    ``where`` is file:line; ``own`` are the suite's, and not the general ones that are mixed in.
     """
 
     messages: tuple[Message, ...]
     answers: tuple[str, ...]
     where: str
     good: bool = True
+    own: bool = True
 
 
 def read_rows(rows: Rows) -> list[tuple[str, Row]]:

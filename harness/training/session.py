@@ -9,30 +9,38 @@ would have had. The folder ``<out>`` appears in one step, finished.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from harness.errors import Diverged, HarnessError, need
+from harness.machine import room
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
 from harness.training.job import Job, Say, examples, publish
 from harness.training.lessons import Lesson, kept, lessons
-from harness.trial import Training
+from harness.training.looks import Looks
+from harness.training.track import forget, named, remember, tracking
+from harness.trial import Step, Training
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
 LARGE = 500_000_000
 """Parameters from which activations are computed twice (checkpointing) to save a GPU's memory."""
 SMALLEST = {"kto": 2}
 """Rows that a batch of a method needs."""
+STATE = "trainer_state.json"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a system says when there is no room: of the disk, of a user's share, of a file."""
 NOT_AN_ADAPTER = ("ref", "README.md", "training_args.bin", "chat_template.jinja")
 FirstLoss = Callable[["Session", float], None]
 
@@ -54,22 +62,68 @@ class Session:
         need("torch", extra="train")
         self.job, self.say, self.first_loss, self.unpack, self.before = job, say, first_loss, unpack, before
         self.on_gpu = on_gpu()
-        self.spent = 0.0
+        self.started, self.spent = time.perf_counter(), _spent(last_checkpoint(job.work))
         self.found: list[Lesson] = []
         self.batch, self.accumulate = job.recipe.batch_size, job.recipe.accumulate
         self.notes: list[str] = []
+        self.pace = Pace()
 
     def run(self, make: Callable[[], Any]) -> Training:
-        """Train with the trainer that ``make`` gives, from a checkpoint when there is one; returns the record."""
+        """Train with the trainer that ``make`` gives, from a checkpoint when there is one; returns the record.
+
+        Raises:
+            BadInput: for rows that are broken or too long.
+            HarnessError: when the training went wrong, or what it makes could not be written; what was written before stays.
+        """
         import torch
 
         if self.job.threads is not None:
             torch.set_num_threads(self.job.threads)
-        started = time.perf_counter()
-        with quiet(), closing_memory():
+        with quiet(), closing_memory(), tracking(self.job), self._full():
             self.found = lessons(examples(self.job), self.chat)
+            made, state = self._best(make) if self.looks.choosing else self._last(make)
+            return self._finish(made, state)
+
+    @property
+    def seconds(self) -> float:
+        """What the training took so far, in this process and in those that were killed."""
+        return self.spent + time.perf_counter() - self.started
+
+    @cached_property
+    def looks(self) -> Looks:
+        return Looks(self.job, self.chat, lambda: self.lessons, context=lambda: self.context)
+
+    def _last(self, make: Callable[[], Any]) -> tuple[Path, Any]:
+        """The folder of the weights that the last step leaves, and the trainer's state."""
+        trainer = self._trained(make)
+        made = self.job.work / "finished"
+        self.write(trainer.model, made)
+        self.looks.end(trainer.model, trainer.state.global_step)
+        return made, trainer.state
+
+    def _best(self, make: Callable[[], Any]) -> tuple[Path, Any]:
+        """The folder of the weights that answered dev best, and the trainer's state. With patience the training goes from one
+        look to the next, each time from its last checkpoint, as after a kill.
+        """
+        from transformers import TrainerState
+
+        while True:
+            self.looks.score()
+            if self.looks.over:
+                break
             trainer = self._trained(make)
-            return self._finish(trainer, seconds=self.spent + time.perf_counter() - started)
+            self.looks.total = trainer.state.max_steps
+            self.looks.keep()
+            del trainer
+            release()
+        state = TrainerState.load_from_json(str(self._checkpoint() / STATE))
+        return self.looks.folder(self.looks.best.step), state
+
+    def _checkpoint(self) -> Path:
+        checkpoint = last_checkpoint(self.job.work)
+        if checkpoint is None:
+            raise HarnessError(f"{self.job.named}: no checkpoint is left in {self.job.work}: remove it and run again")
+        return checkpoint
 
     def _trained(self, make: Callable[[], Any]) -> Any:
         """The trainer when it has come to its end; with smaller batches where the memory is too small for the recipe's."""
@@ -77,8 +131,9 @@ class Session:
 
         while True:
             checkpoint = last_checkpoint(self.job.work)
-            self.spent = self.before + _spent(checkpoint)
             trainer = make()
+            if checkpoint is None:
+                self.looks.begin(trainer.model)
             try:
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             except torch.OutOfMemoryError as error:
@@ -100,6 +155,7 @@ class Session:
                 f"adapter, or a GPU with more memory ({str(error).splitlines()[0][:120]})"
             ) from error
         self.batch, self.accumulate = self.batch // 2, self.accumulate * 2
+        forget(self.job)
         self.notes.append(
             f"out of memory: trained in batches of {self.batch} with {self.accumulate} accumulated, the same rows an update"
         )
@@ -111,8 +167,13 @@ class Session:
 
     @cached_property
     def lessons(self) -> list[Lesson]:
-        """What is trained on; needs ``base`` to know the context."""
-        return kept(self.found, self.job, context=window(self._config, self.chat.tokenizer))
+        """What is trained on."""
+        return kept(self.found, self.job, context=self.context)
+
+    @property
+    def context(self) -> int:
+        """How many tokens the model takes."""
+        return window(self._config, self.chat.tokenizer)
 
     @cached_property
     def _config(self) -> Any:
@@ -151,7 +212,7 @@ class Session:
             "weight_decay": recipe.weight_decay,
             "use_cpu": not self.on_gpu,
             "bf16": self.on_gpu,
-            "gradient_checkpointing": self.on_gpu and self._parameters >= LARGE,
+            "gradient_checkpointing": self.on_gpu and self._parameters >= LARGE and recipe.adapter.kind != "prefix",
             "logging_steps": 1,
             "logging_nan_inf_filter": False,
             "save_strategy": "steps",
@@ -159,7 +220,8 @@ class Session:
             "save_total_limit": 2,
             "dataloader_num_workers": 0,
             "dataloader_pin_memory": self.on_gpu,
-            "report_to": "none",
+            "report_to": list(self.job.report_to) or "none",
+            "run_name": named(self.job),
             "disable_tqdm": True,
         }
 
@@ -177,6 +239,14 @@ class Session:
 
             def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
                 return session.chat.encode(prompts), None, {}  # they are rendered already
+
+            def _get_train_sampler(self, *given: Any) -> Any:
+                return repeated(super()._get_train_sampler(*given))
+
+            def _save_checkpoint(self, *given: Any, **options: Any) -> None:
+                folder = session.job.work / f"checkpoint-{self.state.global_step}"
+                with session.writing(folder):
+                    super()._save_checkpoint(*given, **options)
 
             def create_model_card(self, *_: Any, **__: Any) -> None: ...
 
@@ -203,23 +273,83 @@ class Session:
         text = self._config.get_text_config()
         return int(12 * text.num_hidden_layers * text.hidden_size**2 + text.vocab_size * text.hidden_size)
 
-    def _finish(self, trainer: Any, *, seconds: float) -> Training:
-        job, state = self.job, trainer.state
+    def write(self, model: Any, folder: Path) -> None:
+        """The weights as a candidate's, whole or not at all."""
+        if folder.exists():
+            return
+        import torch
+
+        draft = folder.with_name(f"{folder.name}.new")
+        with (
+            self.writing(draft),
+            torch.random.fork_rng(),
+        ):  # PiSSA's difference is made by an adapter more, drawn at first
+            shutil.rmtree(draft, ignore_errors=True)
+            self._save(model, draft)
+            _drop(draft)
+            draft.replace(folder)
+
+    @contextmanager
+    def writing(self, folder: Path) -> Iterator[None]:
+        """Whatever goes wrong while a folder is written, a full disk most often: half of it is no use, and the checkpoints before
+        it stay.
+
+        Raises:
+            HarnessError: naming the folder, why, and what is left.
+        """
+        try:
+            yield
+        except HarnessError:
+            raise
+        except Exception as error:  # safetensors, torch and the system each have their own
+            shutil.rmtree(folder, ignore_errors=True)
+            raise self._unwritten(folder, error) from error
+
+    @contextmanager
+    def _full(self) -> Iterator[None]:
+        """A disk that fills while something small is written: a look, a time, a tracker's line."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise self._unwritten(Path(error.filename or self.job.work), error) from error
+
+    def _unwritten(self, folder: Path, error: Exception) -> HarnessError:
+        return HarnessError(
+            f"{self.job.named}: {folder} could not be written ({_reason(error)}): {room(self.job.work)}; make room and run "
+            f"again: {self.left}"
+        )
+
+    @property
+    def left(self) -> str:
+        """What a run that ended too early finds again."""
+        checkpoint = last_checkpoint(self.job.work)
+        if checkpoint is None:
+            return "it begins anew, since there was no checkpoint yet"
+        return f"it goes on from {checkpoint}"
+
+    def _finish(self, made: Path, state: Any) -> Training:
+        job, steps = self.job, state.global_step
+        share = steps / max(1, state.max_steps)
         training = job.record(
-            seconds=seconds,
-            steps=state.global_step,
+            seconds=self.before + self.seconds,
+            steps=steps,
             rows_in=len(self.found),
             rows_kept=len(self.lessons),
-            tokens=round(sum(lesson.all_tokens for lesson in self.lessons) * job.recipe.epochs),
+            tokens=round(sum(lesson.all_tokens for lesson in self.lessons) * job.recipe.epochs * share),
             losses=_losses(state.log_history),
             versions={package: version(package) for package in PACKAGES},
             base=identity(job.model),
             notes=self.notes,
+            speed=self.pace.mean,
+            looks=self.looks.seen,
+            kept=self.looks.best.step if self.looks.choosing else None,
         )
-        made = job.work / "finished"
-        self._save(trainer.model, made)
-        _drop(made)
-        return publish(made, job, training)
+        try:
+            return publish(made, job, training)
+        except OSError as error:
+            raise self._unwritten(job.out, error) from error
 
     def _save(self, model: Any, folder: Path) -> None:
         """The adapter, as one that fits the base as it was; a model that was trained whole, with its tokenizer."""
@@ -252,7 +382,7 @@ def last_checkpoint(work: Path) -> Path | None:
     found = sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for path in found:
         try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            json.loads((path / STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             shutil.rmtree(path)
             continue
@@ -260,35 +390,124 @@ def last_checkpoint(work: Path) -> Path | None:
     return None
 
 
+def repeated(sampler: Any) -> Any:
+    """TRL's sampler of prompts that are answered several times, made to draw what an epoch draws also where the ones before it were
+    drawn by another process: by itself it draws the first epoch's order again.
+    """
+    from trl.trainer.utils import RepeatSampler
+
+    if not (isinstance(sampler, RepeatSampler) and sampler.shuffle):
+        return sampler
+    import torch
+
+    class OfEpoch(torch.utils.data.Sampler):  # type: ignore[type-arg]
+        epoch = 0
+
+        def set_epoch(self, epoch: int) -> None:
+            self.epoch = epoch
+
+        def __iter__(self) -> Any:
+            sampler.generator.manual_seed(sampler.seed)
+            for _ in range(self.epoch):
+                torch.randperm(sampler.num_samples, generator=sampler.generator)
+            return iter(sampler)
+
+        def __len__(self) -> int:
+            return len(sampler)
+
+    return OfEpoch()
+
+
+@dataclass
+class Pace:
+    """Tokens and seconds of the steps so far."""
+
+    tokens: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def mean(self) -> float | None:
+        """Tokens a second."""
+        return self.tokens / self.seconds if self.seconds else None
+
+    def add(self, tokens: float, seconds: float) -> float | None:
+        """One step's; returns its own pace."""
+        self.tokens += tokens
+        self.seconds += seconds
+        return tokens / seconds if seconds else None
+
+
 def _progress(session: Session) -> Any:
     from transformers import TrainerCallback
 
     class Progress(TrainerCallback):
-        started = time.perf_counter()
+        begun = 0.0
+        counted: float | None = None
+        """Tokens up to the step before; after a resume some trainers begin to count anew, so that the first is not known."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            remember(session.job)  # the trackers' own callbacks come first
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.begun = time.perf_counter()
+            if state.global_step == 0:
+                self.counted = 0.0
+
+        def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+            looks = session.looks
+            if looks.due(state.global_step, state.max_steps):
+                session.write(model, looks.folder(state.global_step))
+                control.should_save = True
+                control.should_training_stop = session.job.recipe.patience is not None
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
             if not logs or "loss" not in logs:
                 return
-            loss = float(logs["loss"])
-            if not math.isfinite(loss):
-                raise Diverged(
-                    f"{session.job.named}: the loss of step {state.global_step} is {loss}: lower learning_rate"
-                )
+            loss, gradient = float(logs["loss"]), float(logs.get("grad_norm", 0.0))
+            _refuse_broken(session, state.global_step, loss, gradient)
             if state.global_step == 1 and session.first_loss:
                 session.first_loss(session, loss)
-            session.say(state.global_step, state.max_steps, loss)
+            rate = float(logs["learning_rate"]) if "learning_rate" in logs else None
+            session.say(Step(state.global_step, state.max_steps, loss, rate, gradient, self._speed(logs)))
+
+        def _speed(self, logs: dict[str, float]) -> float | None:
+            seconds, before = time.perf_counter() - self.begun, self.counted
+            self.counted = logs.get("num_tokens")
+            if self.counted is None or before is None:
+                return None
+            return session.pace.add(self.counted - before, seconds)
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            spent = session.spent - session.before + time.perf_counter() - self.started
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / "seconds.json"
-            path.write_text(json.dumps(spent), encoding="utf-8")
+            path.write_text(json.dumps(session.seconds), encoding="utf-8")
 
     return Progress()
+
+
+def _refuse_broken(session: Session, step: int, loss: float, gradient: float) -> None:
+    """A gradient that is no number makes weights that are none, before any loss tells; it is logged before they are saved.
+
+    Raises:
+        Diverged: saying which, and what is left.
+    """
+    for what, number in (("loss", loss), ("norm of the gradient", gradient)):
+        if not math.isfinite(number):
+            raise Diverged(
+                f"{session.job.named}: the {what} of step {step} is {number}: lower learning_rate and run again; the last good "
+                f"checkpoint stays: {last_checkpoint(session.job.work) or 'there was none yet'}"
+            )
 
 
 def _losses(history: Sequence[dict[str, float]]) -> list[tuple[int, float, float, float]]:
     logged = [entry for entry in history if "loss" in entry]
     return [(int(e["step"]), float(e["loss"]), float(e["learning_rate"]), float(e["grad_norm"])) for e in logged]
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what failed at the bottom."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
 def _spent(checkpoint: Path | None) -> float:

@@ -1,4 +1,8 @@
-"""Supervised fine-tuning by TRL: loss on the answer alone, rows of about one length together."""
+"""Supervised fine-tuning by TRL: loss on the answer alone, rows of about one length together.
+
+With ``packing`` the rows of a batch are laid end to end, each seeing itself alone: the same losses without padding. TRL's own
+packing fills rows up to a length, which puts other rows into an update than the recipe says.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ def _trainer(session: Session) -> Any:
             max_length=None,
             shuffle_dataset=False,
             train_sampling_strategy="group_by_length",
+            padding_free=session.job.recipe.packing,
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
         train_dataset=session.dataset([_row(lesson) for lesson in session.lessons]),

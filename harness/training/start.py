@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
+from harness.experiment import Model
+from harness.models.base import load_base
 from harness.recipe import FROM_CHAT, Adapter
 from harness.training.session import Session
 
@@ -42,6 +44,8 @@ def policy(session: Session) -> Any:
     model = get_peft_model(base, config_of(recipe.adapter))
     if recipe.adapter.kind == "pissa":
         _keep_initial(model, session.initial)
+    if recipe.adapter.kind == "loftq":
+        make_up(model, job.model)
     return model
 
 
@@ -55,12 +59,35 @@ def _keep_initial(model: Any, folder: Path) -> None:
     config.init_lora_weights = "pissa"
 
 
+def make_up(model: Any, declared: Model) -> None:
+    """LoftQ's first step (arXiv 2310.08659): the adapter begins as the best of its rank that makes up for what quantisation lost,
+    W - Q. PEFT's own needs a GPU, and forgets that an update is scaled.
+    """
+    import torch
+    from peft.utils.integrations import dequantize_module_weight
+
+    whole = load_base(declared.model_copy(update={"quantization": "none"}), device="cpu")
+    for name, layer in model.base_model.model.named_modules():
+        if not hasattr(layer, "lora_A"):
+            continue
+        held = layer.get_base_layer()
+        kept = dequantize_module_weight(held) if hasattr(held.weight, "quant_state") else held.weight
+        lost = whole.get_submodule(name).weight.to(kept.device, torch.float32) - kept.float()
+        left, sizes, right = torch.linalg.svd(lost, full_matrices=False)
+        down, up = layer.lora_A["default"].weight.data, layer.lora_B["default"].weight.data
+        rank, root = min(len(down), len(sizes)), (sizes / layer.scaling["default"]).sqrt()
+        down.zero_()[:rank] = root[:rank, None] * right[:rank]
+        up.zero_()[:, :rank] = left[:, :rank] * root[:rank]
+
+
 def config_of(adapter: Adapter, *, task: str = "CAUSAL_LM") -> Any:
     """PEFT's config of a new adapter."""
-    from peft import IA3Config, LoraConfig
+    from peft import IA3Config, LoraConfig, PrefixTuningConfig
 
     if adapter.kind == "ia3":
         return IA3Config(task_type=task)
+    if adapter.kind == "prefix":
+        return PrefixTuningConfig(task_type=task, num_virtual_tokens=adapter.tokens, init_weights="zero")
     return LoraConfig(
         r=adapter.rank,
         lora_alpha=adapter.alpha,

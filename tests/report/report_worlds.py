@@ -29,6 +29,7 @@ from harness.report.gathered import (
     Curve,
     Difference,
     Drop,
+    Fit,
     Flips,
     Learning,
     Ledger,
@@ -123,6 +124,7 @@ def small(**changed: Any) -> Gathered:
         learning=Learning("sft", ((0.25, 0.71), (0.5, 0.78), (1.0, 0.8354)), Span(0.055, 0.02, 0.09)),
         ledger=LEDGER,
         curves=(Curve("sft", 1000, ((1, 2.1), (10, 0.4))),),
+        fits=(Fit("sft", "sft: only 31 % of what was learnt holds on dev.", over=True, kept=("dev kept step 24.",)),),
         secondary={"sft": {"json_valid": Span(1.0, 0.99, 1.0)}},
         checks=(Check("errors", True, "every answer was measured", "INVALID"),),
         costs=(

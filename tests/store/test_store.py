@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import BadInput, Incomplete
 from harness.store import CellRow, Store, open_store
-from harness.trial import Generation, Output, Score, Training, Trial
+from harness.trial import Generation, Look, Output, Score, Training, Trial
 from tests.store.conftest import declare
 
 METRICS = {"triage": {"exact": "h1"}}
@@ -334,6 +334,9 @@ def test_trainings(store: Store, trial: Make) -> None:
         tokens=1000,
         losses=[(1, 2.5, 1e-4, 0.7), (2, 2.25, 5e-5, 0.6)],
         versions={"torch": "2.13"},
+        speed=812.5,
+        looks=[Look(0, None, 2.5, 2.6, 9), Look(2, 0.75, 0.5, 0.75, 9)],
+        kept=2,
     )
     store.add_training(replace(row, seconds=1.0))
     store.add_training(row)

@@ -233,6 +233,6 @@ def test_what_cannot_be_merged(parts: list[Job], tmp_path: Path) -> None:
     ):
         expand(load_experiment(full))
     with pytest.raises(
-        BadInput, match=r"'sft@one' is of kind 'dora', and only lora, rslora, pissa, full can be merged"
+        BadInput, match=r"'sft@one' is of kind 'dora', and only lora, rslora, pissa, loftq, full can be merged"
     ):
         expand(load_experiment(project(tmp_path, model, kind="dora")))

@@ -6,16 +6,17 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from harness.experiment import Model
 from harness.recipe import ELSEWHERE, FLOAT_ONLY, Adapter, Kind, Recipe
+from harness.suite import Case
 from harness.training import METHODS, Job, train
-from harness.training.job import Reward
+from harness.training.job import Exam, Reward
 from harness.training.rows import Row
-from harness.trial import Generation, Trial
+from harness.trial import Generation, Step, Trial
 
 pytest.importorskip("trl")
 pytest.importorskip("peft")
@@ -24,7 +25,7 @@ pytest.importorskip("bitsandbytes")
 from tests.models.tiny_models import build_tiny
 from tests.training.test_training import demonstrations, job, preferences, same
 
-KINDS: tuple[Kind, ...] = ("lora", "rslora", "dora", "pissa", "ia3", "full")
+KINDS = get_args(Kind)
 RATINGS: tuple[Row, ...] = tuple({**row, "label": i % 2 == 0} for i, row in enumerate(demonstrations()))
 DATA: dict[str, dict[str, Any]] = {
     "sft": {"rows": demonstrations()},
@@ -111,8 +112,8 @@ def trains_and_resumes(folder: Path, one: Job) -> None:
     assert training.base
     again = replace(one, adapter=f"{one.adapter}-again", out=one.out.with_name(f"{one.adapter}-again"))
 
-    def stop(step: int, total: int, loss: float | None) -> None:
-        if step == 3:
+    def stop(step: Step) -> None:
+        if step.step == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -170,6 +171,25 @@ def test_every_adapter(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("method", DATA)
 def test_every_pair(method: str, kind: str, folder: Path) -> None:
     trains_and_resumes(folder, asked(folder, method, kind, name=f"pair-{method}-{kind}"))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("method", "kind"), [*((method, "lora") for method in DATA), *(("sft", kind) for kind in KINDS if kind != "lora")]
+)
+def test_dev_chooses_with_every_method_and_every_adapter(method: str, kind: str, folder: Path) -> None:
+    """In legs, each from the last checkpoint, the training is what it is in one go; and what was scored is what answers."""
+    cases = tuple(Case(f"d{i}", row["prompt"], "", "dev") for i, row in enumerate(demonstrations()))
+    shown = tuple(({"role": "user", "content": case.input},) for case in cases)
+    exam = Exam(folder / "vowels", "vowel_share:score", "v", 8, cases, shown)
+    plain = asked(folder, method, kind, name=f"whole-{method}-{kind}", epochs=2)
+    legs = asked(folder, method, kind, name=f"legs-{method}-{kind}", epochs=2, keep="best", patience=9)
+    training, chosen = train(plain), train(replace(legs, exam=exam))
+    assert chosen.losses == training.losses
+    assert len(chosen.looks) == 3
+    best = max(look.score or 0.0 for look in chosen.looks)
+    scores = [vowels(g.text or "") for g in answers(folder, legs)]
+    assert sum(scores) / len(scores) == pytest.approx(best)
 
 
 @pytest.mark.parametrize("method", ["grpo", "rloo"])

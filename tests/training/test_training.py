@@ -19,6 +19,7 @@ from harness.experiment import Model
 from harness.recipe import Adapter, Recipe
 from harness.training import Job, train
 from harness.training.rows import Row
+from harness.trial import Step
 
 pytest.importorskip("trl")
 pytest.importorskip("peft")
@@ -130,7 +131,7 @@ def test_folder(sft: Any) -> None:
 def test_finished_is_not_trained_again(sft: Any) -> None:
     asked, training = sft
     said: list[int] = []
-    assert train(asked, lambda step, total, loss: said.append(step)) == training
+    assert train(asked, lambda step: said.append(step.step)) == training
     assert said == []
 
 
@@ -138,9 +139,12 @@ def test_same_seed_same_weights_and_progress(sft: Any, base: Path, home: Path) -
     asked, training = sft
     said: list[Any] = []
     again = job(base, home, adapter="again")
-    repeated = train(again, lambda *step: said.append(step))
+    repeated = train(again, said.append)
     assert same(asked.out, again.out)
-    assert said == [(step, 12, loss) for step, loss, _, _ in training.losses]
+    told = [(step.step, step.loss, step.learning_rate, step.gradient) for step in said]
+    assert told == training.losses
+    assert all(step.total == 12 and step.speed > 0 for step in said)
+    assert min(step.speed for step in said) <= repeated.speed <= max(step.speed for step in said)
     other = job(base, home, adapter="other", seed=1001)
     assert train(other).losses != repeated.losses
     assert not same(asked.out, other.out)
@@ -179,8 +183,8 @@ KILLED = """
 import os, pickle, signal, sys
 from harness.training import train
 
-def say(step, total, loss):
-    if step == 8:
+def say(step):
+    if step.step == 8:
         os.kill(os.getpid(), signal.SIGKILL)
 
 train(pickle.load(open(sys.argv[1], "rb")), say)
@@ -196,7 +200,7 @@ def test_killed_and_resumed_ends_with_the_same_weights(sft: Any, base: Path, hom
     assert not asked.out.exists()
     (asked.work / "checkpoint-9").mkdir()  # as if killed while it was being written
     said: list[int] = []
-    resumed = train(asked, lambda step, total, loss: said.append(step))
+    resumed = train(asked, lambda step: said.append(step.step))
     assert said == list(range(7, 13))
     assert resumed.losses == training.losses
     assert same(finished.out, asked.out)
@@ -308,8 +312,8 @@ def test_dpo_starts_from_the_sft_adapter(sft: Any, base: Path, home: Path) -> No
 
     interrupted = replace(asked, adapter="dpo2", out=home / "dpo2")
 
-    def stop(step: int, total: int, loss: float | None) -> None:
-        if step == 8:
+    def stop(step: Step) -> None:
+        if step.step == 8:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -397,6 +401,24 @@ def test_loss_that_is_no_number(base: Path, home: Path, monkeypatch: pytest.Monk
     assert training.diverged, "of what a search tries, that is an answer"
     assert (training.steps, tried.finished, train(tried)) == (0, True, training)
     assert not list(tried.out.glob("adapter_*"))
+
+
+def test_packed_rows_give_the_same_losses(sft: Any, base: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row of a packed batch sees itself alone: its losses are those of padded rows, up to rounding."""
+    from trl import SFTTrainer
+
+    _, training = sft
+    step, shapes = SFTTrainer.training_step, list[Any]()
+
+    def seen(trainer: Any, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+        shapes.append((len(inputs["input_ids"]), int((inputs["position_ids"] == 0).sum())))
+        return step(trainer, model, inputs, *rest, **named)
+
+    monkeypatch.setattr(SFTTrainer, "training_step", seen)
+    packed = train(job(base, home, adapter="packed", recipe=RECIPE.model_copy(update={"packing": True})))
+    assert sorted(set(shapes)) == [(1, 2), (1, 4)]  # four rows in one, and two in the last batch of an epoch
+    for ours, theirs in zip(packed.losses, training.losses, strict=True):
+        assert ours[1] == pytest.approx(theirs[1], rel=1e-4)
 
 
 def test_nothing_is_printed(base: Path, home: Path, capfd: pytest.CaptureFixture[str]) -> None:
