@@ -8,7 +8,6 @@ A reference is the column ``reference`` of the row, or that of a case that asks 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -19,10 +18,11 @@ from harness.data.words import plain
 from harness.errors import BadInput, Incomplete
 from harness.metrics import Metric, load_metric
 from harness.metrics.decline import declining
+from harness.pattern import Pattern
 from harness.suite import Case, Cases, Suite
 
 
-def declining_of(suite: Suite | None) -> re.Pattern[str] | None:
+def declining_of(suite: Suite | None) -> Pattern | None:
     """How a suite's answers decline, where it says so itself.
 
     Raises:

@@ -19,7 +19,7 @@ from harness.metrics.juror import Juror
 from harness.models import is_local
 from harness.progress.meter import Meter
 from harness.store import Store
-from harness.trial import Generation, Training, Trial
+from harness.trial import Generation, Step, Training, Trial
 from harness.vendors import Vendors
 
 Told = dict[str, tuple[Generation, datetime | None]]
@@ -84,6 +84,6 @@ class _Sink:
 
     def trained(self, training: Training) -> None: ...
 
-    def step(self, key: str, step: int, total: int, loss: float | None) -> None: ...
+    def step(self, key: str, step: Step) -> None: ...
 
     def finished(self, work: Work) -> None: ...
