@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 PARENT_CHECK = 1.0
 """Seconds between looks at whether the parent still lives."""
+FULL = 16 << 20
+"""Bytes that are left on a disk that is as good as full."""
 PR_SET_PDEATHSIG = 1
 """Of Linux's ``prctl``: which signal a process gets when its parent dies."""
 
@@ -183,6 +186,8 @@ class Pool:
             worker.work = None
             finished.add(work.key)
             sink.finished(work)
+        elif kind == "failed":
+            raise HarnessError(f"{_named(work)}: {value}{_full(work)}")
         else:
             raise value
 
@@ -227,6 +232,15 @@ def _named(work: Work) -> str:
     return f"{'checking prompts for' if isinstance(work, Check) else 'generating'} {work.key}"
 
 
+def _full(work: Work) -> str:
+    """Whether the disk is full: what its writers say of it is often something else."""
+    if not isinstance(work, Train):
+        return ""
+    home = work.job.out.parent
+    free = shutil.disk_usage(home).free if home.is_dir() else FULL
+    return f" (the disk of {home} is full: make room and run again, everything finished is kept)" if free < FULL else ""
+
+
 # --- in the worker ----------------------------------------------------------------------------------------------------
 
 
@@ -252,7 +266,7 @@ def _serve(pipe: Connection, parent: int, threads: int) -> None:
         except (EOFError, BrokenPipeError):
             return
         except Exception as error:
-            pipe.send(("error", HarnessError(f"{type(error).__name__}: {error}")))
+            pipe.send(("failed", f"{type(error).__name__}: {error}"))
 
 
 def _die_with(parent: int) -> None:

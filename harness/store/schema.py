@@ -116,6 +116,8 @@ def drafted(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(VERSION)]).fetchall()
             yield connection
             connection.execute("COMMIT").fetchall()
+            # closing does it too, and says nothing where the disk is full: the file would be left without what is in its log
+            connection.execute("CHECKPOINT").fetchall()
         draft.replace(path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror}: choose a folder of your own") from error

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, need
+from harness.files.whole import fault_in
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
@@ -248,15 +249,12 @@ def closing_memory() -> Iterator[None]:
 
 
 def last_checkpoint(work: Path) -> Path | None:
-    """The newest checkpoint that was written to its end; what a kill left half-written is removed."""
+    """The newest checkpoint that is whole; what a kill or a full disk left half-written is removed."""
     found = sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for path in found:
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            shutil.rmtree(path)
-            continue
-        return path
+        if (path / "trainer_state.json").is_file() and fault_in(path) is None:
+            return path
+        shutil.rmtree(path)
     return None
 
 

@@ -25,7 +25,7 @@ from tests.faults.marks import PHASES
 from tests.faults.nursery import call
 from tests.faults.vendor import serving
 
-SHARES = {"training": 0.19, "generation": 0.17, "judging": 0.17, "scoring": 0.16, "store": 0.19, "report": 0.12}
+SHARES = {"training": 0.13, "generation": 0.15, "judging": 0.19, "scoring": 0.19, "store": 0.17, "report": 0.17}
 """Of all kills."""
 OUT = Path(__file__).parents[2] / "benchmarks" / "results" / "faults.json"
 

@@ -99,7 +99,6 @@ class Campaign:
         shutil.rmtree(here, ignore_errors=True)
         stage = self._random.choice([name for name in STAGES[phase] if self.counts.get(name, {}).get(phase)])
         project, log = world.copied(self._stages[stage], here), self.folder / "struck.log"
-        log.unlink(missing_ok=True)
         strikes = [self._drawn(phase, stage)]
         if not self._struck(project, strikes[0], log, tally):
             tally.unhit += 1
@@ -117,12 +116,14 @@ class Campaign:
     def _struck(self, project: Project, strike: Strike, log: Path, tally: Tally) -> bool:
         """Whether the run was killed; the store has nothing twice then."""
         marks = Marks(strike)
+        log.unlink(missing_ok=True)
         run = start(lambda: marked(marks, lambda: self._whole(project, marks)), log)
         how, what = run.wait()
         if how == "late":
             tally.wrong.append(f"{strike}: hangs")
             return False
-        hit = (how, what) == ("killed", signal.SIGKILL) or (how == "ended" and "a worker died" in _said(log))
+        died = (how, what) == ("killed", signal.SIGKILL) or (how == "ended" and "a worker died" in _said(log))
+        hit = died and bool(marks.hit)
         if hit:
             tally.kills += 1
             setattr(tally, marks.hit, getattr(tally, marks.hit) + 1)

@@ -91,7 +91,7 @@ def marked(marks: Marks, job: Callable[[], Any]) -> Any:
     from harness import engine, progress, run, scoring
     from harness.cli import run as door
     from harness.report import html
-    from harness.store import database, store
+    from harness.store import database, opening, store
     from harness.training import session
 
     marks.set(DRIVER, os.getpid())
@@ -146,7 +146,7 @@ def marked(marks: Marks, job: Callable[[], Any]) -> Any:
         around(store.Store, "add_scores", "store")
         around(store.Store, "add_training", "store")
         around(store.Store, "add_trials", "store")
-        around(store, "create", "store")
+        around(opening, "create", "store")
         around(Path, "replace", "store")
         around(shutil, "rmtree", "store")
         inside(door, "show_verdicts", "report")

@@ -1,0 +1,61 @@
+"""How the store of a home folder is opened: made where there is none, upgraded where it is old, one writer at a time.
+
+with open_store(Path(".harness"), write=True, wait=60, say=print) as store: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.errors import BadInput, Incomplete
+from harness.store.database import Database
+from harness.store.lock import acquire
+from harness.store.schema import OldSchema, create
+from harness.store.store import Store
+from harness.store.upgrade import upgrade
+
+FILE = "results.duckdb"
+
+
+def open_store(home: Path, *, write: bool, wait: float = 0.0, say: Callable[[str], None] = lambda line: None) -> Store:
+    """The store of a home folder; a writer creates it where there is none.
+
+    ``wait`` seconds are spent on another process that is in the way; ``say`` is told so once. A writer upgrades a store of an
+    older version, and tells ``say``.
+
+    Raises:
+        StoreBusy: when another process writes, or reads while this one wants to write.
+        Incomplete: when there is nothing to read.
+        BadInput: when the folder cannot be written, or the file is damaged, not a store or of another version.
+    """
+    path = home / FILE
+    if write:
+        _make(home)
+    elif not path.exists():
+        raise Incomplete(f"no results yet at {path}: run `harness run`")
+    lock = acquire(path.with_suffix(".lock"), write=write, wait=wait, say=say)
+    try:
+        if write and not path.exists():
+            create(path)
+        return Store(_database(path, write=write, say=say), lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _database(path: Path, *, write: bool, say: Callable[[str], None]) -> Database:
+    try:
+        return Database(path, write=write)
+    except OldSchema as old:
+        if not write:
+            raise
+        upgrade(path, old.version, say=say)
+        return Database(path, write=write)
+
+
+def _make(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{home}: cannot be made a folder: {error.strerror}: choose another store") from error
