@@ -56,6 +56,7 @@ LAYERS = [
         "family",
         "bias",
         "review",
+        "upkeep",
     },
     {"cli", "pytest_plugin", "__init__"},
 ]

@@ -19,6 +19,7 @@ import typer
 from harness.cli import exchange, judge, run, verdict
 from harness.cli.data import data
 from harness.cli.embedded import embedded
+from harness.cli.store import store
 from harness.errors import BadInput, HarnessError
 
 # typer brings its own copy of click from 0.20 on: its exceptions are found through one that typer exports
@@ -38,6 +39,7 @@ for part in (run, verdict, exchange, judge):
 app.add_typer(data, name="data")
 app.add_typer(judge.judge, name="judge")
 app.add_typer(embedded, name="embedded")
+app.add_typer(store, name="store")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -74,6 +74,16 @@ def complete(database: Database, sizes: Mapping[str, int]) -> set[str]:
     return _of_size(database.run(sql, [list(sizes)]), sizes)
 
 
+def adapters(database: Database) -> set[str]:
+    """The adapters that any experiment's matrix names."""
+    return {name for (name,) in database.run("SELECT DISTINCT adapter FROM cells WHERE adapter IS NOT NULL")}
+
+
+def asks(database: Database, cell: str) -> set[tuple[str, int, str]]:
+    """(case, repeat, trial id) of everything that a cell asks."""
+    return set(database.run("SELECT case_id, repeat, trial_id FROM asked WHERE cell = ?", [cell]))
+
+
 def experiments(database: Database) -> list[str]:
     """The names of all experiments that were declared."""
     return [name for (name,) in database.run("SELECT DISTINCT experiment FROM cells ORDER BY 1")]

@@ -5,17 +5,16 @@ with open_store(Path(".harness"), write=True, wait=60, say=print) as store: ...
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import BadInput, Incomplete
 from harness.store.database import Database
 from harness.store.lock import acquire
-from harness.store.schema import OldSchema, create
+from harness.store.schema import FILE, OldSchema, create
 from harness.store.store import Store
 from harness.store.upgrade import upgrade
-
-FILE = "results.duckdb"
 
 
 def open_store(home: Path, *, write: bool, wait: float = 0.0, say: Callable[[str], None] = lambda line: None) -> Store:
@@ -42,6 +41,26 @@ def open_store(home: Path, *, write: bool, wait: float = 0.0, say: Callable[[str
     except BaseException:
         lock.release()
         raise
+
+
+@contextmanager
+def alone(home: Path, *, wait: float, say: Callable[[str], None]) -> Iterator[Path]:
+    """The file of a store of this version, with nobody else at it, to be done with as a file.
+
+    Raises:
+        StoreBusy: when another process uses it.
+        Incomplete: when there is none.
+        BadInput: when it is damaged or cannot be written.
+    """
+    path = home / FILE
+    if not path.exists():
+        raise Incomplete(f"no results yet at {path}: run `harness run`")
+    lock = acquire(path.with_suffix(".lock"), write=True, wait=wait, say=say)
+    try:
+        _database(path, write=True, say=say).close()
+        yield path
+    finally:
+        lock.release()
 
 
 def _database(path: Path, *, write: bool, say: Callable[[str], None]) -> Database:

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from harness.errors import BadInput, StoreBusy
 
+FILE = "results.duckdb"
 VERSION = 3
 
 HEADERS = 3 * 4096
@@ -104,8 +105,9 @@ def drafted(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     a kill leaves what was there.
     """
     draft = path.with_suffix(".new")
+    files = (draft, draft.with_name(f"{draft.name}.wal"))
     try:
-        for left in (draft, draft.with_name(f"{draft.name}.wal")):
+        for left in files:
             left.unlink(missing_ok=True)
         with told(path), duckdb.connect(str(draft), config=CONFIG) as connection:
             connection.execute("BEGIN").fetchall()
@@ -121,6 +123,16 @@ def drafted(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         draft.replace(path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror}: choose a folder of your own") from error
+    finally:
+        with suppress(OSError):  # what did not become the store takes no room of a disk that may be full
+            for left in files:
+                left.unlink(missing_ok=True)
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    """Another store, for reading, under a name."""
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS {name} (READ_ONLY)").fetchall()
 
 
 def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
@@ -151,7 +163,7 @@ def told(path: Path) -> Iterator[None]:
     """What DuckDB has to say about a file, as a sentence for a person."""
     try:
         yield
-    except (duckdb.OperationalError, duckdb.InternalError) as error:
+    except (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException) as error:
         reason = str(error).strip().splitlines()[0]
         if "set lock" in reason or "different configuration" in reason:
             raise StoreBusy(f"{path}: another program has it open: close it first ({reason})") from error

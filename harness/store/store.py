@@ -14,19 +14,23 @@ from Arrow: 5,000 rows took 17 to 39 s with ``executemany`` and 0.06 s so.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
 
 from harness.errors import BadInput, Incomplete, suggest
-from harness.store import cells, ledger, origin, reviews, runs, submission, trainings
+from harness.store import cells, check, ledger, merge, origin, parcel, reviews, runs, submission, trainings
+from harness.store.check import Finding
 from harness.store.database import Database
 from harness.store.ledger import Entry
 from harness.store.lock import Lock
+from harness.store.merge import Merged
 from harness.store.origin import Origin
+from harness.store.parcel import Parcel
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of
 from harness.store.reviews import Review
 from harness.store.rows import ANSWERS_OF, OUTPUTS, ROWS, ROWS_OF, UNSCORED, UNSCORED_CELLS, wanted
@@ -84,6 +88,14 @@ class Store:
     def complete(self, sizes: Mapping[str, int]) -> set[str]:
         """Those cells that have an answer to each of their trials; ``sizes`` says how many they are."""
         return cells.complete(self._database, sizes)
+
+    def asks(self, cell: str) -> set[tuple[str, int, str]]:
+        """(case, repeat, trial id) of everything that a cell asks."""
+        return cells.asks(self._database, cell)
+
+    def adapters(self) -> set[str]:
+        """The adapters that any experiment's matrix names."""
+        return cells.adapters(self._database)
 
     def rates(self) -> Rates:
         """What answers and training steps took so far on this store, in seconds; None where there were none."""
@@ -276,6 +288,20 @@ class Store:
     def withdraw(self, rows: Sequence[Review]) -> None:
         """Take reviews back. Committed when this returns."""
         reviews.withdraw(self._database, rows)
+
+    # --- upkeep
+
+    def findings(self) -> list[Finding]:
+        """What is wrong within the store; all of it is read for that."""
+        return check.findings(self._database)
+
+    def export(self, folder: Path, *, experiment: str | None = None, run: str | None = None) -> Parcel:
+        """Write everything, or an experiment's part, into a new folder of Parquet files."""
+        return parcel.write(self._database, folder, experiment=experiment, run=run)
+
+    def merge(self, source: Path, *, say: Callable[[str], None], dry_run: bool = False) -> list[Merged]:
+        """Take in an export or another store, nothing twice. Committed when this returns."""
+        return merge.merge(self._database, source, say=say, dry_run=dry_run)
 
     # --- what a verdict and a reader ask for
 

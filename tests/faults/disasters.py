@@ -30,7 +30,7 @@ from tests.faults.state import State, differences, doubled, state_of
 from tests.faults.vendor import ROOT, Server
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-SIZES_MB = (0.3, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2, 3.6)
+SIZES_MB = (0.1, 0.3, 0.5, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2, 3.6)
 """Of the full disk; a whole run of the lean project takes 4 MB."""
 JUMPS = ("-3y", "+2d", "-10y", "+1y", "-1h", "+0")
 """Where the clock stands, one after the other, while a run goes on."""
