@@ -3,6 +3,7 @@
     python -m tests.faults kills --kills 210 --seed 1
     python -m tests.faults kills --phases judging,scoring --seed 2
     python -m tests.faults disasters
+    python -m tests.faults quick --kills 7       # a project without torch, as the tests have it
 
 What came of it is printed, and written to ``--out`` as JSON.
 """
@@ -42,11 +43,14 @@ def _folder(kept: Path | None) -> Iterator[Path]:
         yield Path(made)
 
 
-def kills(folder: Path, total: int, seed: int, phases: Sequence[str] = PHASES) -> dict[str, Any]:
-    """Kills across all phases of a run that trains, answers, is judged and reported."""
+def kills(
+    folder: Path, total: int, seed: int, phases: Sequence[str] = PHASES, *, trained: bool = True
+) -> dict[str, Any]:
+    """Kills across all phases of a run that trains, answers, is judged and reported; or of one that trains nothing."""
     with serving() as server:
-        project = call(lambda: world.make_lean(folder / "template", server.url), folder / "template.log")
-        campaign = Campaign(project, folder / "kills", seed=seed)
+        make = world.make_lean if trained else world.make_quick
+        project = call(lambda: make(folder / "template", server.url), folder / "template.log")
+        campaign = Campaign(project, folder / "kills", seed=seed, trained=trained)
         campaign.prepare()
         print(f"undisturbed: {campaign.undisturbed:.1f} s; moments: {campaign.counts}", flush=True)
         for phase in phases:
@@ -89,7 +93,7 @@ def _line(phase: str, tally: Tally, seconds: float) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=["all", "kills", "disasters"], default="all")
+    parser.add_argument("part", nargs="?", choices=["all", "kills", "disasters", "quick"], default="all")
     parser.add_argument("--kills", type=int, default=210)
     parser.add_argument("--phases", default=",".join(PHASES), help="Some of them, with commas between.")
     parser.add_argument("--seed", type=int, default=1)
@@ -98,7 +102,9 @@ def main() -> int:
     given = parser.parse_args()
     found: dict[str, Any] = json.loads(given.out.read_text()) if given.out.exists() else {}
     with _folder(given.keep) as folder:
-        world.preload(whole=True)
+        world.preload(whole=given.part != "quick")
+        if given.part == "quick":
+            found["kills"] = kills(folder, given.kills, given.seed, PHASES[1:], trained=False)
         if given.part in ("all", "disasters"):
             found["disasters"] = disasters(folder, given.seed)
         if given.part in ("all", "kills"):
