@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from harness.errors import HarnessError
+from harness.store.checkpoint import fold
 from harness.store.opening import alone
 from harness.store.schema import CONFIG, TABLES, attach, drafted, told
 
@@ -39,7 +40,7 @@ def compact(home: Path, *, wait: float = 0.0, say: Callable[[str], None] = lambd
     """
     with alone(home, wait=wait, say=say) as path:
         with told(path), duckdb.connect(str(path), config=CONFIG) as old:
-            old.execute("CHECKPOINT").fetchall()  # what a killed writer left in a log belongs to the file
+            fold(old, path)  # what a killed writer left in a log belongs to the file
         before, rows = path.stat().st_size, {}
         with drafted(path) as draft:
             attach(draft, path, "older")

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from harness.errors import BadInput, Incomplete
 from harness.store import parcel
 from harness.store.keys import RULES
@@ -199,18 +201,26 @@ def _stored(database: Database, path: Path) -> dict[str, str]:
 def _viewed(database: Database, found: Mapping[str, str], where: Path, told: Mapping[str, int]) -> dict[str, int]:
     rows = {}
     for table, source in found.items():
-        given = {name: kind for name, kind, *_ in database.run(f"DESCRIBE SELECT * FROM {source}")}
-        wanted = _columns(database, table)
-        lacking = [name for name, _, nullable in wanted if name not in given and not nullable]
-        more = sorted(set(given) - {name for name, _, _ in wanted})
-        if lacking or more:
-            what = f"lacks {', '.join(lacking)}" if lacking else f"has {', '.join(more)}, for which there is no place"
-            raise BadInput(f"{where}: table {table!r} {what}")
-        shown = ", ".join(f"{name if name in given else 'NULL'}::{kind} AS {name}" for name, kind, _ in wanted)
-        view = "u" if table == "trainings" else "t"
-        database.run(f"CREATE OR REPLACE TEMP VIEW {view}_{table} AS SELECT {shown} FROM {source}")
-        rows[table] = _counted(database, f"{view}_{table}", table, where, told.get(table))
+        try:
+            rows[table] = _view(database, table, source, where, told.get(table))
+        except duckdb.Error as error:
+            raise BadInput(f"{where}: table {table!r} cannot be read: {str(error).splitlines()[0]}") from error
     return rows
+
+
+def _view(database: Database, table: str, source: str, where: Path, told: int | None) -> int:
+    """A view of one table of theirs; how many rows it has."""
+    given = {name: kind for name, kind, *_ in database.run(f"DESCRIBE SELECT * FROM {source}")}
+    wanted = _columns(database, table)
+    lacking = [name for name, _, nullable in wanted if name not in given and not nullable]
+    more = sorted(set(given) - {name for name, _, _ in wanted})
+    if lacking or more:
+        what = f"lacks {', '.join(lacking)}" if lacking else f"has {', '.join(more)}, for which there is no place"
+        raise BadInput(f"{where}: table {table!r} {what}")
+    shown = ", ".join(f"{name if name in given else 'NULL'}::{kind} AS {name}" for name, kind, _ in wanted)
+    view = "u" if table == "trainings" else "t"
+    database.run(f"CREATE OR REPLACE TEMP VIEW {view}_{table} AS SELECT {shown} FROM {source}")
+    return _counted(database, f"{view}_{table}", table, where, told)
 
 
 def _counted(database: Database, view: str, table: str, where: Path, told: int | None) -> int:

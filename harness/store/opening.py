@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import BadInput, Incomplete
+from harness.store.checkpoint import before, restore
 from harness.store.database import Database
 from harness.store.lock import acquire
 from harness.store.schema import FILE, OldSchema, create
@@ -33,6 +34,7 @@ def open_store(home: Path, *, write: bool, wait: float = 0.0, say: Callable[[str
         _make(home)
     elif not path.exists():
         raise Incomplete(f"no results yet at {path}: run `harness run`")
+    _put_back(path, wait=wait, say=say)
     lock = acquire(path.with_suffix(".lock"), write=write, wait=wait, say=say)
     try:
         if write and not path.exists():
@@ -55,10 +57,32 @@ def alone(home: Path, *, wait: float, say: Callable[[str], None]) -> Iterator[Pa
     path = home / FILE
     if not path.exists():
         raise Incomplete(f"no results yet at {path}: run `harness run`")
+    _put_back(path, wait=wait, say=say)
     lock = acquire(path.with_suffix(".lock"), write=True, wait=wait, say=say)
     try:
         _database(path, write=True, say=say).close()
         yield path
+    finally:
+        lock.release()
+
+
+def _put_back(path: Path, *, wait: float, say: Callable[[str], None]) -> None:
+    """Undo a checkpoint that a kill cut off; while one goes on, its writer has the lock.
+
+    Raises:
+        StoreBusy: when another process uses the store.
+        BadInput: when nothing can be written.
+    """
+    if not before(path).exists():
+        return
+    lock = acquire(path.with_suffix(".lock"), write=True, wait=wait, say=say)
+    try:
+        if restore(path):
+            say(
+                f"{path}: was put back as it was before it was closed, and nothing is lost: the program was killed just then"
+            )
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be put back from {before(path).name}: {error.strerror}") from error
     finally:
         lock.release()
 

@@ -24,12 +24,10 @@ from pathlib import Path
 import duckdb
 
 from harness.errors import BadInput, StoreBusy
+from harness.store.checkpoint import HEADERS, log
 
 FILE = "results.duckdb"
 VERSION = 3
-
-HEADERS = 3 * 4096
-"""Bytes before the first block of a DuckDB file."""
 
 TABLES = {
     "meta": "key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL",
@@ -79,7 +77,12 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "memory_limit": "2GB",
+    "wal_autocheckpoint": "1TB",  # see harness.store.checkpoint
 }
+
+
+OF_THE_FILE = (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException)
+"""What DuckDB raises where a file, and not a statement, is wrong."""
 
 
 class OldSchema(BadInput):
@@ -145,10 +148,12 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     """
     if write and not os.access(path, os.W_OK):
         raise BadInput(f"{path}: cannot be written: no permission: choose a store of your own")
-    logged = path.with_suffix(".duckdb.wal").exists()
+    logged = log(path).exists()
     with told(path):
         connection = duckdb.connect(str(path), read_only=not write, config=CONFIG)
         try:
+            if write:
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown").fetchall()
             if not logged:  # what a log brings back is counted before it is written
                 _check_whole(connection, path)
             _check_version(connection, path)
@@ -163,7 +168,10 @@ def told(path: Path) -> Iterator[None]:
     """What DuckDB has to say about a file, as a sentence for a person."""
     try:
         yield
-    except (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException) as error:
+    except duckdb.Error as error:
+        # a page whose checksum is wrong is an Error of no kind
+        if type(error) is not duckdb.Error and not isinstance(error, OF_THE_FILE):
+            raise
         reason = str(error).strip().splitlines()[0]
         if "set lock" in reason or "different configuration" in reason:
             raise StoreBusy(f"{path}: another program has it open: close it first ({reason})") from error

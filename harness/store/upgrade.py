@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from harness.errors import BadInput
+from harness.store.checkpoint import fold
 from harness.store.schema import CONFIG, TABLES, VERSION, attach, drafted, told
 
 Columns = Mapping[str, Mapping[str, tuple[str, bool]]]
@@ -36,7 +37,7 @@ def upgrade(path: Path, version: int, *, say: Callable[[str], None]) -> None:
         BadInput: when it has what this version has no place for, is damaged, or the folder is full or not writable.
     """
     with told(path), duckdb.connect(str(path), config=CONFIG) as old:
-        old.execute("CHECKPOINT").fetchall()  # what a killed writer left in a log belongs to the copy too
+        fold(old, path)  # what a killed writer left in a log belongs to the copy too
     with drafted(path) as draft:
         attach(draft, path, "older")
         given, wanted = _columns(draft, "older"), _columns(draft, None)

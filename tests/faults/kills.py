@@ -82,7 +82,7 @@ class Campaign:
         self._stages, self.counts = {"fresh": self.project}, {"fresh": found}
         if self.trained:
             self._stage("trained", Strike("training", found["training"]))
-        self._stage("answered", Strike("judging", 1))
+            self._stage("answered", Strike("judging", 1))
         self._stages["done"], self.counts["done"] = whole, {"report": found["report"] // 2}
 
     def kill(self, phase: str, times: int) -> None:
@@ -97,7 +97,8 @@ class Campaign:
     def _once(self, phase: str, tally: Tally) -> None:
         here = self.folder / "struck"
         shutil.rmtree(here, ignore_errors=True)
-        stage = self._random.choice([name for name in STAGES[phase] if self.counts.get(name, {}).get(phase)])
+        stages = [name for name in STAGES[phase] if self.counts.get(name, {}).get(phase)] or ["fresh"]
+        stage = self._random.choice(stages)
         project, log = world.copied(self._stages[stage], here), self.folder / "struck.log"
         strikes = [self._drawn(phase, stage)]
         if not self._struck(project, strikes[0], log, tally):

@@ -50,13 +50,16 @@ def state_of(home: Path) -> State:
     found["left over"] = Counter(
         str(path.relative_to(home))
         for path in home.rglob("*")
-        if path.suffix in (".work", ".new", ".part", ".wal") or ".unfinished" in path.name
+        if path.suffix in (".work", ".new", ".part", ".wal", ".before") or ".unfinished" in path.name
     )
     return found
 
 
 def doubled(home: Path) -> list[str]:
-    """Keys that several rows of a table share; the file may be one that a kill left."""
+    """Keys that several rows of a table share; the file may be one that a kill left, and is opened as a user opens it."""
+    from harness.store import open_store
+
+    open_store(home, write=False).close()
     with duckdb.connect(str(home / "results.duckdb"), read_only=True) as connection:
         return [
             f"{table}: {row}"
