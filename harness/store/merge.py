@@ -159,10 +159,21 @@ def _lines(database: Database) -> Merged:
 @contextmanager
 def _theirs(database: Database, source: Path) -> Iterator[dict[str, int]]:
     """Views ``t_TABLE`` of what is theirs, with the columns that ours has; how many rows each has."""
-    if source.is_dir() and (source / parcel.MANIFEST).is_file():
-        found, told = parcel.read(source), parcel.rows_told(source)
-        yield _viewed(database, found, source, told)
-        return
+    try:
+        if source.is_dir() and (source / parcel.MANIFEST).is_file():
+            yield _viewed(database, parcel.read(source), source, parcel.rows_told(source))
+        else:
+            with _attached(database, source) as path:
+                yield _viewed(database, _stored(database, path), path, {})
+    finally:
+        for table in TABLES:
+            for kind in "tu":
+                database.run(f"DROP VIEW IF EXISTS {kind}_{table}")
+
+
+@contextmanager
+def _attached(database: Database, source: Path) -> Iterator[Path]:
+    """Their store's file, as the database ``theirs``."""
     path = source / FILE if source.is_dir() else source
     if not path.is_file():
         raise Incomplete(
@@ -172,11 +183,8 @@ def _theirs(database: Database, source: Path) -> Iterator[dict[str, int]]:
         raise BadInput(f"{source}: this is the store that it would be taken into: name another one")
     database.run(f"ATTACH {quoted(path)} AS theirs (READ_ONLY)")
     try:
-        yield _viewed(database, _stored(database, path), path, {})
+        yield path
     finally:
-        for table in TABLES:
-            for kind in "tu":
-                database.run(f"DROP VIEW IF EXISTS {kind}_{table}")
         database.run("DETACH theirs")
 
 

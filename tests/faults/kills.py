@@ -101,7 +101,8 @@ class Campaign:
         stage = self._random.choice(stages)
         project, log = world.copied(self._stages[stage], here), self.folder / "struck.log"
         strikes = [self._drawn(phase, stage)]
-        if not self._struck(project, strikes[0], log, tally):
+        hit = self._struck(project, strikes[0], log, tally)
+        if not hit:  # it ended before its moment came: answers come in other batches each time
             tally.unhit += 1
         elif self._random.random() < AGAIN:
             strikes.append(self._drawn(phase, stage))
@@ -112,7 +113,7 @@ class Campaign:
             tally.wrong.append(f"{phase} from {stage}: {strikes}: {error}")
             shutil.copytree(here, self.folder / f"wrong-{phase}-{len(tally.wrong)}", dirs_exist_ok=True)
             return
-        tally.resumed += 1
+        tally.resumed += hit
 
     def _struck(self, project: Project, strike: Strike, log: Path, tally: Tally) -> bool:
         """Whether the run was killed; the store has nothing twice then."""

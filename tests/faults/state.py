@@ -95,4 +95,6 @@ def _said(path: Path) -> bytes:
     if path.suffix != ".json":
         return path.read_bytes()
     config = json.loads(path.read_bytes())
-    return json.dumps({**config, "base_model_name_or_path": None}, sort_keys=True).encode()
+    # the modules that an adapter is put on are a set: Python writes it in another order each time
+    plain = {name: sorted(value) if isinstance(value, list) else value for name, value in config.items()}
+    return json.dumps({**plain, "base_model_name_or_path": None}, sort_keys=True).encode()
