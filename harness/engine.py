@@ -9,9 +9,12 @@ batch in flight. Workers leave as soon as their parent is gone. Heavy packages a
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import shutil
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
 
 PARENT_CHECK = 1.0
 """Seconds between looks at whether the parent still lives."""
+FULL = 16 << 20
+"""Bytes that are left on a disk that is as good as full."""
+PR_SET_PDEATHSIG = 1
+"""Of Linux's ``prctl``: which signal a process gets when its parent dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +186,8 @@ class Pool:
             worker.work = None
             finished.add(work.key)
             sink.finished(work)
+        elif kind == "failed":
+            raise HarnessError(f"{_named(work)}: {value}{_full(work)}")
         else:
             raise value
 
@@ -223,11 +232,21 @@ def _named(work: Work) -> str:
     return f"{'checking prompts for' if isinstance(work, Check) else 'generating'} {work.key}"
 
 
+def _full(work: Work) -> str:
+    """Whether the disk is full: what its writers say of it is often something else."""
+    if not isinstance(work, Train):
+        return ""
+    home = work.job.out.parent
+    free = shutil.disk_usage(home).free if home.is_dir() else FULL
+    return f" (the disk of {home} is full: make room and run again, everything finished is kept)" if free < FULL else ""
+
+
 # --- in the worker ----------------------------------------------------------------------------------------------------
 
 
 def _serve(pipe: Connection, parent: int, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    _die_with(parent)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     backends: dict[str, Any] = {}
     todo: dict[str, Callable[[Any], Any]] = {
@@ -247,7 +266,17 @@ def _serve(pipe: Connection, parent: int, threads: int) -> None:
         except (EOFError, BrokenPipeError):
             return
         except Exception as error:
-            pipe.send(("error", HarnessError(f"{type(error).__name__}: {error}")))
+            pipe.send(("failed", f"{type(error).__name__}: {error}"))
+
+
+def _die_with(parent: int) -> None:
+    """Have the system kill this process with its parent: a run that is taken up at once would train beside what was left of the
+    killed one, in the same folder. Elsewhere than on Linux ``_leave_with`` sees to it within a second or two.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _leave_with(parent: int) -> None:

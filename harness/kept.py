@@ -39,5 +39,8 @@ def write(path: Path, found: Any) -> None:
     draft = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(found), encoding="utf-8")
-        draft.replace(path)
+        try:
+            draft.write_text(json.dumps(found), encoding="utf-8")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ Killed anywhere, the next run goes on: finished batches are in the store, traini
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from typing import Protocol
 
 from harness.bundle import bundles
 from harness.engine import Check, Generate, Pool, Train, Work
-from harness.errors import Incomplete, present
+from harness.errors import BadInput, Incomplete, present
 from harness.experiment import Experiment, Model
+from harness.files.whole import fault_in
 from harness.grade import Deferred, checked
 from harness.machine import cores, hardware, versions
 from harness.matrix import Cell, Matrix, expand
@@ -33,7 +35,7 @@ from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
 from harness.suite import Case
 from harness.todo import Todo, missing, workers
-from harness.training.job import read_training
+from harness.training.job import Job, read_training
 from harness.trial import Generation, Output, Step, Training, Trial, output_of
 from harness.vendors import Spending, Vendors
 from harness.verdict.economics.memo import usd
@@ -176,6 +178,7 @@ def _refuse_missing(todo: Todo, vendors: Vendors) -> None:
         MissingExtra: naming the package and the extra that brings it.
         BadInput: naming the key, or the model without a price.
     """
+    _refuse_damaged(todo)
     local = [cell for cell in todo.cells if is_local(cell.model)]
     if local:
         present("torch", "transformers", "peft", extra="train")
@@ -199,6 +202,20 @@ def _named(cells: list[Cell]) -> str:
     first, others = cells[0], len(cells) - 1
     more = f" and {plural(others, 'more cell')}" if others else ""
     return f"{first.contender.name} on {first.suite.name} ({first.id}){more}"
+
+
+def _refuse_damaged(todo: Todo) -> None:
+    """A finished adapter that is not whole any more would be found out when all others had been trained.
+
+    Raises:
+        BadInput: naming its folder.
+    """
+    needed = {cell.adapter for cell in todo.cells} | {folder.name for job in todo.jobs for folder in job.behind}
+    for job in todo.matrix.jobs:
+        if job.adapter in needed and job.finished and (wrong := fault_in(job.out)):
+            raise BadInput(
+                f"{job.out}: {wrong}: move this folder away and run again, which trains the adapter anew ({job.named})"
+            )
 
 
 def _length(trial: Trial) -> int:
@@ -235,10 +252,9 @@ class _Doing:
         return Scoring(self.matrix, self.store, self.metrics, self)
 
     def do(self, todo: Todo) -> None:
-        # a training that finished just before a kill may not be in the store yet
         for job in self.matrix.jobs:
-            if job.finished and self.store.training(job.adapter) is None:
-                self.store.add_training(read_training(job.out))
+            if job.finished:
+                self._finished(job)
         for model in {cell.model.id: cell.model for cell in todo.cells if not is_local(cell.model)}.values():
             cells = [cell for cell in todo.cells if cell.model == model]
             if self.vendors.batched(model):
@@ -256,6 +272,12 @@ class _Doing:
         while self.later:
             self._graded_in_batches()
             self.scoring.rest()
+
+    def _finished(self, job: Job) -> None:
+        """A training that came to its end just before a kill may not be in the store yet, and its checkpoints may be left."""
+        if self.store.training(job.adapter) is None:
+            self.store.add_training(read_training(job.out))
+        shutil.rmtree(job.work, ignore_errors=True)
 
     def _here(self, cell: Cell) -> None:
         """Served and scripted models need no worker of their own."""

@@ -77,6 +77,7 @@ LAYERS = [
         "texts",
         "tokens",
         "trust",
+        "upkeep",
     },
     {"__init__", "cli", "pytest_plugin"},
 ]

@@ -23,7 +23,9 @@ from harness.matrix import expand
 from harness.progress import Console
 from harness.run import Outcome, run
 from harness.store import database, open_store
+from tests import made_project
 from tests.conftest import Project, Ran
+from tests.faults.state import differences, state_of
 from tests.local_project import make
 
 Harness = Callable[..., Ran]
@@ -188,6 +190,79 @@ def test_a_second_writer_is_told_who_holds_the_store(project: Project, harness: 
     assert "Traceback" not in held.stderr
 
 
+def test_the_same_twice_is_the_same(project: Project, tmp_path: Path) -> None:
+    shutil.copytree(project.folder, tmp_path / "again")
+    again = Project(tmp_path / "again")
+    fill(project)
+    fill(again)
+    assert differences(state_of(again.folder / ".harness"), state_of(project.folder / ".harness")) == []
+
+
+def test_a_report_that_cannot_be_written_leaves_the_one_that_is_there(
+    project: Project, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(project)
+    assert harness("report", project.experiment).code == 0
+    page = project.folder / "reports/sums/report.html"
+    before = page.read_text()
+
+    def full(path: Path, text: str, **_: Any) -> None:
+        path.write_bytes(text[:100].encode())
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        ran = harness("report", project.experiment)
+    assert (ran.code, "the report cannot be written: No space left on device" in ran.err) == (4, True)
+    assert page.read_text() == before
+    assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.md"]
+
+
+def test_a_damaged_adapter_is_named_before_anything_is_done(project: Project, harness: Harness) -> None:
+    made_project.make(project)
+    matrix = expand(load_experiment(project.experiment))
+    adapter = matrix.jobs[1].out
+    adapter.mkdir(parents=True)
+    (adapter / "training.json").write_text('{"adapter": "…"}')
+    (adapter / "adapter_model.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0{")
+    ran = harness("run", project.experiment)
+    assert ran.code == 4
+    assert ran.err == (
+        f"harness: {adapter}: adapter_model.safetensors is cut off: 9 bytes: move this folder away and run again, which "
+        "trains the adapter anew (suite 'sums', candidate 'sft', seed 1001)\n"
+    )
+    assert [path.name for path in adapter.parent.iterdir()] == [adapter.name], "nothing was trained before"
+
+
+ORPHANING = """
+import os, signal, sys
+from harness.engine import Pool
+if __name__ == "__main__":
+    pool = Pool(workers=1, threads=1)
+    worker = pool._start()
+    worker.pipe.send(("nothing", None))
+    assert worker.pipe.recv()[0] == "failed", "it works"
+    print(worker.process.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a worker looks once a second")
+def test_a_worker_dies_with_its_run(tmp_path: Path) -> None:
+    """A run that is taken up at once would else train beside what is left of the killed one, in the same folder."""
+    script = tmp_path / "orphaning.py"
+    script.write_text(ORPHANING)
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    ran = subprocess.run([sys.executable, str(script)], env=env, stdout=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == -signal.SIGKILL
+    stat = Path(f"/proc/{int(ran.stdout)}/stat")
+    for _ in range(20):  # half a second; by itself it looks after one
+        if not stat.exists() or stat.read_text().rpartition(") ")[2][0] in "ZX":
+            return
+        time.sleep(0.025)
+    pytest.fail("the worker lives on")
+
+
 # --- on a model that is trained
 
 
@@ -225,6 +300,25 @@ def test_killed_and_taken_up_again(undisturbed: tuple[Project, Outcome], tmp_pat
     process.wait()
     fill(project)
     assert plain(rows(project)) == plain(rows(undisturbed[0]))
+    expected = state_of(undisturbed[0].folder / ".harness")
+    # the base models lie beside the projects, and are the same: their names differ
+    model = ("cells", "trainings")
+    assert (
+        differences(
+            state_of(project.folder / ".harness"), {name: rows for name, rows in expected.items() if name not in model}
+        )
+        == []
+    ), "every answer, every score and every adapter, byte for byte"
+
+
+@pytest.mark.exhaustive
+def test_two_runs_of_a_matrix_are_the_same_byte_for_byte(undisturbed: tuple[Project, Outcome], tmp_path: Path) -> None:
+    again = Project(tmp_path / "again")
+    shutil.copytree(undisturbed[0].folder, again.folder, ignore=shutil.ignore_patterns(".harness"))
+    fill(again)
+    assert differences(state_of(again.folder / ".harness"), state_of(undisturbed[0].folder / ".harness")) == [], (
+        "answers, scores, losses and adapters"
+    )
 
 
 @pytest.mark.parametrize(("kind", "chat_template"), [("qwen3", True), ("gemma", True), ("llama", False)])

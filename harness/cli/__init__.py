@@ -22,6 +22,7 @@ from harness.cli import exchange, judge, run, verdict
 from harness.cli.argument import Asides
 from harness.cli.data import data
 from harness.cli.embedded import embedded
+from harness.cli.store import store
 from harness.errors import BadInput, HarnessError
 
 # typer brings its own copy of click from 0.20 on: its exceptions are found through one that typer exports
@@ -53,6 +54,7 @@ for part in (run, verdict, exchange, judge):
 app.add_typer(data, name="data")
 app.add_typer(judge.judge, name="judge")
 app.add_typer(embedded, name="embedded")
+app.add_typer(store, name="store")
 logging.getLogger("harness").addHandler(Asides(logging.INFO))
 logging.getLogger("harness").setLevel(logging.INFO)
 

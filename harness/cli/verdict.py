@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,14 +74,24 @@ def report(
     folder = out or loaded.folder / "reports" / loaded.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.html").write_text(to_html(gathered), encoding="utf-8")
-        (folder / "report.md").write_text(to_markdown(gathered), encoding="utf-8")
+        _place(folder / "report.html", to_html(gathered))
+        _place(folder / "report.md", to_markdown(gathered))
     except OSError as error:
         raise BadInput(
             f"{folder}: the report cannot be written: {error.strerror}: choose another folder with --out"
         ) from error
     typer.echo(to_terminal(gathered))
     typer.echo(f"wrote {folder / 'report.html'} and {folder / 'report.md'}")
+
+
+def _place(path: Path, text: str) -> None:
+    """The whole file or what was there before: somebody may be reading it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:

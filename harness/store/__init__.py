@@ -5,10 +5,12 @@ with open_store(Path(".harness"), write=True) as store:
     store.add_generations(generations)
 """
 
+from harness.store.check import Finding
 from harness.store.database import batches
+from harness.store.opening import open_store
 from harness.store.origin import Origin
 from harness.store.records import Answer, CellRow, Count, Rates, Run
-from harness.store.store import Store, open_store
+from harness.store.store import Store
 from harness.store.submission import Batch
 
-__all__ = ["Answer", "Batch", "CellRow", "Count", "Origin", "Rates", "Run", "Store", "batches", "open_store"]
+__all__ = ["Answer", "Batch", "CellRow", "Count", "Finding", "Origin", "Rates", "Run", "Store", "batches", "open_store"]

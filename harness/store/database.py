@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
+from harness.store.checkpoint import due, fold
 from harness.store.schema import connect, told
 
 BATCH = 8192
@@ -36,13 +37,19 @@ class Database:
     """
 
     def __init__(self, path: Path, *, write: bool) -> None:
-        self.path = path
+        self.path, self._write = path, write
         self._connection = connect(path, write=write)
         self._schemas: dict[str, pa.Schema] = {}
 
     def close(self) -> None:
+        """Everything is kept in one file where that is done soon, else in the file and its log."""
         with told(self.path):
-            self._connection.close()
+            try:
+                if self._write and due(self.path, closing=True):
+                    with suppress(duckdb.Error):  # what was committed is in the log; whoever opens it next folds it
+                        fold(self._connection, self.path)
+            finally:
+                self._connection.close()
 
     def run(self, sql: str, given: Any = None) -> list[Any]:
         """The result of a statement as tuples."""
@@ -91,6 +98,9 @@ class Database:
                 self._connection.rollback()
             raise
         self.run("COMMIT")
+        if due(self.path, closing=False):
+            with told(self.path):
+                fold(self._connection, self.path)
 
     def _schema(self, table: str) -> pa.Schema:
         if table not in self._schemas:

@@ -43,12 +43,10 @@ def enter(database: Database, entries: Sequence[Entry]) -> None:
 
 
 def read(database: Database) -> list[Entry]:
-    """All lines, first to last; none where nothing was ever entered."""
+    """All lines in the order in which they were entered, whatever the clock said; none where nothing ever was."""
     if not database.run("SELECT 1 FROM information_schema.tables WHERE table_name = 'ledger'"):
         return []
-    found = database.run(
-        "SELECT kind, question, model, suite, cases, content, entered FROM ledger ORDER BY entered, rowid"
-    )
+    found = database.run("SELECT kind, question, model, suite, cases, content, entered FROM ledger ORDER BY rowid")
     return [
         Entry(kind, question, model, suite, tuple(cases), json.loads(content), entered)
         for kind, question, model, suite, cases, content, entered in found

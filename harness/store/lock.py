@@ -14,6 +14,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -118,5 +119,6 @@ def _holder(descriptor: int) -> str:
 
 def _sign(descriptor: int) -> None:
     signature = {"pid": os.getpid(), "started": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"}
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(signature).encode(), 0)
+    with suppress(OSError):  # a courtesy: where the disk is full, what follows says so
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(signature).encode(), 0)

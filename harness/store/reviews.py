@@ -82,7 +82,7 @@ def read(database: Database) -> list[Review]:
     """All reviews, first to last; none where nothing was ever reviewed."""
     if not database.run("SELECT 1 FROM information_schema.tables WHERE table_name = 'reviews'"):
         return []
-    found = database.run(f"SELECT {COLUMNS} FROM reviews ORDER BY entered, rowid")
+    found = database.run(f"SELECT {COLUMNS} FROM reviews ORDER BY rowid")
     return [replace(one, grades=json.loads(str(one.grades))) if one.grades else one for one in starmap(Review, found)]
 
 

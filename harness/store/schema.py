@@ -18,17 +18,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
 from harness.errors import BadInput, StoreBusy
+from harness.store.checkpoint import HEADERS, log
 
+FILE = "results.duckdb"
 VERSION = 4
-
-HEADERS = 3 * 4096
-"""Bytes before the first block of a DuckDB file."""
 
 TABLES = {
     "meta": "key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL",
@@ -79,7 +78,12 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "memory_limit": "2GB",
+    "wal_autocheckpoint": "1TB",  # see harness.store.checkpoint
 }
+
+
+OF_THE_FILE = (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException)
+"""What DuckDB raises where a file, and not a statement, is wrong."""
 
 
 class OldSchema(BadInput):
@@ -105,8 +109,9 @@ def drafted(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     a kill leaves what was there.
     """
     draft = path.with_suffix(".new")
+    files = (draft, draft.with_name(f"{draft.name}.wal"))
     try:
-        for left in (draft, draft.with_name(f"{draft.name}.wal")):
+        for left in files:
             left.unlink(missing_ok=True)
         with told(path), duckdb.connect(str(draft), config=CONFIG) as connection:
             connection.execute("BEGIN").fetchall()
@@ -117,9 +122,21 @@ def drafted(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(VERSION)]).fetchall()
             yield connection
             connection.execute("COMMIT").fetchall()
+            # closing does it too, and says nothing where the disk is full: the file would be left without what is in its log
+            connection.execute("CHECKPOINT").fetchall()
         draft.replace(path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror}: choose a folder of your own") from error
+    finally:
+        with suppress(OSError):  # what did not become the store takes no room of a disk that may be full
+            for left in files:
+                left.unlink(missing_ok=True)
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    """Another store, for reading, under a name."""
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS {name} (READ_ONLY)").fetchall()
 
 
 def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
@@ -132,10 +149,12 @@ def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
     """
     if write and not os.access(path, os.W_OK):
         raise BadInput(f"{path}: cannot be written: no permission: choose a store of your own")
-    logged = path.with_suffix(".duckdb.wal").exists()
+    logged = log(path).exists()
     with told(path):
         connection = duckdb.connect(str(path), read_only=not write, config=CONFIG)
         try:
+            if write:
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown").fetchall()
             if not logged:  # what a log brings back is counted before it is written
                 _check_whole(connection, path)
             _check_version(connection, path)
@@ -150,7 +169,10 @@ def told(path: Path) -> Iterator[None]:
     """What DuckDB has to say about a file, as a sentence for a person."""
     try:
         yield
-    except (duckdb.OperationalError, duckdb.InternalError) as error:
+    except duckdb.Error as error:
+        # a page whose checksum is wrong is an Error of no kind
+        if type(error) is not duckdb.Error and not isinstance(error, OF_THE_FILE):
+            raise
         reason = str(error).strip().splitlines()[0]
         if "set lock" in reason or "different configuration" in reason:
             raise StoreBusy(f"{path}: another program has it open: close it first ({reason})") from error

@@ -14,10 +14,9 @@ from Arrow: 5,000 rows took 17 to 39 s with ``executemany`` and 0.06 s so.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,21 +24,19 @@ from typing import Any
 import pyarrow as pa
 
 from harness.errors import BadInput, Incomplete, suggest
-from harness.fingerprint import fingerprint
-from harness.store import ledger, origin, reviews, submission
-from harness.store.database import Database, batches
+from harness.store import cells, check, ledger, merge, origin, parcel, reviews, runs, submission, trainings
+from harness.store.check import Finding
+from harness.store.database import Database
 from harness.store.ledger import Entry
-from harness.store.lock import Lock, acquire
+from harness.store.lock import Lock
+from harness.store.merge import Merged
 from harness.store.origin import Origin
-from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
+from harness.store.parcel import Parcel
+from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of
 from harness.store.reviews import Review
 from harness.store.rows import ANSWERS_OF, OUTPUTS, ROWS, ROWS_OF, UNSCORED, UNSCORED_CELLS, wanted
-from harness.store.schema import OldSchema, create
 from harness.store.submission import Batch
-from harness.store.upgrade import upgrade
 from harness.trial import Generation, Output, Score, Training, Trial
-
-FILE = "results.duckdb"
 
 
 class Store:
@@ -67,54 +64,39 @@ class Store:
 
     # --- the matrix
 
-    def declare(self, experiment: str, cells: Sequence[CellRow]) -> None:
-        """Make ``cells`` the whole matrix of an experiment. Answers to what is no longer asked stay in the store.
+    def declare(self, experiment: str, rows: Sequence[CellRow]) -> None:
+        """Make ``rows`` the whole matrix of an experiment. Answers to what is no longer asked stay in the store.
 
         Raises:
             BadInput: when two cells would stand in one place.
         """
-        special: dict[str, Callable[[CellRow], Any]] = {"experiment": lambda cell: experiment}
-        placed = _placed(cells)
-        if self.cells(experiment) == placed:
-            return
-        with self._database.transaction():
-            self._database.run("DELETE FROM cells WHERE experiment = ?", [experiment])
-            self._database.insert("cells", placed, special)
+        cells.declare(self._database, experiment, rows)
 
     def cells(self, experiment: str) -> list[CellRow]:
         """The matrix of an experiment as it was declared last, in that order."""
-        names = ", ".join(field.name for field in fields(CellRow))
-        found = self._database.run(f"SELECT {names} FROM cells WHERE experiment = ? ORDER BY rowid", [experiment])
-        return [CellRow(*values) for values in found]
+        return cells.read(self._database, experiment)
 
     def add_trials(self, cell: str, trials: Iterable[Trial]) -> None:
         """Keep what a cell asks, a batch at a time. Of a killed run a part may stay, which ``asked`` does not take for the
         whole; asking again begins anew.
         """
-        messages: dict[str, Callable[[Trial], Any]] = {
-            "cell": lambda trial: cell,
-            "trial_id": lambda trial: trial.id,
-            "messages": lambda trial: to_json(trial.messages),
-        }
-        self._database.run("DELETE FROM asked WHERE cell = ?", [cell])
-        for batch in batches(trials):
-            with self._database.transaction():
-                self._database.insert("asked", batch, messages)
-                distinct = {trial.id: trial for trial in batch}.values()
-                self._database.insert("prompts", distinct, messages, key=("trial_id",))
+        cells.add_trials(self._database, cell, trials)
 
     def asked(self, sizes: Mapping[str, int]) -> set[str]:
         """Those cells whose trials are all here; ``sizes`` says how many each has."""
-        sql = "SELECT cell, count(*) FROM asked WHERE cell IN (SELECT unnest(?::VARCHAR[])) GROUP BY cell"
-        return {cell for cell, count in self._database.run(sql, [list(sizes)]) if count == sizes[cell]}
+        return cells.asked(self._database, sizes)
 
     def complete(self, sizes: Mapping[str, int]) -> set[str]:
         """Those cells that have an answer to each of their trials; ``sizes`` says how many they are."""
-        sql = """
-            SELECT cell, count(answered) FROM asked
-            LEFT JOIN (SELECT trial_id, true AS answered FROM generations WHERE error IS NULL) USING (trial_id)
-            WHERE cell IN (SELECT unnest(?::VARCHAR[])) GROUP BY cell"""
-        return {cell for cell, count in self._database.run(sql, [list(sizes)]) if count == sizes[cell]}
+        return cells.complete(self._database, sizes)
+
+    def asks(self, cell: str) -> set[tuple[str, int, str]]:
+        """(case, repeat, trial id) of everything that a cell asks."""
+        return cells.asks(self._database, cell)
+
+    def adapters(self) -> set[str]:
+        """The adapters that any experiment's matrix names."""
+        return cells.adapters(self._database)
 
     def means(self, sizes: Mapping[str, int], metric: str, digest: str) -> dict[str, float]:
         """Cell -> the mean of its scores by a metric (its hash is ``digest``); without those that lack a score. ``sizes`` says
@@ -135,20 +117,15 @@ class Store:
 
     def experiments(self) -> list[str]:
         """The names of all experiments that were declared."""
-        return [name for (name,) in self._database.run("SELECT DISTINCT experiment FROM cells ORDER BY 1")]
+        return cells.experiments(self._database)
 
     def models(self, experiment: str) -> list[str]:
         """The base models in an experiment's matrix."""
-        sql = "SELECT DISTINCT model FROM cells WHERE experiment = ? ORDER BY 1"
-        return [name for (name,) in self._database.run(sql, [experiment])]
+        return cells.models(self._database, experiment)
 
     def counts(self, experiment: str) -> list[Count]:
         """How far each contender of an experiment is, by suite."""
-        sql = """
-            SELECT suite, contender, model, count(*), count(g.trial_id) FILTER (g.error IS NULL), count(g.error)
-            FROM trials LEFT JOIN generations g USING (trial_id) WHERE experiment = ?
-            GROUP BY ALL ORDER BY suite, model, contender"""
-        return [Count(*values) for values in self._database.run(sql, [experiment])]
+        return cells.counts(self._database, experiment)
 
     # --- generations
 
@@ -204,7 +181,7 @@ class Store:
             if held is None or held.error is not None:
                 best[row.trial_id] = row
         with self._database.transaction():
-            now = _now()
+            now = submission.now()
             special: dict[str, Callable[[Generation], Any]] = {"stored": lambda row: now}
             self._database.insert("generations", best.values(), special, key=("trial_id",), retry=True)
 
@@ -238,7 +215,7 @@ class Store:
             name = (row.trial_id, row.metric, row.metric_hash)
             if name not in best or best[name].error is not None:
                 best[name] = row
-        now = _now()
+        now = submission.now()
         key = ("trial_id", "metric", "metric_hash")
         with self._database.transaction():
             self._database.insert("scores", best.values(), {"scored": lambda score: now}, key=key, retry=True)
@@ -247,23 +224,15 @@ class Store:
 
     def add_training(self, row: Training) -> None:
         """Keep a finished training; a later one of the same adapter replaces it."""
-        values = [getattr(row, field.name) for field in fields(Training)]
-        told = [to_json(value) if isinstance(value, list | dict) else value for value in values]
-        with self._database.transaction():
-            self._database.run(f"INSERT OR REPLACE INTO trainings VALUES ({', '.join('?' for _ in told)})", told)
+        trainings.add(self._database, row)
 
     def training(self, adapter: str) -> Training | None:
         """How an adapter was made, if it was."""
-        found = self._database.run("SELECT * FROM trainings WHERE adapter = ?", [adapter])
-        return training_of(found[0]) if found else None
+        return trainings.of(self._database, adapter)
 
     def trainings(self, experiment: str | None = None) -> list[Training]:
         """All finished trainings, or those whose adapters an experiment's matrix uses."""
-        sql = """
-            SELECT * FROM trainings
-            WHERE $experiment IS NULL OR adapter IN (SELECT adapter FROM cells WHERE experiment = $experiment)
-            ORDER BY suite, model, recipe, seed, adapter"""
-        return [training_of(values) for values in self._database.run(sql, {"experiment": experiment})]
+        return trainings.read(self._database, experiment)
 
     # --- runs
 
@@ -271,24 +240,15 @@ class Store:
         self, experiment: str, config: dict[str, Any], versions: dict[str, str], hardware: dict[str, Any]
     ) -> str:
         """Note that a run begins, and with what. Returns its id."""
-        now = _now()
-        name = fingerprint(experiment, now.isoformat(), os.getpid())
-        values = [name, experiment, fingerprint(config), to_json(config), to_json(versions), to_json(hardware), now]
-        with self._database.transaction():
-            self._database.run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", values)
-        return name
+        return runs.start(self._database, experiment, config, versions, hardware)
 
     def finish_run(self, run_id: str) -> None:
         """Note that a run came to its end."""
-        with self._database.transaction():
-            self._database.run("UPDATE runs SET finished = ? WHERE id = ?", [_now(), run_id])
+        runs.finish(self._database, run_id)
 
     def last_run(self, experiment: str) -> Run | None:
         """The run of an experiment that was started last, finished or not."""
-        found = self._database.run(
-            "SELECT * FROM runs WHERE experiment = ? ORDER BY started DESC LIMIT 1", [experiment]
-        )
-        return run_of(found[0]) if found else None
+        return runs.last(self._database, experiment)
 
     # --- vendors
 
@@ -348,6 +308,20 @@ class Store:
     def withdraw(self, rows: Sequence[Review]) -> None:
         """Take reviews back. Committed when this returns."""
         reviews.withdraw(self._database, rows)
+
+    # --- upkeep
+
+    def findings(self) -> list[Finding]:
+        """What is wrong within the store; all of it is read for that."""
+        return check.findings(self._database)
+
+    def export(self, folder: Path, *, experiment: str | None = None, run: str | None = None) -> Parcel:
+        """Write everything, or an experiment's part, into a new folder of Parquet files."""
+        return parcel.write(self._database, folder, experiment=experiment, run=run)
+
+    def merge(self, source: Path, *, say: Callable[[str], None], dry_run: bool = False) -> list[Merged]:
+        """Take in an export or another store, nothing twice. Committed when this returns."""
+        return merge.merge(self._database, source, say=say, dry_run=dry_run)
 
     # --- what a verdict and a reader ask for
 
@@ -422,61 +396,6 @@ class Store:
         return model or models[0]
 
 
-def open_store(home: Path, *, write: bool, wait: float = 0.0, say: Callable[[str], None] = lambda line: None) -> Store:
-    """The store of a home folder; a writer creates it where there is none.
-
-    ``wait`` seconds are spent on another process that is in the way; ``say`` is told so once. A writer upgrades a store of an
-    older version, and tells ``say``.
-
-    Raises:
-        StoreBusy: when another process writes, or reads while this one wants to write.
-        Incomplete: when there is nothing to read.
-        BadInput: when the folder cannot be written, or the file is damaged, not a store or of another version.
-    """
-    path = home / FILE
-    if write:
-        _make(home)
-    elif not path.exists():
-        raise Incomplete(f"no results yet at {path}: run `harness run`")
-    lock = acquire(path.with_suffix(".lock"), write=write, wait=wait, say=say)
-    try:
-        if write and not path.exists():
-            create(path)
-        return Store(_database(path, write=write, say=say), lock)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _database(path: Path, *, write: bool, say: Callable[[str], None]) -> Database:
-    try:
-        return Database(path, write=write)
-    except OldSchema as old:
-        if not write:
-            raise
-        upgrade(path, old.version, say=say)
-        return Database(path, write=write)
-
-
-def _make(home: Path) -> None:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"{home}: cannot be made a folder: {error.strerror}: choose another store") from error
-
-
-def _placed(cells: Sequence[CellRow]) -> list[CellRow]:
-    """Each place of the matrix once."""
-    places: dict[tuple[Any, ...], CellRow] = {}
-    for row in cells:
-        if places.setdefault(row.place, row).cell != row.cell:
-            raise BadInput(
-                f"suite {row.suite!r}: contender {row.contender!r} asks two different things in one place: "
-                "give one of the two contenders another name"
-            )
-    return list(places.values())
-
-
 def _finite(score: Score) -> Score:
     if score.error is not None:
         return replace(score, value=None)
@@ -485,7 +404,3 @@ def _finite(score: Score) -> Score:
             score, value=None, error=f"metric {score.metric!r} gave {score.value!r}, which is no finite number"
         )
     return score
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -18,7 +18,8 @@ from pathlib import Path
 import duckdb
 
 from harness.errors import BadInput
-from harness.store.schema import CONFIG, TABLES, VERSION, drafted, told
+from harness.store.checkpoint import fold
+from harness.store.schema import CONFIG, TABLES, VERSION, attach, drafted, told
 
 Columns = Mapping[str, Mapping[str, tuple[str, bool]]]
 """Table → column → its type, and whether it may be empty."""
@@ -36,10 +37,9 @@ def upgrade(path: Path, version: int, *, say: Callable[[str], None]) -> None:
         BadInput: when it has what this version has no place for, is damaged, or the folder is full or not writable.
     """
     with told(path), duckdb.connect(str(path), config=CONFIG) as old:
-        old.execute("CHECKPOINT").fetchall()  # what a killed writer left in a log belongs to the copy too
+        fold(old, path)  # what a killed writer left in a log belongs to the copy too
     with drafted(path) as draft:
-        quoted = str(path).replace("'", "''")
-        draft.execute(f"ATTACH '{quoted}' AS older (READ_ONLY)").fetchall()
+        attach(draft, path, "older")
         given, wanted = _columns(draft, "older"), _columns(draft, None)
         _refuse(given, wanted, path, version)
         for table in TABLES:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Diverged, HarnessError, need
+from harness.files.whole import fault_in
 from harness.machine import room
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
@@ -378,15 +379,12 @@ def closing_memory() -> Iterator[None]:
 
 
 def last_checkpoint(work: Path) -> Path | None:
-    """The newest checkpoint that was written to its end; what a kill left half-written is removed."""
+    """The newest checkpoint that is whole; what a kill or a full disk left half-written is removed."""
     found = sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for path in found:
-        try:
-            json.loads((path / STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            shutil.rmtree(path)
-            continue
-        return path
+        if (path / STATE).is_file() and fault_in(path) is None:
+            return path
+        shutil.rmtree(path)
     return None
 
 

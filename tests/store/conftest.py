@@ -41,7 +41,7 @@ def store(home: Path) -> Iterator[Store]:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def trial() -> Callable[..., Trial]:
     def make(case: int = 1, **changes: Any) -> Trial:
         values: dict[str, Any] = {
@@ -61,7 +61,7 @@ def trial() -> Callable[..., Trial]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def answered() -> Callable[..., list[Generation]]:
     def make(*trials: Trial, text: str = "billing") -> list[Generation]:
         return [

@@ -31,6 +31,22 @@ def test_lines_come_back_as_they_were_entered(store: Store) -> None:
     assert store.ledger() == [lock, first, second]
 
 
+def test_a_clock_that_is_set_back_turns_nothing_round(home: Path) -> None:
+    """The lock that holds is the last one: were lines ordered by their times, an earlier one would take its place."""
+    lines = [entry("lock", minute, terms={"margin": minute}, late=False) for minute in (50, 10, 30)]
+    for line in lines:
+        with open_store(home, write=True) as store:
+            store.enter([line])
+    with open_store(home, write=True) as store:
+        assert store.ledger() == lines
+        first, second = (store.start_run("demo", {"seed": seed}, {}, {}) for seed in (1, 2))
+        store._database.run("UPDATE runs SET started = started - INTERVAL 3 YEAR WHERE id = ?", [second])
+        last = store.last_run("demo")
+    assert first != second
+    assert last is not None
+    assert last.id == second
+
+
 def test_a_line_is_stamped_when_it_is_made(store: Store) -> None:
     store.enter([Entry("look", "q", "m", "triage", (), {})])
     (found,) = store.ledger()

@@ -181,6 +181,14 @@ def test_a_failed_batch_leaves_nothing_and_the_store_usable(store: Store) -> Non
     assert store.missing(["a", "b"]) == {"b"}
 
 
+def test_a_page_that_is_damaged_is_one_sentence(made: Path) -> None:
+    content = bytearray(made.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 4096] = b"\x55" * 4096
+    made.write_bytes(content)
+    with open_store(made.parent, write=False) as store, pytest.raises(BadInput, match="Corrupt database file"):
+        store.replies([f"t{i}" for i in range(20_000)])
+
+
 # --- what cannot be opened
 
 

@@ -27,6 +27,7 @@ from harness.data.audit.sides import Measured, Sides
 from harness.data.audit.sizes import Sizes
 from harness.data.audit.volume import Volume
 from harness.data.limits import Limits
+from harness.pattern import Pattern
 
 __all__ = ["Audit", "Entry", "Finding", "Level", "Limits", "Line", "Measured", "Pair", "Side", "by_weight"]
 
@@ -55,7 +56,7 @@ class Audit:
         limits: Limits,
         *,
         slices: Sequence[str] = (),
-        declining: re.Pattern[str] | None = None,
+        declining: Pattern | None = None,
         measures: Sequence[Measured] | None = None,
         trained: bool = True,
     ) -> None:

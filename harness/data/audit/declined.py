@@ -6,7 +6,6 @@ A model that never saw a question declined answers every question. Looked for ar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from harness.data.audit.entry import Entry
 from harness.data.audit.finding import Finding, First
 from harness.files.parse import strict
 from harness.metrics.decline import DECLINING
+from harness.pattern import Pattern, pattern_of
 from harness.plural import plural
 
 REFUSING = (
@@ -30,15 +30,15 @@ class Declined:
     ``labels``, as is known afterwards, nobody asks.
     """
 
-    def __init__(self, declining: re.Pattern[str] | None, labels: Callable[[], bool]) -> None:
-        self._pattern = declining or re.compile(f"{DECLINING}|{REFUSING}", re.IGNORECASE)
+    def __init__(self, declining: Pattern | None, labels: Callable[[], bool]) -> None:
+        self._pattern = declining or pattern_of(f"{DECLINING}|{REFUSING}", where="declining", flags="i")
         self._labels, self._expected = labels, declining is not None
         self._rows = 0
         self._found = First[str]()
 
     def add(self, entry: Entry) -> None:
         self._rows += 1
-        if self._pattern.search(entry.answer[:CLAIMS]) or _says_nothing(entry.answer):
+        if self._pattern.found(entry.answer[:CLAIMS]) or _says_nothing(entry.answer):
             self._found.add(entry.where)
 
     def findings(self) -> Iterator[Finding]:
