@@ -20,8 +20,9 @@ from harness.suite import Suite, Task, load_task
 class Model(Declaration):
     """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one.
 
-    USD per token, under litellm's names, are what a served model's answers are counted with. ``concurrency`` is the most
-    requests that it gets at once: fewer are sent where it refuses some. ``family`` says whose kin it is where its name does
+    USD per token, under litellm's names, are what a served model's answers are counted with. ``base_url`` is where it is served,
+    one address or several that share its requests. ``concurrency`` is the most requests that each of them gets at once: fewer
+    are sent where it refuses some. ``family`` says whose kin it is where its name does
     not (``harness.verdict.kinship``).
     """
 
@@ -30,10 +31,16 @@ class Model(Declaration):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     revision: str | None = None
     trust_remote_code: bool = False
+    base_url: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     concurrency: int = Field(default=64, gt=0, le=1000)
     input_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
     output_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
     family: str | None = Field(default=None, min_length=1)
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _whole_price(self) -> Model:
