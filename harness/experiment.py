@@ -14,6 +14,7 @@ from harness.contender import Contender, Retrieve, expand, load_baselines
 from harness.declaration import Declaration, load_toml
 from harness.errors import BadInput, suggest
 from harness.recipe import NEEDS, UNTRAINED, Recipe
+from harness.resources import Engines
 from harness.suite import Suite, Task, load_task
 
 
@@ -113,7 +114,7 @@ class Experiment(Declaration):
 
     ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here costs: for ``--dry-run``.
     ``probes = true`` asks why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its,
-    and ``pairwise:CONTENDER`` may be asked for.
+    and ``pairwise:CONTENDER`` may be asked for. ``engine`` says what cells ask of machines where there are several.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Experiment(Declaration):
     gpu_hour_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     probes: Probes | None = None
     judge: Judging | None = None
+    engine: Engines = Engines()
     policy: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("probes", mode="before")

@@ -14,7 +14,7 @@ HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
     {"errors", "fingerprint", "machine", "plural", "stats", "embedded", "module", "figures"},
-    {"declaration", "suite", "contender", "recipe", "experiment", "trial", "files", "formats"},
+    {"declaration", "suite", "contender", "recipe", "resources", "experiment", "trial", "files", "formats"},
     {"store", "data", "metrics", "retrieval", "models", "training", "regression", "verdict", "importers"},
     {
         "prompt",
