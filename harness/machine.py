@@ -43,6 +43,12 @@ def gpus() -> int:
     return len(gpu_names())
 
 
+def devices() -> list[str]:
+    """The visible GPUs, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",")[: gpus()] if visible else [str(number) for number in range(gpus())]
+
+
 def versions() -> dict[str, str]:
     """Python and every package that can change a number, as installed."""
     found = {"python": platform.python_version()}

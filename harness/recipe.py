@@ -83,6 +83,8 @@ ONLINE: tuple[Method, ...] = ("grpo", "rloo", "rlhf")
 """Methods that write answers while they train, and are rewarded for them."""
 FROM_CHAT: tuple[Method, ...] = ("dpo", "kto", "grpo", "rloo", "rlhf")
 """Methods that shape what a model does already: they start from an adapter, or from a base that was tuned to chat."""
+SEVERAL: tuple[Method, ...] = ("sft", "dpo")
+"""Methods that several processes can share."""
 FLOAT_ONLY: tuple[Kind, ...] = ("pissa", "full")
 """What changes the base's own weights, or decomposes them, and so cannot be had on quantised ones."""
 
@@ -108,7 +110,8 @@ class Recipe(Declaration):
     ``learning_rate`` and ``beta`` are the method's own when left out. ``generations`` answers of at most
     ``max_new_tokens`` (the suite's, when left out) are written to each prompt by the methods that are rewarded for them.
     ``command`` and ``config`` are of method ``external``, and ``given`` names the weights of method ``given``, one a seed.
-    ``merge`` makes one adapter of ``parts``, ``CANDIDATE@SUITE`` each, by PEFT's ``combination``.
+    ``merge`` makes one adapter of ``parts``, ``CANDIDATE@SUITE`` each, by PEFT's ``combination``. ``processes`` train it together,
+    one a GPU; each takes its share of a batch.
     """
 
     method: Method
@@ -140,6 +143,7 @@ class Recipe(Declaration):
     replay: float = Field(default=0.0, ge=0, le=10)
     replay_file: str | None = None
     save_steps: int = Field(default=50, gt=0)
+    processes: int = Field(default=1, gt=0, le=1024)
 
     @property
     def begins(self) -> tuple[str, ...]:
@@ -157,6 +161,18 @@ class Recipe(Declaration):
     def strength(self) -> float:
         """Beta, derived where it is not given."""
         return BETAS.get(self.method, 0.0) if self.beta is None else self.beta
+
+    @model_validator(mode="after")
+    def _shared(self) -> Recipe:
+        if self.processes > 1 and self.method not in SEVERAL:
+            raise ValueError(
+                f"processes: method {self.method!r} trains in one process, only {' and '.join(SEVERAL)} in several"
+            )
+        if self.batch_size % self.processes:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, and processes {self.processes}: each takes the same share, so make it a multiple"
+            )
+        return self
 
     @model_validator(mode="after")
     def _possible(self) -> Recipe:

@@ -1,4 +1,5 @@
-"""The local engine: persistent worker processes that train and generate, while one process keeps the store.
+"""The local engine: persistent worker processes that train and generate, while one process keeps the store. Where there are
+GPUs, each worker sees its own alone: as many as the candidates' ``processes`` need.
 
     with open_engine("local", experiment, say=print) as engine:
         engine.run(works, sink)
@@ -22,23 +23,26 @@ from harness.engine.perform import ENVIRONMENT, Asked, Performer, leave_with
 from harness.engine.work import Generate, Sink, Train, Work
 from harness.errors import HarnessError
 from harness.experiment import Experiment
-from harness.machine import cores
+from harness.machine import cores, devices
 from harness.resources import Role
-from harness.todo import workers
+from harness.todo import width, workers
 from harness.training.job import Job
 from harness.trial import Generation
 
 
 def open_local(experiment: Experiment, say: Callable[[str], None]) -> Local:
     """Workers on this machine, as many as the experiment says; nobody needs to be told anything."""
-    return Local(workers(experiment))
+    seen, each = devices(), width(experiment)
+    parts = tuple(",".join(seen[start : start + each]) for start in range(0, len(seen) - each + 1, each))
+    return Local(workers(experiment), parts)
 
 
 @dataclass(frozen=True)
 class Local:
-    """``workers`` processes on this machine; a judge is one that has it to itself."""
+    """``workers`` processes on this machine, which take turns with ``parts`` of its GPUs; a judge has it to itself."""
 
     workers: int
+    parts: tuple[str, ...] = ()
 
     def __enter__(self) -> Local:
         return self
@@ -55,7 +59,7 @@ class Local:
     def run(self, works: Sequence[Work], sink: Sink) -> None:
         """As ``Engine.run``."""
         count = 1 if all(work.role == "judge" for work in works) else self.workers
-        with Pool(workers=count, threads=max(1, cores() // count)) as pool:
+        with Pool(workers=count, threads=max(1, cores() // count), parts=self.parts) as pool:
             pool.run(works, sink)
 
 
@@ -74,10 +78,11 @@ class Worker:
 
 @dataclass
 class Pool:
-    """``workers`` processes with ``threads`` threads of arithmetic each."""
+    """``workers`` processes with ``threads`` threads of arithmetic each, on one of ``parts`` of the GPUs."""
 
     workers: int
     threads: int
+    parts: tuple[str, ...] = ()
     _alive: list[Worker] = field(default_factory=list)
 
     def __enter__(self) -> Pool:
@@ -124,7 +129,7 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, os.getpid(), self.threads), daemon=True)
-        with _environment(self.threads):
+        with _environment(self.threads, self.parts[len(self._alive) % len(self.parts)] if self.parts else None):
             process.start()
         theirs.close()
         worker = Worker(process=process, pipe=ours)
@@ -164,14 +169,16 @@ class Pool:
 class _environment:  # noqa: N801
     """Variables that a worker must have before it imports torch, set only while it is started."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, part: str | None) -> None:
         self.values = {"OMP_NUM_THREADS": str(threads), **ENVIRONMENT}
+        self.forced = {} if part is None else {"CUDA_VISIBLE_DEVICES": part}
         self.before: dict[str, str | None] = {}
 
     def __enter__(self) -> None:
-        self.before = {key: os.environ.get(key) for key in self.values}
+        self.before = {key: os.environ.get(key) for key in (*self.values, *self.forced)}
         for key, value in self.values.items():
             os.environ.setdefault(key, value)
+        os.environ.update(self.forced)
 
     def __exit__(self, *_: object) -> None:
         for key, value in self.before.items():

@@ -28,6 +28,8 @@ NOT_IN_WEIGHTS = {"start_from", "from_base", "prompt", "replay_file", "save_step
 """What a recipe says that leaves the weights alone, or that is hashed by content: start, prompt, replay and rewards."""
 OF_ONLINE = {"generations", "temperature"}
 """What counts for the methods alone that write answers while they train."""
+OF_SEVERAL = {"processes"}
+"""What counts where there is more than one: it changes which rows are in one update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ def adapter_fingerprint(
         return fingerprint(model, parts, recipe.combination, recipe.weights, recipe.density, seed)
     online = recipe.method in ONLINE
     unsaid = NOT_IN_WEIGHTS if online else NOT_IN_WEIGHTS | OF_ONLINE
+    unsaid = unsaid if recipe.processes > 1 else unsaid | OF_SEVERAL
     said = recipe.model_dump(mode="json", include=set(Recipe.model_fields) - unsaid)
     said |= {"learning_rate": recipe.rate, "beta": recipe.strength}
     mixed = _content(replay) if replay is not None and recipe.replay else None
@@ -159,10 +162,12 @@ def train(job: Job, say: Say = lambda step, total, loss: None) -> Training:
         BadInput: for broken rows, too many rows over the length, or a recipe that lacks what its method needs.
         HarnessError: when training went wrong (a loss that is not a number, a wrong reference model).
     """
-    from harness.training import METHODS
+    from harness.training import METHODS, parallel
 
     if job.finished:
         return read_training(job.out)
+    if parallel.apart(job.recipe):
+        return parallel.train(job, say)
     module, _, function = METHODS[job.recipe.method].partition(":")
     training: Training = getattr(import_module(module), function)(job, say)
     return training

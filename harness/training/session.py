@@ -24,6 +24,7 @@ from harness.errors import HarnessError, need
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
+from harness.training import parallel
 from harness.training.job import Job, Say, examples, publish
 from harness.training.lessons import Lesson, kept, lessons
 from harness.trial import Training
@@ -82,10 +83,15 @@ class Session:
             try:
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             except torch.OutOfMemoryError as error:
+                if parallel.world() > 1:  # the others would wait for it
+                    raise HarnessError(
+                        f"{self.job.named}: out of memory with batches of {self.share}: raise processes"
+                    ) from error
                 del trainer
                 self._halve(error)
                 release()
             else:
+                trainer.accelerator.wait_for_everyone()
                 return trainer
 
     def _halve(self, error: Exception) -> None:
@@ -144,7 +150,7 @@ class Session:
             "data_seed": self.job.seed,
             "learning_rate": recipe.rate,
             "num_train_epochs": recipe.epochs,
-            "per_device_train_batch_size": self.batch,
+            "per_device_train_batch_size": self.share,
             "gradient_accumulation_steps": self.accumulate,
             "lr_scheduler_type": "cosine",
             "warmup_steps": recipe.warmup,
@@ -161,7 +167,13 @@ class Session:
             "dataloader_pin_memory": self.on_gpu,
             "report_to": "none",
             "disable_tqdm": True,
+            **parallel.shared(self.on_gpu),
         }
+
+    @property
+    def share(self) -> int:
+        """This process's part of a batch."""
+        return self.batch // parallel.world()
 
     def trainer(self, wanted: Any) -> Callable[..., Any]:
         """TRL's trainer of that name (or a class of one's own), with our progress, without cards, prints and telemetry."""
@@ -174,6 +186,9 @@ class Session:
         class Quiet(base):  # type: ignore[misc]
             def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
                 return dataset  # it is tokenised and measured already
+
+            def _get_train_sampler(self, *given: Any) -> Any:
+                return parallel.in_step(super()._get_train_sampler(*given), session.job.seed)
 
             def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
                 return session.chat.encode(prompts), None, {}  # they are rendered already
@@ -216,6 +231,8 @@ class Session:
             base=identity(job.model),
             notes=self.notes,
         )
+        if parallel.rank():
+            return training
         made = job.work / "finished"
         self._save(trainer.model, made)
         _drop(made)
@@ -279,6 +296,8 @@ def _progress(session: Session) -> Any:
             session.say(state.global_step, state.max_steps, loss)
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if parallel.rank():
+                return
             spent = session.spent - session.before + time.perf_counter() - self.started
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / "seconds.json"
             path.write_text(json.dumps(spent), encoding="utf-8")
