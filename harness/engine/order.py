@@ -1,7 +1,7 @@
 """An order: all that a worker on another machine needs, and what came of it.
 
     execute(Order(task="5f0c…", role="generate", spool=Spool("/shared/.harness"), asked=Asked(…)))      # in the worker
-    python -m harness.engine.order order.pickle outcome.pickle                                          # the same, in a process
+    python -m harness.engine.process order.pickle outcome.pickle                                        # the same, in a process
 
 Answers go to the spool, a finished batch at a time; the outcome says only that it is done, or why not.
 """
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -19,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.engine.perform import ENVIRONMENT, Asked, Performer, leave_with
+from harness.engine.perform import ENVIRONMENT, Asked, Performer
 from harness.engine.spool import Spool
 from harness.errors import HarnessError
 from harness.resources import Role
@@ -125,14 +123,3 @@ def scratch(spool: Spool) -> Path:
     """This machine's folder for adapters of a spool that is no folder."""
     name = hashlib.sha256(spool.root.encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"tuneworthy-{os.getuid()}-{name}"
-
-
-def main(given: str, out: str) -> None:
-    """Carry out the order in one file, and leave the outcome in another."""
-    leave_with(os.getppid())
-    outcome = execute(pickle.loads(Path(given).read_bytes()))
-    Path(out).write_bytes(pickle.dumps(outcome))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

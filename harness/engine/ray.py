@@ -185,7 +185,7 @@ def run_order(given: bytes) -> bytes:
         asked.write_bytes(given)
         with log.open("wb") as file:
             ran = subprocess.run(
-                [sys.executable, "-m", "harness.engine.order", str(asked), str(told)],
+                [sys.executable, "-m", "harness.engine.process", str(asked), str(told)],
                 env={**os.environ, **order.environment},
                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False,
             )  # fmt: skip

@@ -69,26 +69,6 @@ UNSCORED = f"""
     GROUP BY trial_id ORDER BY trial_id
 """
 
-ROWS_OF = f"""
-    WITH {WANTED},
-    sources AS (SELECT unnest($judges::VARCHAR[]) AS metric, unnest($sources::VARCHAR[]) AS source),
-    flags AS (
-        SELECT unnest($flag_suites::VARCHAR[]) AS suite, unnest($flag_contenders::VARCHAR[]) AS contender,
-            unnest($flag_cases::VARCHAR[]) AS case_id)
-    SELECT suite, contender, technique, metric, case_id, data_fraction, training_seed,
-        repeat, split, cluster, CASE WHEN g.error IS NULL AND s.error IS NULL THEN s.value END AS score,
-        CASE WHEN g.trial_id IS NULL THEN 'not generated' WHEN g.error IS NOT NULL THEN g.error
-            WHEN s.trial_id IS NULL THEN 'not scored' ELSE s.error END AS error,
-        coalesce(source, 'program') AS source, flags.case_id IS NOT NULL AS flagged, prompt_tokens, output_tokens, seconds, cost
-    FROM trials JOIN wanted USING (suite)
-    LEFT JOIN generations g USING (trial_id)
-    LEFT JOIN scores s USING (trial_id, metric, metric_hash)
-    LEFT JOIN sources USING (metric)
-    LEFT JOIN flags USING (suite, contender, case_id)
-    WHERE experiment = $experiment AND model = $model
-    ORDER BY suite, metric, contender, data_fraction, training_seed NULLS FIRST, case_id, repeat
-"""
-
 ANSWERS_OF = f"""
     WITH {WANTED},
     chosen AS (

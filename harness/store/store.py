@@ -33,9 +33,10 @@ from harness.store.lock import Lock, acquire
 from harness.store.origin import Origin
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
 from harness.store.reviews import Review
-from harness.store.rows import ANSWERS_OF, OUTPUTS, ROWS, ROWS_OF, UNSCORED, UNSCORED_CELLS, wanted
+from harness.store.rows import ANSWERS_OF, OUTPUTS, UNSCORED, UNSCORED_CELLS, wanted
 from harness.store.schema import OldSchema, create
 from harness.store.submission import Batch
+from harness.store.table import scored_rows
 from harness.store.upgrade import upgrade
 from harness.trial import Generation, Output, Score, Training, Trial
 
@@ -356,18 +357,7 @@ class Store:
             BadInput: when it has no such model, or several and none is named.
         """
         model = self._one_model(experiment, model)
-        flags = [(s, c, case) for (s, c), cases in (flagged or {}).items() for case in set(cases)]
-        given = {
-            "experiment": experiment,
-            "model": model,
-            **wanted(metrics),
-            "judges": list(sources or {}),
-            "sources": list((sources or {}).values()),
-            "flag_suites": [suite for suite, _, _ in flags],
-            "flag_contenders": [contender for _, contender, _ in flags],
-            "flag_cases": [case for _, _, case in flags],
-        }
-        return self._database.query(ROWS_OF, given).cast(ROWS)
+        return scored_rows(self._database, experiment, model, metrics, sources=sources or {}, flagged=flagged or {})
 
     def answers(
         self,

@@ -134,7 +134,8 @@ def encode(table: pa.Table, name: str) -> Column:
         column = pc.coalesce(column, table["case_id"])
     elif column.null_count and default is not None:
         column = pc.fill_null(column, default)
-    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    # each chunk is coded as it is, all by one dictionary: to join long columns of text first takes as long as to code them
+    coded = column.dictionary_encode(null_encoding="encode").combine_chunks()
     order = pc.sort_indices(coded.dictionary).to_numpy()
     codes = coded.indices.to_numpy()
     if np.any(order[1:] < order[:-1]):
