@@ -17,7 +17,7 @@ from typing import Any
 
 PACKAGES = (
     "tuneworthy", "torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "datasets", "tokenizers",
-    "lm-eval", "evaluate", "anthropic", "openai", "duckdb", "numpy", "scipy", "rouge-score", "sacrebleu", "bm25s",
+    "lm-eval", "evaluate", "anthropic", "openai", "duckdb", "numpy", "scipy", "rouge-score", "sacrebleu", "bm25s", "ray", "submitit",
 )  # fmt: skip
 
 

@@ -73,6 +73,8 @@ HEAVY = {
     "anthropic",
     "openai",
     "ray",
+    "submitit",
+    "fsspec",
     "bm25s",
     "sklearn",
 }

@@ -23,7 +23,7 @@ from harness.engine.order import Order, Outcome
 from harness.engine.perform import Asked
 from harness.engine.spool import BATCH, STEP, Spool
 from harness.engine.work import Check, Generate, Sink, Train, Work
-from harness.errors import HarnessError
+from harness.errors import BadInput, HarnessError
 from harness.plural import plural
 from harness.resources import Machines, Role
 from harness.training.job import read_training
@@ -34,6 +34,10 @@ LOOK = {False: 1.0, True: 5.0}
 """Seconds between two looks at the spool: a folder, or a bucket that is paid by the look."""
 ROUNDS = 2
 """Portions that each place for a task gets: with more, a slow one is waited for less, and a model is loaded more often."""
+TOGETHER = 8192
+"""Answers that are stored at once, where so many wait."""
+COMPLAIN = 60.0
+"""Seconds between two looks at whether what is under way can still be done."""
 LATE = 60.0
 """Seconds that answers may come after their task has ended: as long as NFS keeps what a folder held."""
 LEAST = 256
@@ -123,18 +127,32 @@ class Remote:
             self._tasks.clear()
 
     def _taken(self, keep: Callable[[list[Generation]], None]) -> Iterator[tuple[str, list[Generation] | None]]:
-        """(task, rows) of every batch in the spool, stored and then removed; None of one that cannot be read."""
+        """(task, rows) of every batch in the spool, stored and then removed; None of one that cannot be read.
+
+        Small batches are stored together: each time the store looks through all that it holds.
+        """
+        held: list[tuple[str, str, list[Generation]]] = []
         for task, files in self.spool.listed().items():
             for name in files:
-                if not name.endswith(BATCH):
-                    continue
-                rows = self.spool.rows(name)
+                rows = self.spool.rows(name) if name.endswith(BATCH) else []
                 if rows is None:
                     self.say(f"{name} cannot be read and is put aside: what it held is asked anew")
-                else:
-                    keep(rows)
-                    self.spool.remove(name)
-                yield task, rows
+                    yield task, None
+                elif name.endswith(BATCH):
+                    held.append((task, name, rows))
+                if sum(len(rows) for _, _, rows in held) >= TOGETHER:
+                    yield from self._stored(held, keep)
+        yield from self._stored(held, keep)
+
+    def _stored(
+        self, held: list[tuple[str, str, list[Generation]]], keep: Callable[[list[Generation]], None]
+    ) -> Iterator[tuple[str, list[Generation]]]:
+        if held:
+            keep([row for _, _, rows in held for row in rows])
+        for task, name, rows in held:
+            self.spool.remove(name)
+            yield task, rows
+        held.clear()
 
 
 @dataclass
@@ -149,6 +167,7 @@ class _Run:
     parts: Counter[str] = field(default_factory=Counter)
     """Tasks that each work is still in."""
     looked: float = 0.0
+    complained: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.pending = {work.key for work in self.waiting}
@@ -177,6 +196,7 @@ class _Run:
             if not self.adopted:
                 self._hand_out()
             over = self.launcher.ended([*self.tasks, *self.adopted], 1.0)
+            self._complain()
             if over or time.monotonic() - self.looked >= LOOK[self.engine.spool.bucket]:
                 self._take_in()
             for handle, outcome in over:
@@ -185,6 +205,16 @@ class _Run:
                     continue
                 self._await_rest(self.tasks[handle], outcome)
                 self._ended(self.tasks.pop(handle), outcome)
+
+    def _complain(self) -> None:
+        """A machine that is lost may have been the only one that can do what is asked: whoever waits for another is told."""
+        if time.monotonic() - self.complained < COMPLAIN:
+            return
+        self.complained = time.monotonic()
+        try:
+            self.launcher.refuse({task.order.role for task in self.tasks.values()})
+        except BadInput as error:
+            self.engine.say(f"waiting: {error}")
 
     # --- out
 

@@ -30,15 +30,18 @@ OBJECTS = 80 * 2**20
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A head that may answer, and a node that may train."""
+    """Two nodes that may answer; this process is at the first of them, so that others can be killed."""
+    import ray
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": OBJECTS, "labels": {"does": "answers"}}
     made = Cluster(initialize_head=True, head_node_args=head)
+    ray.init(address=made.address, log_to_driver=False, configure_logging=False)
     made.add_node(num_cpus=1, num_gpus=2, object_store_memory=OBJECTS, labels={"does": "answers"})
     try:
         yield made
     finally:
+        ray.shutdown()
         made.shutdown()
 
 

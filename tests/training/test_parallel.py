@@ -116,7 +116,7 @@ def _descendants(pid: int) -> list[int]:
 def test_what_is_wrong_is_said_once(base: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="training rows are longer than max_length of 8 tokens"):
         train(job(base, tmp_path, TWO.model_copy(update={"max_length": 8})))
-    with pytest.raises(HarnessError, match="the loss of step 1 is"):
+    with pytest.raises(HarnessError, match=r"the loss of step \d+ is nan: lower learning_rate"):
         train(job(base, tmp_path / "b", TWO.model_copy(update={"learning_rate": 1e30, "warmup": 0.0, "epochs": 8})))
 
 
