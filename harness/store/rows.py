@@ -41,14 +41,6 @@ WANTED = """wanted AS (
         SELECT unnest($suites::VARCHAR[]) AS suite, unnest($metrics::VARCHAR[]) AS metric,
             unnest($hashes::VARCHAR[]) AS metric_hash)"""
 
-UNSCORED_CELLS = f"""
-    WITH {WANTED}
-    SELECT DISTINCT cell, metric FROM trials JOIN wanted USING (suite) JOIN generations g USING (trial_id)
-    ANTI JOIN (SELECT trial_id, metric, metric_hash FROM scores WHERE error IS NULL) s
-        USING (trial_id, metric, metric_hash)
-    WHERE experiment = $experiment AND g.error IS NULL ORDER BY cell, metric
-"""
-
 OUTPUT = "text, prompt_tokens, output_tokens, seconds, cost, finish, documents, logprob, logprob_tokens"
 """The columns of an ``Output``, in its order."""
 
@@ -73,7 +65,8 @@ ANSWERS_OF = f"""
     WITH {WANTED},
     chosen AS (
         SELECT * FROM trials WHERE experiment = $experiment AND suite = $suite
-            AND data_fraction = 1 AND ($contender IS NULL OR contender = $contender) AND ($model IS NULL OR model = $model)),
+            AND data_fraction = 1 AND ($contender IS NULL OR contender = $contender) AND ($model IS NULL OR model = $model)
+            AND ($whole OR (contender, case_id) IN (SELECT (unnest($contenders::VARCHAR[]), unnest($cases::VARCHAR[]))))),
     newest AS (
         SELECT trial_id, metric, arg_max(value, scores.scored) FILTER (error IS NULL) AS value
         FROM scores SEMI JOIN chosen USING (trial_id)

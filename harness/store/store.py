@@ -33,10 +33,10 @@ from harness.store.lock import Lock, acquire
 from harness.store.origin import Origin
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of, run_of, to_json, training_of
 from harness.store.reviews import Review
-from harness.store.rows import ANSWERS_OF, OUTPUTS, UNSCORED, UNSCORED_CELLS, wanted
+from harness.store.rows import ANSWERS_OF, OUTPUTS, UNSCORED, wanted
 from harness.store.schema import OldSchema, create
 from harness.store.submission import Batch
-from harness.store.table import scored_rows
+from harness.store.table import lacking, scored_rows
 from harness.store.upgrade import upgrade
 from harness.trial import Generation, Output, Score, Training, Trial
 
@@ -194,7 +194,7 @@ class Store:
 
     def unscored_cells(self, experiment: str, metrics: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
         """(cell, metric) wherever an answer of the experiment lacks a score; ``metrics`` is suite -> {metric: hash}."""
-        return self._database.run(UNSCORED_CELLS, {"experiment": experiment, **wanted(metrics)})
+        return lacking(self._database, experiment, metrics)
 
     def unscored(
         self, cell: str, metrics: Mapping[str, str], *, cases: Sequence[str]
@@ -367,10 +367,12 @@ class Store:
         *,
         model: str | None = None,
         metrics: Mapping[str, str] | None = None,
+        places: Sequence[tuple[str, str]] | None = None,
     ) -> list[Answer]:
         """What one suite's contenders, or one of them, answered, in the order of cases; trained on all of the data alone.
 
         ``metrics`` (metric -> its hash) chooses the versions of the metrics; otherwise the newest score of each counts.
+        ``places`` are (contender, case) where not all are asked for.
         """
         given = {
             **wanted({suite: metrics or {}}),
@@ -379,6 +381,9 @@ class Store:
             "contender": contender,
             "model": model,
             "any": metrics is None,
+            "whole": places is None,
+            "contenders": [contender for contender, _ in places or ()],
+            "cases": [case for _, case in places or ()],
         }
         return [answer_of(values) for values in self._database.run(ANSWERS_OF, given)]
 

@@ -48,6 +48,24 @@ SCORED = """
     WHERE suite IN (SELECT unnest($suites::VARCHAR[])) ORDER BY place
 """
 
+LACKING = """
+    SELECT DISTINCT cell FROM trials JOIN generations g USING (trial_id)
+    ANTI JOIN (SELECT trial_id FROM scores WHERE metric = $metric AND metric_hash = $hash AND error IS NULL) s USING (trial_id)
+    WHERE experiment = $experiment AND suite IN (SELECT unnest($suites::VARCHAR[])) AND g.error IS NULL
+"""
+
+
+def lacking(database: Database, experiment: str, metrics: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
+    """(cell, metric) wherever an answer lacks a score, sorted; a metric at a time, as above."""
+    return sorted(
+        (cell, metric)
+        for metric, digest in _metrics(metrics)
+        for (cell,) in database.run(
+            LACKING,
+            {"experiment": experiment, "metric": metric, "hash": digest, "suites": _suites(metrics, metric, digest)},
+        )
+    )
+
 
 def scored_rows(
     database: Database,
@@ -87,12 +105,17 @@ def _metrics(metrics: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], 
     return {item: None for named in metrics.values() for item in named.items()}
 
 
+def _suites(metrics: Mapping[str, Mapping[str, str]], metric: str, digest: str) -> list[str]:
+    """Those that have this version of a metric."""
+    return [suite for suite, named in metrics.items() if named.get(metric) == digest]
+
+
 def _scores(
     database: Database, metric: str, digest: str, metrics: Mapping[str, Mapping[str, str]]
 ) -> Iterator[tuple[tuple[str, str], pa.Table]]:
     """(suite, metric) and its scores, in the order of places."""
-    suites = [suite for suite, named in metrics.items() if named.get(metric) == digest]
-    found = database.query(SCORED, {"metric": metric, "hash": digest, "suites": suites})
+    given = {"metric": metric, "hash": digest, "suites": _suites(metrics, metric, digest)}
+    found = database.query(SCORED, given)
     for suite, part in _parts(found).items():
         yield (suite, metric), part
 

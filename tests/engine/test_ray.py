@@ -71,7 +71,7 @@ def fill(project: Project, engine: str = "local") -> Outcome:
     return run(load_experiment(project.experiment), progress=Console(quiet=True), engine=engine)
 
 
-def wait_for(found: Callable[[], object], seconds: float = 240) -> None:
+def wait_for(found: Callable[[], object], seconds: float = 1500) -> None:
     until = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < until, "it did not come to pass"
