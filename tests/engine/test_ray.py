@@ -53,9 +53,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def smaller(folder: Path, settings: str = "") -> Project:
-    """One training of each kind."""
+    """One training of each kind, long enough to be killed in the middle."""
     project = make(folder)
     project.replace("experiment.toml", "training_seeds = 2", "training_seeds = 1")
+    project.replace("experiment.toml", "epochs = 2", "epochs = 8")
     project.write("experiment.toml", project.experiment.read_text(encoding="utf-8") + settings)
     return project
 
@@ -71,12 +72,15 @@ def fill(project: Project, engine: str = "local") -> Outcome:
     return run(load_experiment(project.experiment), progress=Console(quiet=True), engine=engine)
 
 
+def below(pid: int) -> list[int]:
+    """All processes that a process has started."""
+    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return [one for child in children for one in (child, *below(child))]
+
+
 def at_work(raylet: int) -> bool:
     """Whether a cell is under way on a node."""
-    children = Path(f"/proc/{raylet}/task/{raylet}/children").read_text().split()
-    workers = [int(child) for child in children]
-    cells = [cell for pid in workers for cell in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return any("harness.engine.process" in Path(f"/proc/{cell}/cmdline").read_text() for cell in cells)
+    return any("harness.engine.process" in Path(f"/proc/{pid}/cmdline").read_text() for pid in below(raylet))
 
 
 def wait_for(found: Callable[[], object], seconds: float = 1500) -> None:
@@ -100,8 +104,9 @@ def test_a_node_is_killed_while_it_trains(undisturbed: Project, tmp_path: Path, 
     def kill() -> None:
         wait_for(lambda: list(adapters.glob("*.work/checkpoint-*")))
         raylet = next(one for one in trains if at_work(one.pid))
-        killed.append(raylet.pid)
-        raylet.kill()
+        killed.extend([raylet.pid, *below(raylet.pid)])
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
 
     class Telling(Console):
         def waiting(self, line: str) -> None:  # type: ignore[override]

@@ -236,6 +236,26 @@ def test_the_next_run_takes_in_what_a_killed_one_has_left(tmp_path: Path) -> Non
     assert [len(o.asked.trials) for o in cluster.orders if o.asked] == [15]
 
 
+def test_small_batches_are_stored_together(tmp_path: Path) -> None:
+    """The store looks through all that it holds each time."""
+    spool, stored = Spool(str(tmp_path)), list[int]()
+    for number, batch in enumerate(answers(Order("t", "generate", spool, asked=_asked("zero_shot", 60)), size=3)):
+        spool.put("task", number, batch)
+    with Remote(Cluster(), spool, Machines(), tmp_path) as engine:
+        assert engine.left(lambda rows: stored.append(len(rows))) == 60
+    assert stored == [60]
+
+
+def test_who_waits_for_a_machine_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Shrinking(Cluster):
+        def refuse(self, roles: Collection[Role]) -> None:
+            raise BadInput("[engine.ray] generate: no node has 1 GPU")
+
+    monkeypatch.setattr(remote, "COMPLAIN", 0.0)
+    said = do(tmp_path, Shrinking(), [generate("zero_shot", 5)], Kept())
+    assert said[0] == "waiting: [engine.ray] generate: no node has 1 GPU"
+
+
 def _asked(name: str, count: int) -> Any:
     from harness.engine.perform import Asked
 
