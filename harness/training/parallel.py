@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +124,10 @@ def shared(on_gpu: bool) -> dict[str, Any]:
     return {"ddp_find_unused_parameters": False, "ddp_backend": "nccl" if on_gpu else "gloo"} if world() > 1 else {}
 
 
-def in_step(sampler: Any, seed: int) -> Any:
-    """The sampler, drawing the same order in every process and on resumption: by itself it draws from each process's own chance."""
+def in_step(sampler: Any, seed: int, epoch: Callable[[], int]) -> Any:
+    """The sampler, drawing the same order in every process and on resumption: by itself it draws from each process's own chance.
+    ``epoch`` says which is under way: accelerate does not tell a sampler whose first batches it skips.
+    """
     from transformers.trainer_pt_utils import LengthGroupedSampler
 
     if world() == 1 or not isinstance(sampler, LengthGroupedSampler):
@@ -133,13 +135,8 @@ def in_step(sampler: Any, seed: int) -> Any:
     import torch
 
     class InStep(torch.utils.data.Sampler):  # type: ignore[type-arg]
-        epoch = 0
-
-        def set_epoch(self, epoch: int) -> None:
-            self.epoch = epoch
-
         def __iter__(self) -> Any:
-            sampler.generator = torch.Generator().manual_seed(seed + self.epoch)
+            sampler.generator = torch.Generator().manual_seed(seed + epoch())
             return iter(sampler)
 
         def __len__(self) -> int:

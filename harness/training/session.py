@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,9 @@ class Session:
                 return dataset  # it is tokenised and measured already
 
             def _get_train_sampler(self, *given: Any) -> Any:
-                return parallel.in_step(super()._get_train_sampler(*given), session.job.seed)
+                updates = ceil(ceil(len(session.lessons) / session.batch) / session.accumulate)
+                sampler = super()._get_train_sampler(*given)
+                return parallel.in_step(sampler, session.job.seed, lambda: self.state.global_step // updates)
 
             def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
                 return session.chat.encode(prompts), None, {}  # they are rendered already
