@@ -31,7 +31,7 @@ from harness.people import Label
 from harness.plural import plural
 from harness.stats import Bounds, accuracy, confusion, crossed, kappa, lin
 from harness.stats.clusters import Codes, Floats
-from harness.verdict import Rows, load_rows
+from harness.verdict import Rows
 from harness.verdict.board import Board, graded, load_board
 
 DIGITS = 9
@@ -112,7 +112,7 @@ def calibrations(found: Evidence, model: str) -> list[Calibration]:
     Raises:
         BadInput: when there is none, saying what to do.
     """
-    rows = load_rows(found.rows(model))
+    rows = found.loaded(model)
     made = [
         _calibration(found, rows, suite, name, model)
         for suite, named in found.metrics.items()

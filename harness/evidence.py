@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pyarrow as pa
@@ -27,7 +27,7 @@ from harness.store import Store, open_store
 from harness.store.reviews import Review
 from harness.taught import Taught, taught
 from harness.teachers import teachers
-from harness.verdict import Kin, Kinship, Policy, Verdict, decide
+from harness.verdict import Kin, Kinship, Policy, Rows, Verdict, decide, load_rows
 from harness.verdict.lock import History
 
 
@@ -39,6 +39,8 @@ class Evidence:
     store: Store
     metrics: dict[str, dict[str, Metric]]
     noted: bool = True
+    _table: tuple[str, pa.Table] | None = None
+    _loaded: dict[str, Rows] = field(default_factory=dict)
 
     @property
     def experiment(self) -> Experiment:
@@ -53,7 +55,20 @@ class Evidence:
         return self.matrix.policy
 
     def rows(self, model: str) -> pa.Table:
-        """One row a trial and metric, with the columns that ``decide`` takes; amounts are not among them."""
+        """One row a trial and metric, with the columns that ``decide`` takes; amounts are not among them. Read once, as long as
+        nobody asks for another model's.
+        """
+        if self._table is None or self._table[0] != model:
+            self._table = model, self._read(model)
+        return self._table[1]
+
+    def loaded(self, model: str) -> Rows:
+        """The same, validated: once for the verdict and whatever is shown beside it."""
+        if model not in self._loaded:
+            self._loaded[model] = load_rows(self.rows(model))
+        return self._loaded[model]
+
+    def _read(self, model: str) -> pa.Table:
         judged = {name: "judge" for named in self.metrics.values() for name, metric in named.items() if metric.judge}
         rows = self._rows(model, sources=judged, amounts=False)
         people = table(self._marks(model), flagged=self._flagged, like=rows.schema)
@@ -191,7 +206,9 @@ class Evidence:
         self.refuse_mixed()
         known = self.histories
         return {
-            base.id: decide(self.rows(base.id), self.policy, history=known[base.id], kinship=kinship(self.matrix, base))
+            base.id: decide(
+                self.loaded(base.id), self.policy, history=known[base.id], kinship=kinship(self.matrix, base)
+            )
             for base in self.experiment.bases
         }
 

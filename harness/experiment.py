@@ -14,6 +14,7 @@ from harness.contender import Contender, Retrieve, expand, load_baselines
 from harness.declaration import Declaration, declare, load_toml
 from harness.errors import BadInput, suggest
 from harness.recipe import NEEDS, UNTRAINED, Recipe
+from harness.resources import Engines
 from harness.search import Search, Settings, apply, refuse_impossible, said
 from harness.suite import Suite, Task, load_task
 
@@ -25,8 +26,9 @@ Tracker = Literal["tensorboard", "mlflow", "wandb"]
 class Model(Declaration):
     """A base model: an id or path that ``transformers`` loads, ``embedded:tiny``, or a served one.
 
-    USD per token, under litellm's names, are what a served model's answers are counted with. ``concurrency`` is the most
-    requests that it gets at once: fewer are sent where it refuses some. ``family`` says whose kin it is where its name does
+    USD per token, under litellm's names, are what a served model's answers are counted with. ``base_url`` is where it is served,
+    one address or several that share its requests. ``concurrency`` is the most requests that each of them gets at once: fewer
+    are sent where it refuses some. ``family`` says whose kin it is where its name does
     not (``harness.verdict.kinship``).
     """
 
@@ -35,10 +37,16 @@ class Model(Declaration):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     revision: str | None = None
     trust_remote_code: bool = False
+    base_url: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     concurrency: int = Field(default=64, gt=0, le=1000)
     input_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
     output_cost_per_token: float | None = Field(default=None, ge=0, lt=0.01, allow_inf_nan=False)
     family: str | None = Field(default=None, min_length=1)
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _whole_price(self) -> Model:
@@ -151,7 +159,8 @@ class Experiment(Declaration):
     ``prices`` is a list of prices of one's own, ``gpu_hour_usd`` what an hour of a GPU here
     costs: for ``--dry-run``. ``mix_adapters = false`` keeps rows of different adapters out of one batch. ``probes = true`` asks
     why, beside whether; a table says which of them. With a ``judge`` the metric ``rubric`` is its, and ``pairwise:CONTENDER`` may
-    be asked for. ``leaks`` looks for test cases in training data in other words too.
+    be asked for. ``leaks`` looks for test cases in training data in other words too. ``engine`` says what cells
+    ask of machines where there are several.
     """
 
     name: str
@@ -176,6 +185,7 @@ class Experiment(Declaration):
     probes: Probes | None = None
     judge: Judging | None = None
     leaks: Looking | None = None
+    engine: Engines = Engines()
     policy: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("probes", mode="before")

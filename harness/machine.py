@@ -17,7 +17,7 @@ from typing import Any
 
 PACKAGES = (
     "tuneworthy", "torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "datasets", "tokenizers",
-    "lm-eval", "evaluate", "anthropic", "openai", "duckdb", "numpy", "scipy", "rouge-score", "sacrebleu", "bm25s",
+    "lm-eval", "evaluate", "anthropic", "openai", "duckdb", "numpy", "scipy", "rouge-score", "sacrebleu", "bm25s", "ray", "submitit",
 )  # fmt: skip
 
 
@@ -49,6 +49,12 @@ def room(folder: Path) -> str:
         return f"{shutil.disk_usage(folder).free / 2**30:.1f} GiB are free there"
     except OSError:
         return "how much is free there is not known"
+
+
+def devices() -> list[str]:
+    """The visible GPUs, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",")[: gpus()] if visible else [str(number) for number in range(gpus())]
 
 
 def versions() -> dict[str, str]:

@@ -85,6 +85,8 @@ ONLINE: tuple[Method, ...] = ("grpo", "rloo", "rlhf")
 """Methods that write answers while they train, and are rewarded for them."""
 FROM_CHAT: tuple[Method, ...] = ("dpo", "kto", "grpo", "rloo", "rlhf")
 """Methods that shape what a model does already: they start from an adapter, or from a base that was tuned to chat."""
+SEVERAL: tuple[Method, ...] = ("sft", "dpo")
+"""Methods that several processes can share."""
 FLOAT_ONLY: tuple[Kind, ...] = ("pissa", "full")
 """What changes the base's own weights, or decomposes them, and so cannot be had on quantised ones."""
 QUANTISED_ONLY: tuple[Kind, ...] = ("loftq",)
@@ -118,7 +120,8 @@ class Recipe(Declaration):
     ``command`` and ``config`` are of method ``external``, and ``given`` names the weights of method ``given``, one a seed.
     ``merge`` makes one adapter of ``parts``, ``CANDIDATE@SUITE`` each, by PEFT's ``combination``.
     ``packing`` lays the rows of a batch end to end instead of padding them (SFT). ``keep = "best"`` answers dev every ``evaluate_every`` epochs and keeps the weights that answered it best; with
-    ``patience`` the training ends when so many looks in a row were no better.
+    ``patience`` the training ends when so many looks in a row were no better. ``processes`` train it together, one a GPU;
+    each takes its share of a batch.
     """
 
     method: Method
@@ -154,6 +157,7 @@ class Recipe(Declaration):
     keep: Literal["last", "best"] = "last"
     evaluate_every: float = Field(default=1.0, gt=0, le=1000)
     patience: int | None = Field(default=None, gt=0)
+    processes: int = Field(default=1, gt=0, le=1024)
 
     @property
     def begins(self) -> tuple[str, ...]:
@@ -171,6 +175,18 @@ class Recipe(Declaration):
     def strength(self) -> float:
         """Beta, derived where it is not given."""
         return BETAS.get(self.method, 0.0) if self.beta is None else self.beta
+
+    @model_validator(mode="after")
+    def _shared(self) -> Recipe:
+        if self.processes > 1 and self.method not in SEVERAL:
+            raise ValueError(
+                f"processes: method {self.method!r} trains in one process, only {' and '.join(SEVERAL)} in several"
+            )
+        if self.batch_size % self.processes:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, and processes {self.processes}: each takes the same share, so make it a multiple"
+            )
+        return self
 
     @model_validator(mode="after")
     def _possible(self) -> Recipe:
@@ -221,6 +237,10 @@ class Recipe(Declaration):
     def _choosing(self) -> Recipe:
         if self.keep == "best" and self.method in ELSEWHERE:
             raise ValueError(f"keep: method {self.method!r} does not train here and has no checkpoints: leave it out")
+        if self.keep == "best" and self.processes > 1:
+            raise ValueError(
+                "keep: several processes cannot stop for a look at a checkpoint: leave keep or processes out"
+            )
         if self.keep == "last" and (self.patience is not None or self.evaluate_every != 1.0):
             raise ValueError('patience and evaluate_every are of keep = "best", which chooses on dev: write that too')
         return self

@@ -19,17 +19,18 @@ from heapq import nlargest
 from typing import Protocol
 
 from harness.bundle import bundles
-from harness.engine import Check, Generate, Pool, Train, Work
+from harness.engine import Check, Engine, Generate, Train, Work, open_engine
 from harness.errors import BadInput, Incomplete, present
 from harness.experiment import Experiment, Model
 from harness.files.whole import fault_in
 from harness.grade import Deferred, checked
-from harness.machine import cores, hardware, versions
+from harness.machine import hardware, versions
 from harness.matrix import Cell, Matrix, expand
 from harness.metrics.juror import Juror
 from harness.models import is_local
 from harness.models.flight import OutOfMoney
 from harness.plural import plural
+from harness.resources import Role
 from harness.rounds import grown, settle
 from harness.scoring import Metrics, Scoring, hashes_of, metrics_of
 from harness.store import Store, open_store
@@ -99,9 +100,10 @@ def run(
     limit: int | None = None,
     say: Callable[[str], None] = lambda line: None,
     spending: Spending | None = None,
+    engine: str = "local",
 ) -> Outcome:
     """Do what is missing and score it; with ``limit``, for the first cases of each split alone. ``say`` is told what the
-    store has to say: who is in the way, what was upgraded.
+    store has to say: who is in the way, what was upgraded. ``engine`` is one of ``harness.engine.ENGINES``.
 
     Raises:
         BadInput: for anything wrong in what was given, before anything is paid for.
@@ -115,9 +117,12 @@ def run(
         shares = hashes_of(metrics, amounts=False)
         matrix = grown(declared, store, shares)
         outcome = Outcome(matrix)
-        with closing(Vendors(experiment, store, spending or Spending(), progress.waiting)) as vendors:
+        vendors = Vendors(experiment, store, spending or Spending(), progress.waiting)
+        with closing(vendors), open_engine(engine, declared.experiment, say=progress.waiting) as where:
+            if rows := where.left(store.add_generations):
+                say(f"{plural(rows, 'answer')} of a run that was killed taken in")
             while True:
-                _fill(_Doing(matrix, store, progress, outcome, metrics, vendors))
+                _fill(_Doing(matrix, store, progress, outcome, metrics, vendors, where))
                 if settle(declared, store, shares):  # a recipe is found, and what is compared with it may be another
                     declared = expand(experiment, limit=limit)
                     metrics = metrics_of(declared)
@@ -130,8 +135,9 @@ def run(
 @contextmanager
 def asking(matrix: Matrix, store: Store, metrics: Metrics, progress: Progress) -> Iterator[Scoring]:
     """The scoring of a matrix outside a run: its ``replies`` asks a judge and keeps what it says."""
-    with closing(Vendors(matrix.experiment, store, Spending(), progress.waiting)) as vendors:
-        yield _Doing(matrix, store, progress, Outcome(matrix), metrics, vendors).scoring
+    vendors = Vendors(matrix.experiment, store, Spending(), progress.waiting)
+    with closing(vendors), open_engine("local", matrix.experiment, say=progress.waiting) as engine:
+        yield _Doing(matrix, store, progress, Outcome(matrix), metrics, vendors, engine).scoring
 
 
 def _fill(doing: _Doing) -> None:
@@ -147,15 +153,23 @@ def _fill(doing: _Doing) -> None:
     if not (todo.cells or todo.jobs or doing.scoring.unscored()):
         return
     _refuse_missing(todo, doing.vendors)
+    works = doing.works(todo)
+    doing.engine.refuse(_roles(works, experiment))
     started = store.start_run(experiment.name, experiment.model_dump(mode="json"), versions(), hardware())
     doing.progress.begin(todo)
     try:
-        doing.do(todo)
+        doing.do(todo, works)
     except OutOfMoney:
         raise Incomplete(_stopped(doing)) from None
     finally:
         doing.progress.end()
     store.finish_run(started)
+
+
+def _roles(works: Sequence[Work], experiment: Experiment) -> set[Role]:
+    """What the works are, and the gradings that will follow them."""
+    judges = experiment.judge.bases if experiment.judge else ()
+    return {work.role for work in works}.union(["judge"] if any(map(is_local, judges)) else [])
 
 
 def _stopped(doing: _Doing) -> str:
@@ -229,7 +243,7 @@ def _answered(generation: Generation, case: Case, documents: Sequence[str]) -> t
 
 @dataclass
 class _Doing:
-    """Training, generation and scoring under way: hands work to the pool, and everything that comes back to the store."""
+    """Training, generation and scoring under way: hands work to the engine, and everything that comes back to the store."""
 
     matrix: Matrix
     store: Store
@@ -237,6 +251,7 @@ class _Doing:
     outcome: Outcome
     metrics: Metrics
     vendors: Vendors
+    engine: Engine
     labels: dict[str, str] = field(default_factory=dict)
     later: dict[str, tuple[Juror, Trial]] = field(default_factory=dict)
     """Questions to a judge that are answered in batches, by id."""
@@ -251,7 +266,13 @@ class _Doing:
     def scoring(self) -> Scoring:
         return Scoring(self.matrix, self.store, self.metrics, self)
 
-    def do(self, todo: Todo) -> None:
+    def works(self, todo: Todo) -> list[Work]:
+        """What the engine has to do: prompts are checked before anything else."""
+        checks = self._checks(todo)
+        first = frozenset(check.key for check in checks)
+        return [*checks, *self._trainings(todo, first), *self._generations(todo, first)]
+
+    def do(self, todo: Todo, works: Sequence[Work]) -> None:
         for job in self.matrix.jobs:
             if job.finished:
                 self._finished(job)
@@ -262,12 +283,8 @@ class _Doing:
             else:
                 for cell in cells:
                     self._here(cell)
-        works = [*self._trainings(todo), *self._generations(todo)]
         if works:
-            count = workers(self.experiment)
-            with Pool(workers=count, threads=max(1, cores() // count)) as pool:
-                pool.run(self._checks(todo), self)
-                pool.run(works, self)
+            self.engine.run(works, self)
         self.scoring.rest()
         while self.later:
             self._graded_in_batches()
@@ -307,15 +324,16 @@ class _Doing:
         for model in filter(is_local, self.experiment.bases):
             cells = [cell for cell in todo.cells if cell.model == model]
             longest = tuple(trial for cell in cells for trial in nlargest(LONGEST, cell.trials(), key=_length))
-            checks.append(Check(f"model {model.id}", model, self.experiment.home, longest))
+            if longest:
+                checks.append(Check(f"model {model.id}", model, self.experiment.home, longest))
         return checks
 
-    def _trainings(self, todo: Todo) -> list[Work]:
+    def _trainings(self, todo: Todo, first: frozenset[str]) -> list[Work]:
         for job in todo.jobs:
             self.labels[job.adapter] = f"{job.recipe_name}@{job.suite} seed {job.seed}"
-        return [Train(job.adapter, job, frozenset(folder.name for folder in job.behind)) for job in todo.jobs]
+        return [Train(job.adapter, job, first.union(folder.name for folder in job.behind)) for job in todo.jobs]
 
-    def _generations(self, todo: Todo) -> list[Work]:
+    def _generations(self, todo: Todo, first: frozenset[str]) -> list[Work]:
         waited_for = {
             job.adapter for job in todo.jobs if job.recipe.method != "given"
         }  # what is given is there at once
@@ -326,7 +344,8 @@ class _Doing:
                 home=self.experiment.home,
                 expand=partial(self._missing_of, some),
                 batch_tokens=self.experiment.batch_tokens,
-                needs=frozenset(cell.adapter for cell in some if cell.adapter),
+                needs=first.union(cell.adapter for cell in some if cell.adapter),
+                size=sum(cell.size for cell in some),
             )
             for model in filter(is_local, self.experiment.bases)
             for some in self._bundles([cell for cell in todo.cells if cell.model == model], waited_for)
@@ -364,18 +383,18 @@ class _Doing:
                 raise Deferred
             return
         if missing and is_local(model):
-            work = Generate(f"judge {model.id}", model, self.experiment.home, lambda: missing)
-            with Pool(workers=1, threads=cores()) as pool:
-                pool.run([work], _Replies(self, juror))
+            home, size = self.experiment.home, len(missing)
+            work = Generate(f"judge {model.id}", model, home, lambda: missing, size=size, juror=juror)
+            self.engine.run([work], self)
         else:
             for batch in self.vendors.answers(model, missing):
-                _Replies(self, juror).batch(batch)
+                self.batch([checked(juror, generation) for generation in batch])
 
     def scored(self, count: int) -> None:
         self.outcome.scored += count
         self.progress.scored(count)
 
-    # --- what the pool tells ------------------------------------------------------------------------------------------
+    # --- what the engine tells ------------------------------------------------------------------------------------------
 
     def batch(self, generations: list[Generation]) -> None:
         self.store.add_generations(generations)
@@ -391,23 +410,3 @@ class _Doing:
 
     def step(self, key: str, step: Step) -> None:
         self.progress.train_step(self.labels.get(key, key), step)
-
-    def finished(self, work: Work) -> None:
-        pass
-
-
-@dataclass
-class _Replies:
-    """Where a judge's replies go: as all answers, but for those that cannot be read."""
-
-    doing: _Doing
-    juror: Juror
-
-    def batch(self, generations: list[Generation]) -> None:
-        self.doing.batch([checked(self.juror, generation) for generation in generations])
-
-    def trained(self, training: Training) -> None: ...
-
-    def step(self, key: str, step: Step) -> None: ...
-
-    def finished(self, work: Work) -> None: ...

@@ -86,5 +86,10 @@ def steps_of(job: Job) -> int:
 
 
 def workers(experiment: Experiment) -> int:
-    """Processes that work at once: one a GPU, or one a core."""
-    return experiment.workers or gpus() or cores()
+    """Processes that work at once: one a GPU (or as many GPUs as one training takes), or one a core."""
+    return experiment.workers or gpus() // width(experiment) or cores()
+
+
+def width(experiment: Experiment) -> int:
+    """GPUs that a worker sees: those of the widest training."""
+    return max((candidate.processes for candidate in experiment.candidates.values()), default=1)

@@ -24,7 +24,7 @@ from harness.errors import BadInput
 from harness.experiment import Candidate, Experiment, Model, load_experiment, suite_folders
 from harness.metrics import JUDGED, MAKERS, METRICS
 from harness.metrics.estimate import ESTIMATES
-from harness.models.address import KEYS, host_of
+from harness.models.address import KEYS, hosts_of
 from harness.regression.task import is_yaml
 from harness.retrieval import RETRIEVERS
 from harness.suite import SUITE_FILE, Suite, named_files
@@ -131,8 +131,7 @@ def _of_model(model: Model) -> Iterator[str]:
         yield f"models: {model.id!r}: trust_remote_code runs Python that comes with the weights"
     if scheme == "scripted" and ".py:" in rest:
         yield f"models: {model.id!r}: runs {rest.rpartition(':')[0]}"
-    host = host_of(model)
-    if host is not None and host not in HERE:
+    for host in (host for host in hosts_of(model) if host not in HERE):
         keys = [variable for variable in KEYS.get(scheme, ()) if os.environ.get(variable)]
         with_key = f", and the key {keys[0]}," if keys else ""
         yield f"models: {model.id!r}: sends prompts{with_key} to {host}"

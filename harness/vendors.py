@@ -70,6 +70,10 @@ class Vendors:
         for model in filter(is_served, models):
             if self.spending.most is not None and self.tariff.price(model) is None:
                 raise BadInput(f"--max-cost cannot be kept: {unpriced(model)}")
+            if self.spending.batch and len(model.base_url) > 1:
+                raise BadInput(
+                    f"model {model.id!r}: --batch submits to one address, and base_url names {len(model.base_url)}: run without it"
+                )
             self._backend(model)
 
     def batched(self, model: Model) -> bool:
@@ -101,7 +105,7 @@ class Vendors:
     def _backend(self, model: Model) -> ModelBackend:
         """Opened once a run: what was learnt of a server's limits is kept, and so are connections."""
         if model.id not in self._backends:
-            terms = Terms(self.tariff.price(model), self.account) if is_served(model) else None
+            terms = Terms(self.tariff.price(model), self.account, self.say) if is_served(model) else None
             self._backends[model.id] = load_backend(model, home=self.experiment.home, terms=terms)
         return self._backends[model.id]
 

@@ -39,6 +39,10 @@ def run(
     max_cost: Annotated[
         float | None, typer.Option(help="USD that served models may cost in this run; exit 3 before more.", min=0)
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(help="Where cells are trained and answered: local, ray or slurm ([engine] has their settings)."),
+    ] = "local",
     as_json: Json = False,
 ) -> None:
     """Do the work that is missing (train, generate, score), then print the verdict."""
@@ -56,7 +60,7 @@ def run(
     from harness.vendors import Spending
 
     spending = Spending(batch=batch, most=max_cost)
-    outcome = fill(loaded, progress=Console(quiet=as_json), wait=wait, say=aside, spending=spending)
+    outcome = fill(loaded, progress=Console(quiet=as_json), wait=wait, say=aside, spending=spending, engine=engine)
     raise typer.Exit(show_verdicts(outcome.matrix, as_json=as_json, require=[]))
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from harness.engine import Generate, Pool, Work
+from harness.engine import Generate
+from harness.engine.local import Pool
 from harness.experiment import Model
 from harness.grade import Replies, checked
 from harness.machine import cores
@@ -85,5 +86,3 @@ class _Sink:
     def trained(self, training: Training) -> None: ...
 
     def step(self, key: str, step: Step) -> None: ...
-
-    def finished(self, work: Work) -> None: ...

@@ -82,8 +82,12 @@ def identity(model: Model) -> str:
     """The hash that ``load_backend(model).hash`` would have, without loading anything heavy or asking for a key.
 
     Raises:
-        BadInput: for an unknown scheme or a path that is not there.
+        BadInput: for an unknown scheme, a path that is not there, or an address of what is not served.
     """
+    if model.base_url and not is_served(model):
+        raise BadInput(
+            f'model {model.id!r}: base_url is where a served model is: write id = "openai:{model.id}", or leave base_url out'
+        )
     return str(_load(_backend(model)[1])(model))
 
 

@@ -16,7 +16,7 @@ connection, a reply that cannot be read, no count of tokens), the upper bound wa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -88,10 +88,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms a served model is asked: its price, where it is known, and the account of the run."""
+    """On what terms a served model is asked: its price, where it is known, the account of the run, and who is told of a server
+    that fails.
+    """
 
     price: Price | None = None
     account: Account = field(default_factory=Account)
+    say: Callable[[str], None] = lambda line: None
 
     def most(self, trial: Trial) -> float:
         """USD that an answer may cost at most; 0 where no price is known."""

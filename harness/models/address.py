@@ -3,6 +3,7 @@
 openai:gpt-5-mini
 openai:qwen3-8b@http://localhost:8000/v1
 anthropic:claude-haiku-4-5
+{ id = "openai:qwen3-8b", base_url = ["http://a:8000/v1", "http://b:8000/v1"] }      one model on several servers
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from harness.errors import BadInput
 from harness.experiment import Model
@@ -23,42 +24,53 @@ CREDENTIALS = re.compile(r"(https?://)[^/@\s]*@")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Which model, and where: ``url`` is None for the provider's own."""
+    """Which model, and where: ``url`` is None for the provider's own. ``others`` serve the same."""
 
     model: str
     url: str | None
+    others: tuple[str, ...] = ()
+
+    @property
+    def urls(self) -> tuple[str | None, ...]:
+        return (self.url, *self.others)
 
 
 def find_address(model: Model, *, variable: str) -> Address:
-    """The address in an id, ``SCHEME:MODEL`` or ``SCHEME:MODEL@URL``; the environment's ``variable`` comes second.
+    """The address in an id, ``SCHEME:MODEL`` or ``SCHEME:MODEL@URL``, or in ``base_url``; the environment's ``variable`` comes
+    second.
 
     Raises:
         BadInput: without a model's name, or with something that is no URL.
     """
     name, url = _named(model.id.partition(":")[2])
-    url = url or os.environ.get(variable, "")
     if not name:
         raise BadInput(f"model {model.id!r}: name one after the colon")
-    if url and urlsplit(url).scheme not in ("http", "https"):
-        raise BadInput(f"model {model.id!r}: given the address {url!r}: write http://… or https://…")
-    if url and "@" in urlsplit(url).netloc:
-        raise BadInput(
-            f"model {name!r} at {_public(url)}: the address holds a password, which would be kept with every result: "
-            f"leave it out and set {' or '.join(KEYS[model.id.partition(':')[0]])}"
-        )
-    return Address(name, url.rstrip("/") or None)
+    if url and model.base_url:
+        raise BadInput(f"model {model.id!r}: an address in the id, and base_url: name the servers in one place")
+    given = list(dict.fromkeys(one.rstrip("/") for one in model.base_url or (url or os.environ.get(variable, ""),)))
+    for one in filter(None, given):
+        if urlsplit(one).scheme not in ("http", "https"):
+            raise BadInput(f"model {model.id!r}: given the address {one!r}: write http://… or https://…")
+        if "@" in urlsplit(one).netloc:
+            raise BadInput(
+                f"model {name!r} at {public(one)}: the address holds a password, which would be kept with every result: "
+                f"leave it out and set {' or '.join(KEYS[model.id.partition(':')[0]])}"
+            )
+    return Address(name, given[0] or None, tuple(given[1:]))
 
 
-def host_of(model: Model) -> str | None:
-    """The host to which a model's own id sends prompts; None for a vendor's own server and for models of this machine."""
+def hosts_of(model: Model) -> list[str]:
+    """The hosts to which a model's declaration sends prompts; none for a vendor's own server and for models of this machine."""
     scheme, _, rest = model.id.partition(":")
-    url = _named(rest)[1] if scheme in KEYS else ""
-    return urlsplit(url).hostname or url if url else None
+    urls = [_named(rest)[1], *(model.base_url or ())] if scheme in KEYS else []
+    return [urlsplit(url).hostname or url for url in urls if url]
 
 
 def identify(scheme: str, address: Address) -> str:
-    """Fingerprint of provider, model and server. What is served under a name may change: see ``Generation.served``."""
-    return fingerprint(scheme, address.model, _public(address.url))
+    """Fingerprint of provider, model and its first server: others that serve the same may come and go. What is served under
+    a name may change: see ``Generation.served``.
+    """
+    return fingerprint(scheme, address.model, address.url and public(address.url))
 
 
 def find_key(model: Model, address: Address) -> tuple[str, str]:
@@ -95,11 +107,3 @@ def _named(rest: str) -> tuple[str, str]:
         return before, f"http{after}"
     name, _, url = rest.partition("@")
     return name, url
-
-
-def _public(url: str | None) -> str | None:
-    """A URL without the user and password that it may carry."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -40,7 +40,10 @@ class Anthropic(Served):
             identity=identity(model),
             key=key,
             sdk=sdk,
-            client=open_client(sdk.AsyncAnthropic, sdk, base_url=address.url, timeout=timeout, **credential),
+            clients=[
+                open_client(sdk.AsyncAnthropic, sdk, base_url=url, timeout=timeout, **credential)
+                for url in address.urls
+            ],
             terms=terms or Terms(),
             concurrency=model.concurrency,
             tries=tries,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ def load_base(
     if head == "score":
         options["num_labels"] = 1
     if on_gpu() and device is None:
-        options["device_map"] = {"": 0}
+        options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     with quiet():
         if model.quantization == "nf4":
             options["quantization_config"] = _nf4(options["dtype"])

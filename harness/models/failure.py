@@ -1,7 +1,7 @@
 """What a failed request means: too much for the server, worth another try, or paid for all the same.
 
-    >>> failure_of(error, lost=openai.APIConnectionError)          # doctest: +SKIP
-    Failure(refused=True, again=True, after=2.0, billed=False)     429 with `retry-after: 2`
+    >>> failure_of(error, lost=openai.APIConnectionError)                       # doctest: +SKIP
+    Failure(refused=True, again=True, after=2.0, billed=False, server="well")   429 with `retry-after: 2`
 
 Both SDKs' errors have a ``status_code`` and a ``response``; the SDKs' own retries are off, since they keep what they see to
 themselves: a limit that all requests of a model share would never learn of it.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from socket import gaierror
+from typing import Literal
 
 PASSING = frozenset({408, 409, 429})
 """Statuses below 500 that another try may get past; of those from 500 on, all."""
@@ -24,26 +25,33 @@ VERDICT = {"true": True, "false": False}
 @dataclass(frozen=True, slots=True)
 class Failure:
     """``refused``: ask less. ``again``: another try may help. ``after``: seconds that the server asks to wait. ``billed``:
-    the vendor may have written an answer that never came, and count it.
+    the vendor may have written an answer that never came, and count it. ``server``: what it says of the one that was asked,
+    which may be ``gone``, ``ill`` (time-outs, 5xx) or ``well``.
     """
 
     refused: bool
     again: bool
     after: float | None = None
     billed: bool = False
+    server: Literal["gone", "ill", "well"] = "well"
 
 
 def failure_of(error: Exception, *, lost: type[Exception]) -> Failure:
-    """What an exception of an SDK means; ``lost`` is the SDK's class for connections that broke or timed out."""
+    """What an exception of an SDK means; ``lost`` is the SDK's class for connections that broke or timed out. Of statuses from 500
+    on, 529, and 503 with a time to wait, speak of a server that is full and not of one that fails.
+    """
     status = getattr(error, "status_code", None)
     if isinstance(error, lost):
-        return Failure(refused=True, again=True, billed=_reached(error))
+        reached = _reached(error)
+        return Failure(refused=True, again=True, billed=reached, server="ill" if reached else "gone")
     if status is None or status < 400:  # an answer that cannot be read
         return Failure(refused=False, again=True, billed=True)
     headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", {})
     passing = status in PASSING or status >= 500
     again = VERDICT.get(headers.get("x-should-retry", ""), passing)
-    return Failure(refused=passing, again=again, after=retry_after(headers, time.time()))
+    after = retry_after(headers, time.time())
+    full = status < 500 or status == 529 or (status == 503 and after is not None)
+    return Failure(refused=passing, again=again, after=after, server="well" if full else "ill")
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

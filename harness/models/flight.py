@@ -1,6 +1,6 @@
-"""Requests under way: as many at once as the throttle lets, tried again where that may help, paid from one account.
+"""Requests under way: as many at once as the servers bear, tried again where that may help, paid from one account.
 
-    flight = Flight(trials, asker, throttle=Throttle(64), terms=Terms())
+    flight = Flight(trials, asker, balance=Balance(["http://a/v1"], cap=64), terms=Terms())
     loop.call(flight.start)
     while rows := flight.landed():          # blocks; empty when every trial has its row
         store.add_generations(rows)
@@ -24,8 +24,9 @@ from typing import Protocol
 
 from harness.errors import HarnessError, Incomplete
 from harness.models.account import Terms
+from harness.models.balance import Balance, Turn
 from harness.models.failure import Failure
-from harness.models.throttle import Throttle, pause
+from harness.models.throttle import pause
 from harness.trial import Generation, Trial
 
 TRIES = 8
@@ -37,7 +38,7 @@ READINGS = 4
 class Asker(Protocol):
     """Who sends one request, and knows what its exceptions mean."""
 
-    async def ask(self, trial: Trial) -> Generation: ...
+    async def ask(self, trial: Trial, server: int) -> Generation: ...
 
     def failure(self, error: Exception) -> Failure:
         """What an exception means.
@@ -57,18 +58,21 @@ class _Request:
     trial: Trial
     most: float
     tries: int = 0
+    after: Turn | None = None
+    """The turn in which it failed last."""
 
 
 class Flight:
     """One call's requests. All but ``landed`` belongs to the event loop's thread."""
 
     def __init__(
-        self, trials: Iterable[Trial], asker: Asker, *, throttle: Throttle, terms: Terms, tries: int = TRIES
+        self, trials: Iterable[Trial], asker: Asker, *, balance: Balance, terms: Terms, tries: int = TRIES
     ) -> None:
         self._new, self._again = iter(trials), deque[_Request]()
-        self._asker, self._throttle, self._terms, self._tries = asker, throttle, terms, tries
+        self._asker, self._balance, self._terms, self._tries = asker, balance, terms, tries
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
+        self._wake: asyncio.TimerHandle | None = None
         self._landed: SimpleQueue[Generation | HarnessError | None] = SimpleQueue()
         self._over = False
         self._random = random.Random()
@@ -97,22 +101,23 @@ class Flight:
     def start(self) -> None:
         """Send what may be sent now; whatever ends or has waited calls again."""
         while not self._over:
-            wait = self._throttle.wait(time.monotonic())
+            now = time.monotonic()
+            wait = self._balance.wait(now)
             if wait:
-                if wait != inf:
-                    self._later(wait)
+                self._wake_in(wait)
                 return
             request = self._next()
             if request is None or not self._held(request):
                 return
-            task = asyncio.get_running_loop().create_task(self._send(request, self._throttle.begin()))
+            turn = self._balance.begin(now, after=request.after)
+            task = asyncio.get_running_loop().create_task(self._send(request, turn))
             self._tasks.add(task)
-            task.add_done_callback(partial(self._ended, request))
+            task.add_done_callback(partial(self._ended, request, turn))
 
     async def stop(self) -> None:
         """Cut off what is under way; an answer that is thrown away so counts as spent."""
         self._over = True
-        for timer in self._timers:
+        for timer in (*self._timers, *filter(None, (self._wake,))):
             timer.cancel()
         for task in self._tasks:
             task.cancel()
@@ -138,55 +143,72 @@ class Flight:
             self._end(OutOfMoney())
         return False
 
-    async def _send(self, request: _Request, turn: int) -> None:
+    async def _send(self, request: _Request, turn: Turn) -> None:
         request.tries += 1
         started = time.perf_counter()
         try:
-            answer = await self._asker.ask(request.trial)
+            answer = await self._asker.ask(request.trial, turn.server)
         except Exception as error:
             self._failed(request, turn, error, time.perf_counter() - started)
         else:
-            self._throttle.answered(turn)
+            self._balance.answered(turn)
             cost = self._terms.cost(answer)
             self._terms.account.settle(request.most, request.most if cost is None else cost)
             self._landed.put(replace(answer, seconds=time.perf_counter() - started, cost=cost))
 
-    def _failed(self, request: _Request, turn: int, error: Exception, seconds: float) -> None:
+    def _failed(self, request: _Request, turn: Turn, error: Exception, seconds: float) -> None:
+        now = time.monotonic()
+        request.after = turn
         try:
             failure = self._asker.failure(error)
         except HarnessError as hopeless:
-            self._throttle.left()
             self._terms.account.settle(request.most, 0.0)
-            self._end(hopeless)
+            if self._balance.gone(turn, now, self._asker.said(error)):
+                self._later(0.0, request)
+            else:
+                self._end(hopeless)
             return
         self._terms.account.settle(request.most, request.most if failure.billed else 0.0)
-        if failure.refused:
-            self._throttle.refused(turn, time.monotonic(), failure.after)
-        else:
-            self._throttle.left()
+        self._note(turn, failure, now, error)
         tries = self._tries if failure.refused else min(READINGS, self._tries)
         if failure.again and request.tries < tries:
-            wait = pause(request.tries, self._random.random) if failure.after is None else 0.0
-            self._later(wait, request)
+            at_once = failure.after is not None or self._balance.another(turn)
+            self._later(0.0 if at_once else pause(request.tries, self._random.random), request)
         else:
             self._landed.put(Generation(request.trial.id, error=self._asker.said(error), seconds=seconds))
 
-    def _later(self, wait: float, request: _Request | None = None) -> None:
-        """Go on after so many seconds, with this request first."""
+    def _note(self, turn: Turn, failure: Failure, now: float, error: Exception) -> None:
+        """What a failure says of the server."""
+        if failure.server == "gone":
+            self._balance.gone(turn, now, self._asker.said(error))
+        elif failure.server == "ill":
+            self._balance.failed(turn, now, self._asker.said(error), failure.after)
+        elif failure.refused:
+            self._balance.refused(turn, now, failure.after)
+        else:
+            self._balance.left(turn)
+
+    def _later(self, wait: float, request: _Request) -> None:
+        """Try this request again after so many seconds."""
 
         def go() -> None:
             self._timers.discard(timer)
-            if request is not None:
-                self._again.append(request)
+            self._again.append(request)
             self.start()
 
         timer = asyncio.get_running_loop().call_later(wait, go)
         self._timers.add(timer)
 
-    def _ended(self, request: _Request, task: asyncio.Task[None]) -> None:
+    def _wake_in(self, wait: float) -> None:
+        """Look again after so many seconds, unless something ends before; nobody waits for that when all have landed."""
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake = None if wait == inf else asyncio.get_running_loop().call_later(wait, self.start)
+
+    def _ended(self, request: _Request, turn: Turn, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            self._throttle.left()
+            self._balance.left(turn)
             self._terms.account.settle(request.most, request.most)
         elif error := task.exception():  # a mistake of ours must not leave the caller waiting
             self._end(HarnessError(f"a request could not be handled: {type(error).__name__}: {error}"))

@@ -2,6 +2,7 @@
 
     openai:gpt-5-mini                            OPENAI_API_KEY
     openai:qwen3-8b@http://localhost:8000/v1     or OPENAI_BASE_URL; a key only if the server wants one
+    { id = "openai:qwen3-8b", base_url = ["http://a:8000/v1", "http://b:8000/v1"] }      requests are shared
 
 A trial with a schema asks for structured output (``response_format``). Decoding is greedy (temperature 0) unless
 samples are asked for; a model that refuses to be told a temperature, as reasoning models do, is asked without one.
@@ -39,7 +40,9 @@ class OpenAI(Served):
             identity=identity(model),
             key=key,
             sdk=sdk,
-            client=open_client(sdk.AsyncOpenAI, sdk, api_key=key, base_url=address.url, timeout=timeout),
+            clients=[
+                open_client(sdk.AsyncOpenAI, sdk, api_key=key, base_url=url, timeout=timeout) for url in address.urls
+            ],
             terms=terms or Terms(),
             concurrency=model.concurrency,
             tries=tries,
@@ -49,14 +52,14 @@ class OpenAI(Served):
         # OpenAI's newer models refuse ``max_tokens``; many other servers know nothing else.
         self._limit = "max_tokens" if address.url else "max_completion_tokens"
 
-    async def ask(self, trial: Trial) -> Generation:
+    async def ask(self, trial: Trial, server: int = 0) -> Generation:
         try:
-            return await super().ask(trial)
+            return await super().ask(trial, server)
         except self._bad_request as error:
             if error.param != "temperature":
                 raise
         self.without_temperature()
-        return await super().ask(trial)
+        return await super().ask(trial, server)
 
     def without_temperature(self) -> None:
         """Say none from now on."""

@@ -23,10 +23,11 @@ from typing import Any
 from harness.declaration import parse_json
 from harness.errors import BadInput, HarnessError, Incomplete
 from harness.models.account import Terms, tokens
+from harness.models.address import public
+from harness.models.balance import Balance
 from harness.models.failure import Failure, causes, failure_of
 from harness.models.flight import TRIES, Flight
 from harness.models.loop import Loop
-from harness.models.throttle import Throttle
 from harness.trial import Generation, Message, Trial
 
 TIMEOUT = 120.0
@@ -44,7 +45,7 @@ class Served:
     Attributes:
         name: The model as declared.
         hash: Fingerprint of provider, model and server.
-        concurrency: The most requests in flight.
+        client: Of the first server; ``clients`` are of all that serve the model.
     """
 
     context: int | None = None
@@ -58,14 +59,20 @@ class Served:
         identity: str,
         key: str,
         sdk: Any,
-        client: Any,
+        clients: Sequence[Any],
         terms: Terms,
         concurrency: int,
         tries: int = TRIES,
     ) -> None:
+        """``concurrency`` is the most requests in flight at each server."""
         self.name, self.hash = name, identity
-        self.client, self.terms, self._key, self._lost = client, terms, key, sdk.APIConnectionError
-        self.loop, self._throttle, self._tries = Loop(), Throttle(concurrency), tries
+        self.clients, self.terms, self._key, self._lost = clients, terms, key, sdk.APIConnectionError
+        servers = [f"model {name!r} at {public(str(client.base_url).rstrip('/'))}" for client in clients]
+        self.loop, self._balance, self._tries = Loop(), Balance(servers, concurrency, terms.say), tries
+
+    @property
+    def client(self) -> Any:
+        return self.clients[0]
 
     @abstractmethod
     def body(self, trial: Trial) -> dict[str, Any]:
@@ -92,7 +99,7 @@ class Served:
         asked, refused = self.parted(trials)
         if refused:
             yield refused
-        flight = Flight(asked, self, throttle=self._throttle, terms=self.terms, tries=self._tries)
+        flight = Flight(asked, self, balance=self._balance, terms=self.terms, tries=self._tries)
         self.loop.call(flight.start)
         try:
             while rows := flight.landed():
@@ -106,14 +113,15 @@ class Served:
         return [t for t in trials if t.id not in no], [Generation(name, error=why) for name, why in no.items()]
 
     def close(self) -> None:
-        self.loop.run(self.client.close())
+        for client in self.clients:
+            self.loop.run(client.close())
         self.loop.close()
 
     # --- what a flight asks for
 
-    async def ask(self, trial: Trial) -> Generation:
+    async def ask(self, trial: Trial, server: int = 0) -> Generation:
         """One request and its answer; raises what the SDK raises, and ValueError for a reply that is none."""
-        text = await self.client.post(self.path, body=self.body(trial), cast_to=str)
+        text = await self.clients[server].post(self.path, body=self.body(trial), cast_to=str)
         return self.checked(trial, self.read(trial, parse_json(text)))
 
     def checked(self, trial: Trial, answer: Generation) -> Generation:

@@ -15,7 +15,6 @@ from harness.errors import Incomplete, StoreBusy
 from harness.evidence import Evidence, evidence
 from harness.matrix import Matrix
 from harness.plural import plural
-from harness.verdict import load_rows
 from harness.verdict.board import Board, Scores, compare, load_board
 from harness.verdict.check import TUNED
 from harness.verdict.policy import SuitePolicy
@@ -58,7 +57,7 @@ def spreads(matrix: Matrix) -> dict[str, Spreads]:
 
 
 def _measured(found: Evidence) -> Iterator[tuple[str, Spreads]]:
-    rows = load_rows(found.rows(found.models[0]))
+    rows = found.loaded(found.models[0])
     for task in found.matrix.tasks:
         own = found.policy.suites[task.suite.name]
         metric = own.metric or task.suite.metric

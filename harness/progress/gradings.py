@@ -37,7 +37,8 @@ def gradings(todo: Todo, metrics: Metrics, store: Store | None) -> Iterator[Grad
                 cases = [case for case in cell.cases for _ in range(cell.contender.samples)]
                 yield Gradings(metric.judge, cases, cell.suite.max_new_tokens)
     cells = {cell.id: cell for cell in todo.matrix.cells if cell.id not in coming}
-    for cell_id, name in store.unscored_cells(todo.matrix.experiment.name, hashes_of(metrics)) if store else ():
+    judged = {suite: {name: m for name, m in named.items() if m.judge} for suite, named in metrics.items()}
+    for cell_id, name in store.unscored_cells(todo.matrix.experiment.name, hashes_of(judged)) if store else ():
         if store and cell_id in cells:
             cell, named = cells[cell_id], {case.id: case for case in cells[cell_id].cases}
             metric = metrics[cell.suite.name][name]

@@ -50,7 +50,7 @@ def browse(
     cases = {case.id: case for case in task.split("test")}
     wanted = sorted({case for picked in chosen.values() for case in picked} & cases.keys())
     asked = [Asked(c, "test", cases[c].input, cases[c].reference) for c in wanted]
-    reader = _Reader(evidence, task, model, metric)
+    reader = _Reader(evidence, task, model, metric, chosen)
     attempts = [made for contender, picked in chosen.items() for made in reader.attempts(contender, picked, scores)]
     layers = tuple((contender, layer_of(techniques[contender])) for contender in chosen)
     counts = [
@@ -106,24 +106,26 @@ def _both(mine: Mapping[str, float | None], baseline: Mapping[str, float | None]
 
 
 class _Reader:
-    """Reads answers out of the store, one contender at a time."""
+    """Reads the answers that are chosen out of the store, all at once: each reading goes through all of its scores."""
 
-    def __init__(self, evidence: Evidence, task: Task, model: str, metric: str) -> None:
-        self._evidence, self._suite, self._model, self._metric = evidence, task.suite, model, metric
+    def __init__(
+        self, evidence: Evidence, task: Task, model: str, metric: str, chosen: Mapping[str, Sequence[str]]
+    ) -> None:
+        self._metric = metric
         named = evidence.metrics.get(task.suite.name, {})
-        self._hashes = {name: made.hash for name, made in named.items() if name == metric}
+        hashes = {name: made.hash for name, made in named.items() if name == metric}
+        places = [(contender, case) for contender, cases in chosen.items() for case in cases]
+        self._found: dict[tuple[str, str], list[Any]] = {}
+        for answer in evidence.store.answers(
+            evidence.experiment.name, task.suite.name, model=model, metrics=hashes, places=places
+        ):
+            self._found.setdefault((answer["contender"], answer["case_id"]), []).append(answer)
         folder = task.suite.documents
         self._documents = {d.id: d.text for d in load_documents(task.suite.path(folder))} if folder else {}
 
     def attempts(self, contender: str, picked: list[str], scores: Scores) -> Iterable[Attempt]:
         """Those of the picked cases, in their order."""
-        found: dict[str, list[Any]] = {case: [] for case in picked}
-        kept = self._evidence.store.answers(
-            self._evidence.experiment.name, self._suite.name, contender, model=self._model, metrics=self._hashes
-        )
-        for answer in kept:
-            if answer["case_id"] in found:
-                found[answer["case_id"]].append(answer)
+        found = {case: self._found.get((contender, case), []) for case in picked}
         return [self._attempt(contender, case, scores[contender][case], found[case]) for case in picked if found[case]]
 
     def _attempt(self, contender: str, case: str, score: float | None, answers: list[Any]) -> Attempt:

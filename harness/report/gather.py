@@ -84,7 +84,7 @@ class _OneModel:
 
     @cached_property
     def loaded(self) -> Rows:
-        return load_rows(self.rows)
+        return self.evidence.loaded(self.model)
 
     @cached_property
     def summaries(self) -> dict[tuple[str, str], list[Summary]]:

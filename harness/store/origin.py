@@ -26,6 +26,12 @@ ORIGINS = f"""
     ORDER BY 1, 2 NULLS FIRST, 3
 """
 
+SERVED = (
+    "SELECT 1 FROM generations WHERE served IS NOT NULL LIMIT 1",
+    "SELECT 1 FROM scores WHERE len(served) > 0 LIMIT 1",
+)
+"""Whether any served model is behind anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -39,6 +45,10 @@ class Origin:
 
 def origins(database: Database, experiment: str, model: str, metrics: Mapping[str, Mapping[str, str]]) -> list[Origin]:
     """Of a base model's rows; ``metrics`` is suite -> {metric: its hash}."""
+    if not any(
+        database.run(sql) for sql in SERVED
+    ):  # nobody but models that run here: half a second for each million answers
+        return []
     given = {"experiment": experiment, "model": model, **wanted(metrics)}
     found = database.run(ORIGINS, given)
     return [Origin(suite, metric, tuple(served), count) for suite, metric, served, count in found]

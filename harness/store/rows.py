@@ -41,14 +41,6 @@ WANTED = """wanted AS (
         SELECT unnest($suites::VARCHAR[]) AS suite, unnest($metrics::VARCHAR[]) AS metric,
             unnest($hashes::VARCHAR[]) AS metric_hash)"""
 
-UNSCORED_CELLS = f"""
-    WITH {WANTED}
-    SELECT DISTINCT cell, metric FROM trials JOIN wanted USING (suite) JOIN generations g USING (trial_id)
-    ANTI JOIN (SELECT trial_id, metric, metric_hash FROM scores WHERE error IS NULL) s
-        USING (trial_id, metric, metric_hash)
-    WHERE experiment = $experiment AND g.error IS NULL ORDER BY cell, metric
-"""
-
 OUTPUT = "text, prompt_tokens, output_tokens, seconds, cost, finish, documents, logprob, logprob_tokens"
 """The columns of an ``Output``, in its order."""
 
@@ -69,31 +61,12 @@ UNSCORED = f"""
     GROUP BY trial_id ORDER BY trial_id
 """
 
-ROWS_OF = f"""
-    WITH {WANTED},
-    sources AS (SELECT unnest($judges::VARCHAR[]) AS metric, unnest($sources::VARCHAR[]) AS source),
-    flags AS (
-        SELECT unnest($flag_suites::VARCHAR[]) AS suite, unnest($flag_contenders::VARCHAR[]) AS contender,
-            unnest($flag_cases::VARCHAR[]) AS case_id)
-    SELECT suite, contender, technique, metric, case_id, data_fraction, training_seed,
-        repeat, split, cluster, CASE WHEN g.error IS NULL AND s.error IS NULL THEN s.value END AS score,
-        CASE WHEN g.trial_id IS NULL THEN 'not generated' WHEN g.error IS NOT NULL THEN g.error
-            WHEN s.trial_id IS NULL THEN 'not scored' ELSE s.error END AS error,
-        coalesce(source, 'program') AS source, flags.case_id IS NOT NULL AS flagged, prompt_tokens, output_tokens, seconds, cost
-    FROM trials JOIN wanted USING (suite)
-    LEFT JOIN generations g USING (trial_id)
-    LEFT JOIN scores s USING (trial_id, metric, metric_hash)
-    LEFT JOIN sources USING (metric)
-    LEFT JOIN flags USING (suite, contender, case_id)
-    WHERE experiment = $experiment AND model = $model
-    ORDER BY suite, metric, contender, data_fraction, training_seed NULLS FIRST, case_id, repeat
-"""
-
 ANSWERS_OF = f"""
     WITH {WANTED},
     chosen AS (
         SELECT * FROM trials WHERE experiment = $experiment AND suite = $suite
-            AND data_fraction = 1 AND ($contender IS NULL OR contender = $contender) AND ($model IS NULL OR model = $model)),
+            AND data_fraction = 1 AND ($contender IS NULL OR contender = $contender) AND ($model IS NULL OR model = $model)
+            AND ($whole OR (contender, case_id) IN (SELECT (unnest($contenders::VARCHAR[]), unnest($cases::VARCHAR[]))))),
     newest AS (
         SELECT trial_id, metric, arg_max(value, scores.scored) FILTER (error IS NULL) AS value
         FROM scores SEMI JOIN chosen USING (trial_id)

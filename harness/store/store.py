@@ -34,8 +34,9 @@ from harness.store.origin import Origin
 from harness.store.parcel import Parcel
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of
 from harness.store.reviews import Review
-from harness.store.rows import ANSWERS_OF, OUTPUTS, ROWS, ROWS_OF, UNSCORED, UNSCORED_CELLS, wanted
+from harness.store.rows import ANSWERS_OF, OUTPUTS, UNSCORED, wanted
 from harness.store.submission import Batch
+from harness.store.table import lacking, scored_rows
 from harness.trial import Generation, Output, Score, Training, Trial
 
 
@@ -189,7 +190,7 @@ class Store:
 
     def unscored_cells(self, experiment: str, metrics: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
         """(cell, metric) wherever an answer of the experiment lacks a score; ``metrics`` is suite -> {metric: hash}."""
-        return self._database.run(UNSCORED_CELLS, {"experiment": experiment, **wanted(metrics)})
+        return lacking(self._database, experiment, metrics)
 
     def unscored(
         self, cell: str, metrics: Mapping[str, str], *, cases: Sequence[str]
@@ -349,18 +350,7 @@ class Store:
             BadInput: when it has no such model, or several and none is named.
         """
         model = self._one_model(experiment, model)
-        flags = [(s, c, case) for (s, c), cases in (flagged or {}).items() for case in set(cases)]
-        given = {
-            "experiment": experiment,
-            "model": model,
-            **wanted(metrics),
-            "judges": list(sources or {}),
-            "sources": list((sources or {}).values()),
-            "flag_suites": [suite for suite, _, _ in flags],
-            "flag_contenders": [contender for _, contender, _ in flags],
-            "flag_cases": [case for _, _, case in flags],
-        }
-        return self._database.query(ROWS_OF, given).cast(ROWS)
+        return scored_rows(self._database, experiment, model, metrics, sources=sources or {}, flagged=flagged or {})
 
     def answers(
         self,
@@ -370,10 +360,12 @@ class Store:
         *,
         model: str | None = None,
         metrics: Mapping[str, str] | None = None,
+        places: Sequence[tuple[str, str]] | None = None,
     ) -> list[Answer]:
         """What one suite's contenders, or one of them, answered, in the order of cases; trained on all of the data alone.
 
         ``metrics`` (metric -> its hash) chooses the versions of the metrics; otherwise the newest score of each counts.
+        ``places`` are (contender, case) where not all are asked for.
         """
         given = {
             **wanted({suite: metrics or {}}),
@@ -382,6 +374,9 @@ class Store:
             "contender": contender,
             "model": model,
             "any": metrics is None,
+            "whole": places is None,
+            "contenders": [contender for contender, _ in places or ()],
+            "cases": [case for _, case in places or ()],
         }
         return [answer_of(values) for values in self._database.run(ANSWERS_OF, given)]
 

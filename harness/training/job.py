@@ -31,6 +31,8 @@ OF_ONLINE = {"generations", "temperature"}
 """What counts for the methods alone that write answers while they train."""
 OF_BEST = {"keep", "evaluate_every", "patience"}
 """What counts where dev chooses among the checkpoints alone."""
+OF_SEVERAL = {"processes"}
+"""What counts where there is more than one: it changes which rows are in one update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ def adapter_fingerprint(
     online = recipe.method in ONLINE
     unsaid = NOT_IN_WEIGHTS if online else NOT_IN_WEIGHTS | OF_ONLINE
     unsaid = unsaid | OF_BEST if recipe.keep == "last" else unsaid
+    unsaid = unsaid if recipe.processes > 1 else unsaid | OF_SEVERAL
     said = recipe.model_dump(mode="json", include=set(Recipe.model_fields) - unsaid)
     said |= {"learning_rate": recipe.rate, "beta": recipe.strength}
     if recipe.adapter.kind != "prefix":
@@ -199,10 +202,12 @@ def train(job: Job, say: Say = lambda step: None) -> Training:
         Diverged: for a loss that is not a number, unless the job is only tried.
         HarnessError: when training went wrong (a wrong reference model).
     """
-    from harness.training import METHODS
+    from harness.training import METHODS, parallel
 
     if job.finished:
         return read_training(job.out)
+    if parallel.apart(job.recipe):
+        return parallel.train(job, say)
     module, _, function = METHODS[job.recipe.method].partition(":")
     try:
         training: Training = getattr(import_module(module), function)(job, say)

@@ -25,6 +25,7 @@ from typing import Any
 from harness.metrics import load_metric
 from harness.models.chat import Chat
 from harness.suite import load_suite
+from harness.training import parallel
 from harness.training.job import Exam, Job
 from harness.training.lessons import Lesson
 from harness.trial import Look, Trial, output_of
@@ -167,7 +168,9 @@ class Looks:
         self.keep()
 
     def keep(self) -> None:
-        """On disk, whole or as it was."""
+        """On disk, whole or as it was; of several processes the first writes."""
+        if parallel.rank():
+            return
         self.job.work.mkdir(parents=True, exist_ok=True)
         draft = self.job.work / f"{SEEN}.new"
         draft.write_text(json.dumps({"total": self.total, "seen": [asdict(look) for look in self.seen]}), "utf-8")

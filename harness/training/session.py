@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from harness.machine import room
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
+from harness.training import parallel
 from harness.training.job import Job, Say, examples, publish
 from harness.training.lessons import Lesson, kept, lessons
 from harness.training.looks import Looks
@@ -138,10 +140,15 @@ class Session:
             try:
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             except torch.OutOfMemoryError as error:
+                if parallel.world() > 1:  # the others would wait for it
+                    raise HarnessError(
+                        f"{self.job.named}: out of memory with batches of {self.share}: raise processes"
+                    ) from error
                 del trainer
                 self._halve(error)
                 release()
             else:
+                trainer.accelerator.wait_for_everyone()
                 return trainer
 
     def _halve(self, error: Exception) -> None:
@@ -206,7 +213,7 @@ class Session:
             "data_seed": self.job.seed,
             "learning_rate": recipe.rate,
             "num_train_epochs": recipe.epochs,
-            "per_device_train_batch_size": self.batch,
+            "per_device_train_batch_size": self.share,
             "gradient_accumulation_steps": self.accumulate,
             "lr_scheduler_type": "cosine",
             "warmup_steps": recipe.warmup,
@@ -224,7 +231,13 @@ class Session:
             "report_to": list(self.job.report_to) or "none",
             "run_name": named(self.job),
             "disable_tqdm": True,
+            **parallel.shared(self.on_gpu),
         }
+
+    @property
+    def share(self) -> int:
+        """This process's part of a batch."""
+        return self.batch // parallel.world()
 
     def trainer(self, wanted: Any) -> Callable[..., Any]:
         """TRL's trainer of that name (or a class of one's own), with our progress, without cards, prints and telemetry."""
@@ -238,11 +251,13 @@ class Session:
             def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
                 return dataset  # it is tokenised and measured already
 
+            def _get_train_sampler(self, *given: Any) -> Any:
+                updates = ceil(ceil(len(session.lessons) / session.batch) / session.accumulate)
+                sampler = repeated(super()._get_train_sampler(*given))
+                return parallel.in_step(sampler, session.job.seed, lambda: self.state.global_step // updates)
+
             def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
                 return session.chat.encode(prompts), None, {}  # they are rendered already
-
-            def _get_train_sampler(self, *given: Any) -> Any:
-                return repeated(super()._get_train_sampler(*given))
 
             def _save_checkpoint(self, *given: Any, **options: Any) -> None:
                 folder = session.job.work / f"checkpoint-{self.state.global_step}"
@@ -275,8 +290,8 @@ class Session:
         return int(12 * text.num_hidden_layers * text.hidden_size**2 + text.vocab_size * text.hidden_size)
 
     def write(self, model: Any, folder: Path) -> None:
-        """The weights as a candidate's, whole or not at all."""
-        if folder.exists():
+        """The weights as a candidate's, whole or not at all; of several processes the first writes."""
+        if folder.exists() or parallel.rank():
             return
         import torch
 
@@ -347,6 +362,8 @@ class Session:
             looks=self.looks.seen,
             kept=self.looks.best.step if self.looks.choosing else None,
         )
+        if parallel.rank():
+            return training
         try:
             return publish(made, job, training)
         except OSError as error:
@@ -476,6 +493,8 @@ def _progress(session: Session) -> Any:
             return session.pace.add(self.counted - before, seconds)
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if parallel.rank():
+                return
             path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / "seconds.json"
             path.write_text(json.dumps(session.seconds), encoding="utf-8")
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from harness.errors import BadInput
 from harness.verdict.check import ANY_OF, check_columns, check_values
-from harness.verdict.source import DEFAULTS, NUMBERS, read_table
+from harness.verdict.source import DEFAULTS, NUMBERS, place, read_table
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
@@ -134,14 +134,25 @@ def encode(table: pa.Table, name: str) -> Column:
         column = pc.coalesce(column, table["case_id"])
     elif column.null_count and default is not None:
         column = pc.fill_null(column, default)
-    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-    order = pc.sort_indices(coded.dictionary).to_numpy()
-    codes = coded.indices.to_numpy()
+    coded, codes = _coded(column)
+    order = pc.sort_indices(coded).to_numpy()
     if np.any(order[1:] < order[:-1]):
         rank = np.empty(order.size, dtype=np.int32)
         rank[order] = np.arange(order.size)
         codes = rank[codes]
-    return Column(codes, coded.dictionary.take(pa.array(order)).to_pylist())
+    return Column(codes, coded.take(pa.array(order)).to_pylist())
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
+    """Distinct values in the order in which they come, and a code for each row; chunks that are the same memory are coded once,
+    and nothing is joined before it is codes: to join long columns of text takes as long as to code them.
+    """
+    distinct = {place(chunk): chunk for chunk in column.chunks}
+    whole = pa.chunked_array(list(distinct.values()), type=column.type)
+    coded = whole.dictionary_encode(null_encoding="encode").combine_chunks()
+    ends = np.cumsum([len(chunk) for chunk in distinct.values()])
+    parts = dict(zip(distinct, np.split(coded.indices.to_numpy(), ends[:-1]), strict=True))
+    return coded.dictionary, np.concatenate([parts[place(chunk)] for chunk in column.chunks])
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +150,32 @@ def _cast_column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArr
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type) and name != "score":
-        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        none = pa.scalar(None, column.type)
+        column = once(column, lambda chunk: pc.if_else(pc.is_nan(chunk), none, chunk))
     try:
-        return column.cast(wanted)
+        return once(column, lambda chunk: chunk.cast(wanted), kind=wanted)
     except pa.ArrowException as error:
         raise BadInput(
             f"{path}: column {name!r} is {column.type}, allowed is {wanted}: {_first_line(error)}"
         ) from error
+
+
+def once(
+    column: pa.ChunkedArray, change: Callable[[pa.Array], pa.Array], *, kind: pa.DataType | None = None
+) -> pa.ChunkedArray:
+    """A column changed chunk by chunk. What is said of an answer stands beside each of its metrics, ten times in the same memory:
+    it is changed once, and shared again.
+    """
+    made: dict[Hashable, pa.Array] = {}
+    for chunk in column.chunks:
+        if place(chunk) not in made:
+            made[place(chunk)] = change(chunk)
+    return pa.chunked_array([made[place(chunk)] for chunk in column.chunks], type=kind or column.type)
+
+
+def place(chunk: pa.Array) -> Hashable:
+    """Where a chunk lies in memory."""
+    return tuple(None if buffer is None else buffer.address for buffer in chunk.buffers()), chunk.offset, len(chunk)
 
 
 def _first_line(error: Exception) -> str:

@@ -88,8 +88,9 @@ class Marks:
 
 def marked(marks: Marks, job: Callable[[], Any]) -> Any:
     """Do ``job`` with every moment counted; workers are forked too."""
-    from harness import engine, progress, run, scoring
+    from harness import progress, run, scoring
     from harness.cli import run as door
+    from harness.engine import local
     from harness.report import html
     from harness.store import database, opening, store
     from harness.training import session
@@ -136,7 +137,7 @@ def marked(marks: Marks, job: Callable[[], Any]) -> Any:
         around(session, "publish", "training")
         around(session, "last_checkpoint", "training")
         around(run._Doing, "batch", "generation")
-        inside(run._Replies, "batch", "judging")
+        inside(run._Doing, "ask", "judging")
         around(scoring.Scoring, "_keep", "scoring")
         around(scoring, "scored", "scoring", also=False)
         around(scoring, "grade", "judging")
@@ -151,7 +152,7 @@ def marked(marks: Marks, job: Callable[[], Any]) -> Any:
         around(shutil, "rmtree", "store")
         inside(door, "show_verdicts", "report")
         around(html, "to_html", "report")
-        stack.enter_context(mock.patch.object(engine.Pool, "_start", _forked(marks)))
+        stack.enter_context(mock.patch.object(local.Pool, "_start", _forked(marks)))
         return job()
 
 
@@ -167,7 +168,7 @@ def reporting(marks: Marks) -> Iterator[None]:
 
 def _forked(marks: Marks) -> Callable[[Any], Any]:
     """``Pool._start`` with a fork: the packages are imported already."""
-    from harness import engine
+    from harness.engine import local
 
     def start(pool: Any) -> Any:
         context = multiprocessing.get_context("fork")
@@ -179,12 +180,12 @@ def _forked(marks: Marks) -> Callable[[Any], Any]:
                 pipe.close()
             marks.set(WORKER, os.getpid())
             marks.within.clear()
-            engine._serve(theirs, parent, pool.threads)
+            local._serve(theirs, parent, pool.threads)
 
         process = context.Process(target=serve, args=(os.getpid(),), daemon=True)
         process.start()
         theirs.close()
-        worker = engine.Worker(process=process, pipe=ours)
+        worker = local.Worker(process=process, pipe=ours)
         pool._alive.append(worker)
         return worker
 

@@ -46,7 +46,8 @@ class Status(Exception):
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
 def test_what_passes_is_a_refusal(status: int) -> None:
-    assert failure_of(Status(status), lost=Lost) == Failure(refused=True, again=True)
+    server = "ill" if status in (500, 502, 503) else "well"
+    assert failure_of(Status(status), lost=Lost) == Failure(refused=True, again=True, server=server)
 
 
 @pytest.mark.parametrize("status", [400, 403, 413, 422])
@@ -62,8 +63,8 @@ def test_the_server_knows_better() -> None:
 def test_a_connection_that_stood_may_have_cost_something() -> None:
     refused = Lost()
     refused.__cause__ = ConnectionRefusedError()
-    assert failure_of(Lost(), lost=Lost) == Failure(refused=True, again=True, billed=True)
-    assert failure_of(refused, lost=Lost) == Failure(refused=True, again=True, billed=False)
+    assert failure_of(Lost(), lost=Lost) == Failure(refused=True, again=True, billed=True, server="ill")
+    assert failure_of(refused, lost=Lost) == Failure(refused=True, again=True, billed=False, server="gone")
 
 
 def test_what_cannot_be_read_was_paid_for() -> None:

@@ -46,7 +46,7 @@ from harness.store import open_store
 from harness.suite import Case, Gate, Task
 from harness.suite import Suite as Declared
 from harness.trial import Training
-from harness.verdict import Policy, decide
+from harness.verdict import Policy, decide, load_rows
 from harness.verdict import lock as locks
 
 HOSTILE = (
@@ -311,7 +311,12 @@ class _Drawn:
                 started=datetime(2026, 1, 2, 3, 4),
                 finished=datetime(2026, 1, 2, 4, 31),
             ),
-            answers=lambda name, suite, contender, *, model, metrics: self.answers[suite, contender],
+            answers=lambda name, suite, *, model, metrics, places: [
+                {**answer, "contender": contender}
+                for contender in dict.fromkeys(contender for contender, _ in places)
+                for answer in self.answers[suite, contender]
+                if (contender, answer["case_id"]) in places
+            ],
         )
         matrix = SimpleNamespace(experiment=experiment, tasks=self.tasks, cells=self.cells, sought=(_sought("coin"),))
         metrics = {
@@ -320,7 +325,7 @@ class _Drawn:
         }
         return SimpleNamespace(
             matrix=matrix, store=store, experiment=experiment, models=[MODEL], policy=policy, metrics=metrics,
-            rows=lambda model: rows, verdicts={MODEL: decide(rows, policy, history=HISTORY)}, accounts={MODEL: ACCOUNTS},
+            rows=lambda model: rows, loaded=lambda model: load_rows(rows), verdicts={MODEL: decide(rows, policy, history=HISTORY)}, accounts={MODEL: ACCOUNTS},
         )  # fmt: skip
 
     def _suite(self, name: str) -> None:

@@ -287,6 +287,14 @@ def test_rows_of_an_experiment_that_was_never_run(store: Store) -> None:
 # --- answers to read
 
 
+def test_answers_of_some_places(store: Store, trial: Make, answered: Answered) -> None:
+    declare(store, "e", [trial(1), trial(2), trial(1, contender="few_shot", id="f")])
+    store.add_generations(answered(trial(1), trial(2)))
+    found = store.answers("e", "triage", places=[("zero_shot", "c2"), ("few_shot", "c1"), ("few_shot", "c2")])
+    assert [(answer["contender"], answer["case_id"]) for answer in found] == [("few_shot", "c1"), ("zero_shot", "c2")]
+    assert store.answers("e", "triage", places=[]) == []
+
+
 def test_answers_tell_what_was_asked_and_what_came_of_it(store: Store, trial: Make, answered: Answered) -> None:
     with_documents = trial(1, documents=("d1", "d2"))
     declare(store, "e", [with_documents, trial(2), trial(1, contender="few_shot", id="f")])

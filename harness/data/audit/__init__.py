@@ -12,7 +12,6 @@ duplicates), and ``rendered`` has lengths in a model's tokens.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 

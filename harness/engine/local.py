@@ -1,89 +1,70 @@
-"""The local engine: persistent worker processes that train and generate, while one process keeps the store.
+"""The local engine: persistent worker processes that train and generate, while one process keeps the store. Where there are
+GPUs, each worker sees its own alone: as many as the candidates' ``processes`` need.
 
-    with Pool(workers=2) as pool:
-        pool.run(works, on_batch=store.add_generations, on_trained=store.add_training, say=progress)
+    with open_engine("local", experiment, say=print) as engine:
+        engine.run(works, sink)
 
 A worker sends each finished batch and waits until it is stored before it goes on, so a killed run loses at most the
-batch in flight. Workers leave as soon as their parent is gone. Heavy packages are imported in workers alone.
+batch in flight. Workers leave as soon as their parent is gone.
 """
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import shutil
 import signal
-import sys
-import threading
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
+from harness.engine.perform import ENVIRONMENT, Asked, Performer, leave_with
+from harness.engine.work import Generate, Sink, Train, Work
 from harness.errors import HarnessError
-from harness.experiment import Model
-from harness.trial import Generation, Step, Training, Trial
+from harness.experiment import Experiment
+from harness.machine import cores, devices
+from harness.resources import Role
+from harness.todo import width, workers
+from harness.training.job import Job
+from harness.trial import Generation
 
-if TYPE_CHECKING:
-    from harness.training.job import Job
-
-PARENT_CHECK = 1.0
-"""Seconds between looks at whether the parent still lives."""
 FULL = 16 << 20
 """Bytes that are left on a disk that is as good as full."""
-PR_SET_PDEATHSIG = 1
-"""Of Linux's ``prctl``: which signal a process gets when its parent dies."""
 
 
-@dataclass(frozen=True, slots=True)
-class Train:
-    """Train one adapter; ``key`` is its fingerprint."""
-
-    key: str
-    job: Job
-    needs: frozenset[str] = frozenset()
+def open_local(experiment: Experiment, say: Callable[[str], None]) -> Local:
+    """Workers on this machine, as many as the experiment says; nobody needs to be told anything."""
+    seen, each = devices(), width(experiment)
+    parts = tuple(",".join(seen[start : start + each]) for start in range(0, len(seen) - each + 1, each))
+    return Local(workers(experiment), parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Generate:
-    """Answer trials with one base model; ``expand`` runs when the work is handed out, and gives what is missing."""
+@dataclass(frozen=True)
+class Local:
+    """``workers`` processes on this machine, which take turns with ``parts`` of its GPUs; a judge has it to itself."""
 
-    key: str
-    model: Model
-    home: Path
-    expand: Callable[[], Sequence[Trial]]
-    batch_tokens: int | None = None
-    needs: frozenset[str] = frozenset()
+    workers: int
+    parts: tuple[str, ...] = ()
 
+    def __enter__(self) -> Local:
+        return self
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Refuse prompts that the model's context is too short for, before anything is paid for."""
+    def __exit__(self, *_: object) -> None: ...
 
-    key: str
-    model: Model
-    home: Path
-    trials: tuple[Trial, ...]
-    needs: frozenset[str] = frozenset()
+    def refuse(self, roles: Collection[Role]) -> None:
+        """Whatever is asked is tried."""
 
+    def left(self, keep: Callable[[list[Generation]], None]) -> int:
+        """Nothing: a batch is stored before its worker goes on."""
+        return 0
 
-Work = Train | Generate | Check
-
-
-class Sink(Protocol):
-    """Where finished work goes; every method returns when it is safe."""
-
-    def batch(self, generations: list[Generation]) -> None: ...
-
-    def trained(self, training: Training) -> None: ...
-
-    def step(self, key: str, step: Step) -> None: ...
-
-    def finished(self, work: Work) -> None: ...
+    def run(self, works: Sequence[Work], sink: Sink) -> None:
+        """As ``Engine.run``."""
+        count = 1 if all(work.role == "judge" for work in works) else self.workers
+        with Pool(workers=count, threads=max(1, cores() // count), parts=self.parts) as pool:
+            pool.run(works, sink)
 
 
 @dataclass
@@ -101,10 +82,11 @@ class Worker:
 
 @dataclass
 class Pool:
-    """``workers`` processes with ``threads`` threads of arithmetic each."""
+    """``workers`` processes with ``threads`` threads of arithmetic each, on one of ``parts`` of the GPUs."""
 
     workers: int
     threads: int
+    parts: tuple[str, ...] = ()
     _alive: list[Worker] = field(default_factory=list)
 
     def __enter__(self) -> Pool:
@@ -126,12 +108,12 @@ class Pool:
         waiting, finished = deque(works), set[str]()
         pending = {work.key for work in works}
         while waiting or any(w.work for w in self._alive):
-            self._hand_out(waiting, pending, finished, sink)
+            self._hand_out(waiting, pending, finished)
             busy = {worker.pipe: worker for worker in self._alive if worker.work}
             for pipe in wait(list(busy), timeout=1.0):
                 self._listen(busy[pipe], finished, sink)  # type: ignore[index]
 
-    def _hand_out(self, waiting: deque[Work], pending: set[str], finished: set[str], sink: Sink) -> None:
+    def _hand_out(self, waiting: deque[Work], pending: set[str], finished: set[str]) -> None:
         """The first works that can be done; those that wait for others keep their place before the rest."""
         idle, blocked = [w for w in self._alive if w.work is None], list[Work]()
         while waiting and (idle or len(self._alive) < self.workers):
@@ -142,7 +124,6 @@ class Pool:
             payload = _payload(work)
             if payload is None:
                 finished.add(work.key)
-                sink.finished(work)
                 continue
             worker = idle.pop() if idle else self._start()
             worker.hand(work, payload)
@@ -152,7 +133,7 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, os.getpid(), self.threads), daemon=True)
-        with _environment(self.threads):
+        with _environment(self.threads, self.parts[len(self._alive) % len(self.parts)] if self.parts else None):
             process.start()
         theirs.close()
         worker = Worker(process=process, pipe=ours)
@@ -172,7 +153,7 @@ class Pool:
                 f"killed by signal {-code} ({signal.Signals(-code).name})" if code and code < 0 else f"exit code {code}"
             )
             raise HarnessError(
-                f"a worker died while at {_named(work)}: {killed}; out of memory is the usual cause: lower batch_size, "
+                f"a worker died while at {work.named}: {killed}; out of memory is the usual cause: lower batch_size, "
                 "batch_tokens or workers, then run again: everything finished is kept"
             ) from error
         if kind == "batch":
@@ -185,9 +166,8 @@ class Pool:
                 sink.trained(value)
             worker.work = None
             finished.add(work.key)
-            sink.finished(work)
         elif kind == "failed":
-            raise HarnessError(f"{_named(work)}: {value}{_full(work)}")
+            raise HarnessError(f"{work.named}: {value}{_full(work)}")
         else:
             raise value
 
@@ -195,21 +175,16 @@ class Pool:
 class _environment:  # noqa: N801
     """Variables that a worker must have before it imports torch, set only while it is started."""
 
-    def __init__(self, threads: int) -> None:
-        self.values = {
-            "OMP_NUM_THREADS": str(threads),
-            "TOKENIZERS_PARALLELISM": "false",
-            # glibc gives freed memory back after every training step, and faults it in again: 2–5× slower without these
-            "MALLOC_MMAP_THRESHOLD_": "4294967296",
-            "MALLOC_TRIM_THRESHOLD_": "8589934592",
-            "MALLOC_TOP_PAD_": "268435456",
-        }
+    def __init__(self, threads: int, part: str | None) -> None:
+        self.values = {"OMP_NUM_THREADS": str(threads), **ENVIRONMENT}
+        self.forced = {} if part is None else {"CUDA_VISIBLE_DEVICES": part}
         self.before: dict[str, str | None] = {}
 
     def __enter__(self) -> None:
-        self.before = {key: os.environ.get(key) for key in self.values}
+        self.before = {key: os.environ.get(key) for key in (*self.values, *self.forced)}
         for key, value in self.values.items():
             os.environ.setdefault(key, value)
+        os.environ.update(self.forced)
 
     def __exit__(self, *_: object) -> None:
         for key, value in self.before.items():
@@ -217,19 +192,15 @@ class _environment:  # noqa: N801
                 os.environ.pop(key, None)
 
 
-def _payload(work: Work) -> Any:
+def _payload(work: Work) -> Job | Asked | None:
     """What a worker is sent; None when nothing is left to do."""
     if isinstance(work, Train):
         return work.job
-    trials = list(work.trials if isinstance(work, Check) else work.expand())
-    batch_tokens = work.batch_tokens if isinstance(work, Generate) else None
-    return (work.model, work.home, batch_tokens, trials) if trials else None
-
-
-def _named(work: Work) -> str:
-    if isinstance(work, Train):
-        return f"training {work.job.recipe_name} for {work.job.suite} (seed {work.job.seed})"
-    return f"{'checking prompts for' if isinstance(work, Check) else 'generating'} {work.key}"
+    if isinstance(work, Generate):
+        asked = Asked(work.model, work.home, list(work.expand()), work.batch_tokens, work.juror)
+    else:
+        asked = Asked(work.model, work.home, work.trials)
+    return asked if asked.trials else None
 
 
 def _full(work: Work) -> str:
@@ -246,13 +217,12 @@ def _full(work: Work) -> str:
 
 def _serve(pipe: Connection, parent: int, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    _die_with(parent)
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-    backends: dict[str, Any] = {}
+    leave_with(parent)
+    performer = Performer()
     todo: dict[str, Callable[[Any], Any]] = {
-        "train": lambda payload: _train(pipe, payload),
-        "generate": lambda payload: _generate(pipe, _backend(backends, payload), payload[-1]),
-        "check": lambda payload: _backend(backends, payload).check(payload[-1]),
+        "train": lambda job: performer.train(job, say=lambda step: pipe.send(("step", step))),
+        "generate": lambda asked: _generate(pipe, performer, asked),
+        "check": performer.check,
     }
     while True:
         try:
@@ -269,43 +239,7 @@ def _serve(pipe: Connection, parent: int, threads: int) -> None:
             pipe.send(("failed", f"{type(error).__name__}: {error}"))
 
 
-def _die_with(parent: int) -> None:
-    """Have the system kill this process with its parent: a run that is taken up at once would train beside what was left of the
-    killed one, in the same folder. Elsewhere than on Linux ``_leave_with`` sees to it within a second or two.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _leave_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(PARENT_CHECK)
-    os._exit(1)
-
-
-def _train(pipe: Connection, job: Job) -> Training:
-    from harness.training import train
-
-    return train(job, say=lambda step: pipe.send(("step", step)))
-
-
-def _backend(backends: dict[str, Any], payload: tuple[Model, Path, int | None, list[Trial]]) -> Any:
-    """The model that a worker holds: one at a time, loaded once."""
-    from harness.models.local import Local
-
-    model, home, batch_tokens, _ = payload
-    key = model.model_dump_json()
-    if key not in backends:
-        for backend in backends.values():
-            backend.close()
-        backends.clear()
-        backends[key] = Local(model, home=home, batch_tokens=batch_tokens)
-    return backends[key]
-
-
-def _generate(pipe: Connection, backend: Any, trials: list[Trial]) -> None:
-    for batch in backend.generate(trials):
+def _generate(pipe: Connection, performer: Performer, asked: Asked) -> None:
+    for batch in performer.answers(asked):
         pipe.send(("batch", batch))
         pipe.recv()
