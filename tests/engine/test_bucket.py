@@ -9,7 +9,7 @@ import pytest
 
 from harness.engine.spool import Spool
 from harness.training.job import RECORD
-from harness.trial import Generation
+from harness.trial import Generation, Step
 
 pytest.importorskip("s3fs", reason="s3fs is not installed: tox run -e engines")
 server = pytest.importorskip("moto.server", reason="moto is not installed: tox run -e engines")
@@ -39,9 +39,9 @@ def test_batches_and_adapters_go_through_a_bucket(spool: Spool, tmp_path: Path) 
     assert spool.listed() == {}
     rows = [Generation("a", text="x"), Generation("b", error="time-out")]
     spool.put("task", 1, rows)
-    spool.tell("task", (3, 10, 0.5))
+    spool.tell("task", Step(3, 10, 0.5))
     batch, step = spool.listed()["task"]
-    assert (spool.rows(batch), spool.step(step)) == (rows, (3, 10, 0.5))
+    assert (spool.rows(batch), spool.step(step)) == (rows, Step(3, 10, 0.5))
     spool.remove(batch)
     spool.remove(batch)
     assert spool.rows(batch) == [], "somebody else was first"

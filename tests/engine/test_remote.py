@@ -18,7 +18,7 @@ from harness.experiment import Model
 from harness.recipe import Recipe
 from harness.resources import Machines, Resources, Role
 from harness.training.job import RECORD, Job, publish
-from harness.trial import Generation, Training, Trial
+from harness.trial import Generation, Step, Training, Trial
 from tests.models.fake_api import make_trials
 
 TINY = Model(id="embedded:tiny")
@@ -101,7 +101,7 @@ class Kept:
     def trained(self, training: Training) -> None:
         self.trainings.append(training.adapter)
 
-    def step(self, key: str, step: int, total: int, loss: float | None) -> None: ...
+    def step(self, key: str, step: Step) -> None: ...
 
     @property
     def ids(self) -> list[str]:
@@ -293,11 +293,11 @@ def test_a_spool_gives_back_what_was_put(tmp_path: Path, kind: str) -> None:
     full = Generation("t", "ja\nnein", 3, 4, 0.5, "stop", None, 0.25, "m-2026", -1.5, 2)
     spool.put("task", 2, [Generation("odd", text="half a pair \ud800"), Generation("no", error="time-out")])
     spool.put("task", 1, [full])
-    spool.tell("task", (3, 10, 0.5))
+    spool.tell("task", Step(3, 10, 0.5))
     listed = spool.listed()["task"]
     found = [spool.rows(name) for name in listed if name.endswith(".parquet")]
     assert found == [[full], [Generation("odd", text="half a pair ?"), Generation("no", error="time-out")]]
-    assert [spool.step(name) for name in listed if name.endswith("step.json")] == [(3, 10, 0.5)]
+    assert [spool.step(name) for name in listed if name.endswith("step.json")] == [Step(3, 10, 0.5)]
     spool.clear("task")
     assert spool.listed() == {}
 
