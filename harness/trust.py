@@ -26,11 +26,13 @@ from harness.metrics import JUDGED, MAKERS, METRICS
 from harness.metrics.estimate import ESTIMATES
 from harness.models.address import KEYS, hosts_of
 from harness.regression.task import is_yaml
+from harness.resources import Engines, Role
 from harness.retrieval import RETRIEVERS
 from harness.suite import SUITE_FILE, Suite, named_files
 
 VARIABLE = "TUNEWORTHY_TRUST"
 GROUP = "tuneworthy.metrics"
+ROLES: tuple[Role, ...] = ("train", "generate", "judge")
 HERE = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -82,6 +84,7 @@ def demands(experiment: Experiment) -> Iterator[str]:
     yield from _of_retriever("retrieve", experiment.retrieve)
     for file in baseline_files([experiment.folder / entry for entry in experiment.baselines]):
         yield from _of_baseline(file)
+    yield from _of_engines(experiment.engine)
     for guard in filter(is_yaml, map(Path, experiment.guards)):
         yield f"guards: {str(guard)!r}: lm-eval fills in its templates and runs the functions that it names"
     single = {"store": experiment.store, "prices": experiment.prices}
@@ -135,6 +138,16 @@ def _of_model(model: Model) -> Iterator[str]:
         keys = [variable for variable in KEYS.get(scheme, ()) if os.environ.get(variable)]
         with_key = f", and the key {keys[0]}," if keys else ""
         yield f"models: {model.id!r}: sends prompts{with_key} to {host}"
+
+
+def _of_engines(engines: Engines) -> Iterator[str]:
+    if engines.ray.address is not None:
+        yield f"engine.ray.address: {engines.ray.address!r}: sends work and data there"
+    for name, machines in (("ray", engines.ray), ("slurm", engines.slurm)):
+        if machines.shared is not None:
+            yield f"engine.{name}.shared: {machines.shared!r}: writes prompts, answers and adapters there"
+        if any(machines.of(role).options for role in ROLES):
+            yield f"engine.{name}: options go to the scheduler, which can be told to run commands"
 
 
 def _of_candidate(name: str, candidate: Candidate, folder: Path, root: Path) -> Iterator[str]:

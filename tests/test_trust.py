@@ -96,6 +96,8 @@ def test_shipped_metrics_with_arguments_need_no_word(project: Project, harness: 
         (f'{TABLE}"sft"\nreplay = 1.0\nreplay_file = "/etc/passwd"\n', "candidates.sft.replay_file: '/etc/passwd': lies outside"),
         ('store = "../../elsewhere"\n', "store: '../../elsewhere': lies outside"),
         ('prices = "/etc/passwd"\n', "prices: '/etc/passwd': lies outside"),
+        ('engine = { ray = { address = "ray://x:1", shared = "s3://b" } }\n', "shared: 's3://b': writes prompts, answers and adapters"),
+        ('engine = { slurm = { train = { options = { slurm_setup = ["id"] } } } }\n', "told to run commands"),
         ('guards = ["tasks/x.yaml"]\n', "guards: 'tasks/x.yaml': lm-eval fills in its templates and runs"),
         ('guards = ["../../x.txt"]\n', "guards: '../../x.txt': lies outside"),
         ('baselines = ["../../x"]\n', "baselines: '../../x': lies outside"),
