@@ -236,7 +236,7 @@ def test_a_damaged_adapter_is_named_before_anything_is_done(project: Project, ha
 
 ORPHANING = """
 import os, signal, sys
-from harness.engine import Pool
+from harness.engine.local import Pool
 if __name__ == "__main__":
     pool = Pool(workers=1, threads=1)
     worker = pool._start()

@@ -18,9 +18,9 @@ TABLES = {
     "cells": "* EXCLUDE (model)",
     "asked": "*",
     "prompts": "*",
-    "generations": "* EXCLUDE (seconds)",
+    "generations": "* EXCLUDE (seconds, stored)",
     "scores": "* EXCLUDE (scored)",
-    "trainings": "* EXCLUDE (seconds, path)",
+    "trainings": "* EXCLUDE (seconds, path, speed)",
     "ledger": "* EXCLUDE (entered)",
     "batches": "id, model",
 }

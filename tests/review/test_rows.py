@@ -84,7 +84,7 @@ def test_a_leaked_case_is_flagged_in_peoples_rows_too(project: Project) -> None:
     answer(project)
     prefer(sit(project, cases=72), brief)
     flagged = {(row["contender"], row["case_id"]) for row in people(project) if row["flagged"]}
-    assert flagged == {("sft", "s52")}
+    assert flagged == {("sft", "s52"), ("few_shot", "s52")}
 
 
 def test_people_decide(project: Project, harness: Callable[..., Ran]) -> None:
