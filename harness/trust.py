@@ -85,6 +85,8 @@ def demands(experiment: Experiment) -> Iterator[str]:
     for file in baseline_files([experiment.folder / entry for entry in experiment.baselines]):
         yield from _of_baseline(file)
     yield from _of_engines(experiment.engine)
+    if (jobs := experiment.home / "slurm").is_dir():
+        yield f"{jobs}: jobs under way of --engine slurm, which are pickles"
     for guard in filter(is_yaml, map(Path, experiment.guards)):
         yield f"guards: {str(guard)!r}: lm-eval fills in its templates and runs the functions that it names"
     single = {"store": experiment.store, "prices": experiment.prices}

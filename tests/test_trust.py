@@ -140,6 +140,11 @@ def test_models(project: Project, harness: Harness, monkeypatch: pytest.MonkeyPa
     assert (ran.code, said in ran.err, "sk-secret" in ran.err) == (4, True, False)
 
 
+def test_jobs_that_a_stranger_left_behind(project: Project, harness: Harness) -> None:
+    (project.folder / ".harness/slurm").mkdir(parents=True)
+    assert "jobs under way of --engine slurm, which are pickles" in harness("run", project.experiment).err
+
+
 def test_a_judge_is_a_model_too(project: Project, harness: Harness) -> None:
     project.write(
         "experiment.toml", project.experiment.read_text() + '[judge]\nmodel = "openai:m@http://far.example/v1"\n'
