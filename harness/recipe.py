@@ -26,6 +26,7 @@ from harness.declaration import Declaration
 
 Method = Literal["sft", "dpo", "kto", "grpo", "rloo", "rlhf", "orpo", "simpo", "external", "given", "merge"]
 Combination = Literal["cat", "svd", "linear", "ties", "dare_ties", "ties_svd", "dare_ties_svd"]
+Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw", "paged_adamw_8bit"]
 Kind = Literal["lora", "rslora", "dora", "pissa", "loftq", "ia3", "prefix", "full"]
 
 NEEDS: dict[Method, tuple[str, ...]] = {
@@ -135,6 +136,7 @@ class Recipe(Declaration):
     accumulate: int = Field(default=1, gt=0)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
+    optimizer: Optimizer = "adamw"
     max_length: int = Field(default=1024, gt=0)
     max_dropped: float = Field(default=0.0, ge=0, lt=1)
     loss: Literal["sigmoid", "ipo", "sigmoid+sft"] = "sigmoid"

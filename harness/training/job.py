@@ -185,6 +185,8 @@ def adapter_fingerprint(
     said |= {"learning_rate": recipe.rate, "beta": recipe.strength}
     if recipe.adapter.kind != "prefix":
         del said["adapter"]["tokens"]
+    if recipe.optimizer == "adamw":
+        del said["optimizer"]
     if not recipe.packing:
         del said["packing"]
     if exam is not None and recipe.keep == "best":

@@ -29,6 +29,7 @@ from harness.machine import room
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
+from harness.recipe import Optimizer
 from harness.training import parallel
 from harness.training.job import Job, Say, examples, publish
 from harness.training.lessons import Lesson, kept, lessons
@@ -39,6 +40,12 @@ from harness.trial import Step, Training
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
 LARGE = 500_000_000
 """Parameters from which activations are computed twice (checkpointing) to save a GPU's memory."""
+OPTIMIZERS: dict[Optimizer, str] = {
+    "adamw_8bit": "adamw_bnb_8bit",
+    "paged_adamw": "paged_adamw_32bit",
+    "paged_adamw_8bit": "paged_adamw_8bit",
+}
+"""bitsandbytes' under the names of transformers, which has ``adamw`` by default."""
 SMALLEST = {"kto": 2}
 """Rows that a batch of a method needs."""
 STATE = "trainer_state.json"
@@ -231,6 +238,7 @@ class Session:
             "report_to": list(self.job.report_to) or "none",
             "run_name": named(self.job),
             "disable_tqdm": True,
+            **({"optim": OPTIMIZERS[recipe.optimizer]} if recipe.optimizer in OPTIMIZERS else {}),
             **parallel.shared(self.on_gpu),
         }
 

@@ -14,7 +14,7 @@ from harness.experiment import Model
 from harness.recipe import ELSEWHERE, FLOAT_ONLY, Adapter, Kind, Recipe
 from harness.suite import Case
 from harness.training import METHODS, Job, train
-from harness.training.job import Exam, Reward
+from harness.training.job import Exam, Reward, adapter_fingerprint
 from harness.training.rows import Row
 from harness.trial import Generation, Step, Trial
 
@@ -135,6 +135,18 @@ def trains_and_resumes(folder: Path, one: Job) -> None:
 @pytest.mark.parametrize("method", DATA)
 def test_every_method(method: str, folder: Path) -> None:
     trains_and_resumes(folder, asked(folder, method))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    ["paged_adamw_8bit", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("adamw_8bit", "paged_adamw"))],
+)
+def test_every_optimizer(optimizer: str, folder: Path) -> None:
+    one = asked(folder, "sft", name=f"by-{optimizer}", optimizer=optimizer)
+    trains_and_resumes(folder, one)
+    plain = one.recipe.model_copy(update={"optimizer": "adamw"})
+    names = [adapter_fingerprint(model="m", recipe=recipe, rows=[], seed=1) for recipe in (one.recipe, plain)]
+    assert names[0] != names[1]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "lora"])
