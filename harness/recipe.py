@@ -120,9 +120,9 @@ class Recipe(Declaration):
     ``max_new_tokens`` (the suite's, when left out) are written to each prompt by the methods that are rewarded for them.
     ``command`` and ``config`` are of method ``external``, and ``given`` names the weights of method ``given``, one a seed.
     ``merge`` makes one adapter of ``parts``, ``CANDIDATE@SUITE`` each, by PEFT's ``combination``.
-    ``packing`` lays the rows of a batch end to end instead of padding them (SFT). ``keep = "best"`` answers dev every ``evaluate_every`` epochs and keeps the weights that answered it best; with
-    ``patience`` the training ends when so many looks in a row were no better. ``processes`` train it together, one a GPU;
-    each takes its share of a batch.
+    ``packing`` lays the rows of a batch end to end instead of padding them (SFT). ``keep = "best"`` answers dev every
+    ``evaluate_every`` epochs and keeps the weights that answered it best; with ``patience`` the training ends when so many looks
+    in a row were no better. ``processes`` train it together, one a GPU; each takes its share of a batch.
     """
 
     method: Method

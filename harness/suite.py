@@ -68,7 +68,8 @@ class Suite(Declaration):
     likelihood a character (``acc_norm``). One of the form ``text`` is read, and asked nothing: its cases are passages, in a
     file of prose (``.txt``, ``.md``) or with the passage as ``input`` and as ``reference``.
     ``lenient`` is a metric that reads what ``metric`` refuses for its form alone: the two tell form from knowledge.
-    ``inputs`` names converters of what is no text (``harness.cascade``). ``estimates`` are computed over all answers of a contender (corpus BLEU); ``declining`` is what answers that decline look like.
+    ``inputs`` names converters of what is no text (``harness.cascade``). ``estimates`` are computed over all answers of a
+    contender (corpus BLEU); ``declining`` is what answers that decline look like.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
