@@ -103,11 +103,13 @@ class _Form:
 def doubling(
     shares: Sequence[float], scores: Sequence[Floats], clusters: Codes | None = None, *, alpha: float
 ) -> Doubling | None:
-    """The gain of a doubling beyond all of the data; None where points, cases or trainings are too few, or no form fits.
+    """The gain of a doubling beyond all of the data, at most what is left to 1; None where points, cases or trainings are too
+    few, or no form fits.
 
     Args:
         shares: of the data, J of them, ascending, the last one 1.
-        scores: for each share (trainings, n), the same n cases in the same order.
+        scores: for each share (trainings, n), the same n cases in the same order, each in [0, 1]: a curve that is carried on
+            past 1 turns before it gets there, and is held to fit no form.
         clusters: shape (n,), a small integer code a case; None when every case stands alone.
         alpha: of one side.
 
@@ -132,7 +134,10 @@ def doubling(
     late = _late(np.asarray(shares))
     drawn = [form.gains(means + noise) for form in (*whole, *([late] if late.fit(means, noise) > RULED_OUT else ()))]
     level = alpha * NARROW
-    ends = min(np.quantile(one, level) for one in drawn), max(np.quantile(one, 1 - level) for one in drawn)
+    room = 1 - float(np.quantile(means[-1] + noise[:, -1], level))
+    if estimate > room:
+        return None
+    ends = min(np.quantile(one, level) for one in drawn), min(max(np.quantile(one, 1 - level) for one in drawn), room)
     estimate, lower, upper = (round(float(value), DIGITS) + 0.0 for value in (estimate, *ends))
     df = float((counts - 1).sum())
     return Doubling(estimate, lower, upper, alpha, df, n, count, _curve(whole, means, shares))
@@ -224,4 +229,4 @@ def _curve(forms: Sequence[_Form], means: Floats, shares: Sequence[float]) -> tu
     """The mean of the fitted forms, whose gain beyond all of the data is the estimate."""
     drawn = np.mean([means @ form.along[int(form.misfit(means).argmin())] for form in forms], axis=0)
     at = _along(shares[0])
-    return tuple((round(float(s), DIGITS), round(float(m), DIGITS)) for s, m in zip(at, drawn, strict=True))
+    return tuple((round(float(s), DIGITS), round(min(float(m), 1.0), DIGITS)) for s, m in zip(at, drawn, strict=True))

@@ -40,7 +40,7 @@ def train(job: Job, say: Say) -> Training:
     Raises:
         BadInput: when there are fewer GPUs.
     """
-    from harness.training.session import last_checkpoint
+    from harness.training.checkpoint import last_checkpoint
 
     count, seen = job.recipe.processes, devices()
     if 0 < len(seen) < count:

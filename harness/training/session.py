@@ -10,32 +10,31 @@ would have had. The folder ``<out>`` appears in one step, finished.
 from __future__ import annotations
 
 import errno
-import json
-import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from harness.errors import Diverged, HarnessError, need
-from harness.files.whole import fault_in
+from harness.errors import HarnessError, need
 from harness.machine import room
 from harness.models.base import load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
 from harness.recipe import Optimizer
 from harness.training import parallel
+from harness.training.checkpoint import STATE, last_checkpoint, spent
 from harness.training.job import Job, Say, examples, publish
 from harness.training.lessons import Lesson, kept, lessons
 from harness.training.looks import Looks
-from harness.training.track import forget, named, remember, tracking
-from harness.trial import Step, Training
+from harness.training.sampler import repeated
+from harness.training.told import Pace, losses, progress
+from harness.training.track import forget, named, tracking
+from harness.trial import Training
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
 LARGE = 500_000_000
@@ -48,7 +47,6 @@ OPTIMIZERS: dict[Optimizer, str] = {
 """bitsandbytes' under the names of transformers, which has ``adamw`` by default."""
 SMALLEST = {"kto": 2}
 """Rows that a batch of a method needs."""
-STATE = "trainer_state.json"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a system says when there is no room: of the disk, of a user's share, of a file."""
 NOT_AN_ADAPTER = ("ref", "README.md", "training_args.bin", "chat_template.jinja")
@@ -72,7 +70,7 @@ class Session:
         need("torch", extra="train")
         self.job, self.say, self.first_loss, self.unpack, self.before = job, say, first_loss, unpack, before
         self.on_gpu = on_gpu()
-        self.started, self.spent = time.perf_counter(), _spent(last_checkpoint(job.work))
+        self.started, self.spent = time.perf_counter(), spent(last_checkpoint(job.work))
         self.found: list[Lesson] = []
         self.batch, self.accumulate = job.recipe.batch_size, job.recipe.accumulate
         self.notes: list[str] = []
@@ -286,7 +284,7 @@ class Session:
             made = Quiet(model=model, **options)
             made.model.create_or_update_model_card = lambda *_: None
             made.remove_callback(PrinterCallback)
-            made.add_callback(_progress(self))
+            made.add_callback(progress(self))
             return made
 
         return make
@@ -362,7 +360,7 @@ class Session:
             rows_in=len(self.found),
             rows_kept=len(self.lessons),
             tokens=round(sum(lesson.all_tokens for lesson in self.lessons) * job.recipe.epochs * share),
-            losses=_losses(state.log_history),
+            losses=losses(state.log_history),
             versions={package: version(package) for package in PACKAGES},
             base=identity(job.model),
             notes=self.notes,
@@ -403,144 +401,11 @@ def closing_memory() -> Iterator[None]:
         release()
 
 
-def last_checkpoint(work: Path) -> Path | None:
-    """The newest checkpoint that is whole; what a kill or a full disk left half-written is removed."""
-    found = sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    for path in found:
-        if (path / STATE).is_file() and fault_in(path) is None:
-            return path
-        shutil.rmtree(path)
-    return None
-
-
-def repeated(sampler: Any) -> Any:
-    """TRL's sampler of prompts that are answered several times, made to draw what an epoch draws also where the ones before it were
-    drawn by another process: by itself it draws the first epoch's order again.
-    """
-    from trl.trainer.utils import RepeatSampler
-
-    if not (isinstance(sampler, RepeatSampler) and sampler.shuffle):
-        return sampler
-    import torch
-
-    class OfEpoch(torch.utils.data.Sampler):  # type: ignore[type-arg]
-        epoch = 0
-
-        def set_epoch(self, epoch: int) -> None:
-            self.epoch = epoch
-
-        def __iter__(self) -> Any:
-            sampler.generator.manual_seed(sampler.seed)
-            for _ in range(self.epoch):
-                torch.randperm(sampler.num_samples, generator=sampler.generator)
-            return iter(sampler)
-
-        def __len__(self) -> int:
-            return len(sampler)
-
-    return OfEpoch()
-
-
-@dataclass
-class Pace:
-    """Tokens and seconds of the steps so far."""
-
-    tokens: float = 0.0
-    seconds: float = 0.0
-
-    @property
-    def mean(self) -> float | None:
-        """Tokens a second."""
-        return self.tokens / self.seconds if self.seconds else None
-
-    def add(self, tokens: float, seconds: float) -> float | None:
-        """One step's; returns its own pace."""
-        self.tokens += tokens
-        self.seconds += seconds
-        return tokens / seconds if seconds else None
-
-
-def _progress(session: Session) -> Any:
-    from transformers import TrainerCallback
-
-    class Progress(TrainerCallback):
-        begun = 0.0
-        counted: float | None = None
-        """Tokens up to the step before; after a resume some trainers begin to count anew, so that the first is not known."""
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            remember(session.job)  # the trackers' own callbacks come first
-
-        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.begun = time.perf_counter()
-            if state.global_step == 0:
-                self.counted = 0.0
-
-        def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-            looks = session.looks
-            if looks.due(state.global_step, state.max_steps):
-                session.write(model, looks.folder(state.global_step))
-                control.should_save = True
-                control.should_training_stop = session.job.recipe.patience is not None
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-            if not logs or "loss" not in logs:
-                return
-            loss, gradient = float(logs["loss"]), float(logs.get("grad_norm", 0.0))
-            _refuse_broken(session, state.global_step, loss, gradient)
-            if state.global_step == 1 and session.first_loss:
-                session.first_loss(session, loss)
-            rate = float(logs["learning_rate"]) if "learning_rate" in logs else None
-            session.say(Step(state.global_step, state.max_steps, loss, rate, gradient, self._speed(logs)))
-
-        def _speed(self, logs: dict[str, float]) -> float | None:
-            seconds, before = time.perf_counter() - self.begun, self.counted
-            self.counted = logs.get("num_tokens")
-            if self.counted is None or before is None:
-                return None
-            return session.pace.add(self.counted - before, seconds)
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if parallel.rank():
-                return
-            path = Path(args.output_dir) / f"checkpoint-{state.global_step}" / "seconds.json"
-            path.write_text(json.dumps(session.seconds), encoding="utf-8")
-
-    return Progress()
-
-
-def _refuse_broken(session: Session, step: int, loss: float, gradient: float) -> None:
-    """A gradient that is no number makes weights that are none, before any loss tells; it is logged before they are saved.
-
-    Raises:
-        Diverged: saying which, and what is left.
-    """
-    for what, number in (("loss", loss), ("norm of the gradient", gradient)):
-        if not math.isfinite(number):
-            raise Diverged(
-                f"{session.job.named}: the {what} of step {step} is {number}: lower learning_rate and run again; the last good "
-                f"checkpoint stays: {last_checkpoint(session.job.work) or 'there was none yet'}"
-            )
-
-
-def _losses(history: Sequence[dict[str, float]]) -> list[tuple[int, float, float, float]]:
-    logged = [entry for entry in history if "loss" in entry]
-    return [(int(e["step"]), float(e["loss"]), float(e["learning_rate"]), float(e["grad_norm"])) for e in logged]
-
-
 def _reason(error: BaseException) -> str:
     """The first line of what failed at the bottom."""
     while error.__context__ is not None:
         error = error.__context__
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
-
-
-def _spent(checkpoint: Path | None) -> float:
-    """Seconds that an interrupted training had taken."""
-    try:
-        return float(json.loads((checkpoint / "seconds.json").read_text())) if checkpoint else 0.0
-    except (OSError, ValueError):
-        return 0.0
 
 
 def _drop(folder: Path) -> None:

@@ -165,7 +165,7 @@ def _learning(recommendation: Recommendation, learning: Mapping[str, Any]) -> It
     if slope is None:
         return
     numbers = {"slope": slope.estimate, "lower": slope.lower, "upper": slope.upper}
-    said = f"A doubling of the training data gains {points(slope.estimate)} points"
+    said = f"The last doubling of the training data gained {points(slope.estimate)} points"
     said += f" ({points(slope.lower)} to {points(slope.upper)})"
     if recommendation == "collect-data":
         yield Reason("collect_data", f"{said}: at most {DOUBLINGS} more doublings reach what is asked.", numbers)

@@ -102,3 +102,16 @@ def test_clusters_count_and_wrong_scores_are_refused() -> None:
     for wrong in (np.ones((3, 49)), np.full((3, 50), np.nan)):
         with pytest.raises(ValueError, match="same cases at every share, without NaN"):
             doubling((0.125, 0.25, 0.5, 1.0), [*four, wrong], alpha=0.05)
+
+
+def test_nothing_gains_more_than_is_left() -> None:
+    """Steep to the last: carried on it would pass 1, so that it must turn, and nobody knows where."""
+    rng = np.random.default_rng(4)
+    shares = (0.125, 0.25, 0.5, 1.0)
+    steep = [(rng.random((3, 300)) < mean).astype(float) for mean in (0.05, 0.2, 0.5, 0.97)]
+    assert doubling(shares, steep, alpha=0.05) is None
+    near = [(rng.random((3, 300)) < mean).astype(float) for mean in (0.86, 0.92, 0.955, 0.975)]
+    found = doubling(shares, near, alpha=0.05)
+    assert found is not None
+    assert found.upper <= 1 - near[-1].mean() + 0.02
+    assert max(mean for _, mean in found.curve) <= 1

@@ -17,7 +17,7 @@ pytest.importorskip("bitsandbytes")
 
 from harness.errors import HarnessError
 from harness.training import train
-from harness.training.session import last_checkpoint
+from harness.training.checkpoint import last_checkpoint
 from harness.trial import Step
 from tests.models.tiny_models import build_tiny
 from tests.training.test_training import job, same, weights
