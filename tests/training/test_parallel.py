@@ -20,7 +20,7 @@ from harness.experiment import Model
 from harness.recipe import Adapter, Recipe
 from harness.training import Job, adapter_fingerprint, train
 from harness.training.rows import Row
-from harness.trial import Training
+from harness.trial import Step, Training
 
 pytest.importorskip("trl")
 pytest.importorskip("peft")
@@ -56,9 +56,9 @@ def curve(training: Training) -> list[float]:
 
 @pytest.mark.exhaustive
 def test_two_processes_train_as_one(base: Path, tmp_path: Path) -> None:
-    told: list[tuple[int, int, float | None]] = []
+    told: list[Step] = []
     one = train(job(base, tmp_path / "one", ONE))
-    two = train(job(base, tmp_path / "two", TWO), say=lambda *step: told.append(step))
+    two = train(job(base, tmp_path / "two", TWO), say=told.append)
     assert one.steps == two.steps == 16
     assert (one.rows_in, one.rows_kept, one.tokens) == (two.rows_in, two.rows_kept, two.tokens)
     assert [rate for _, _, rate, _ in one.losses] == [rate for _, _, rate, _ in two.losses]
@@ -66,7 +66,7 @@ def test_two_processes_train_as_one(base: Path, tmp_path: Path) -> None:
     for part in (first, last):
         ours, theirs = curve(two)[part], curve(one)[part]
         assert sum(ours) / 4 == pytest.approx(sum(theirs) / 4, rel=0.1), "an epoch's mean: every row once"
-    assert [step for step, _, _ in told] == list(range(1, 17))
+    assert [step.step for step in told] == list(range(1, 17))
     assert sorted(path.name for path in (tmp_path / "two/adapters").iterdir()) == ["5f0c"]
     assert (tmp_path / "two/adapters/5f0c/adapter_model.safetensors").exists()
 
@@ -87,7 +87,7 @@ def test_killed_it_goes_on_and_ends_as_it_would_have(base: Path, tmp_path: Path)
     killed = job(base, tmp_path / "killed", TWO)
     code = (
         "import pickle, sys\nfrom harness.training import train\n"
-        "train(pickle.load(open(sys.argv[1], 'rb')), say=lambda step, *_: print(step, flush=True))"
+        "train(pickle.load(open(sys.argv[1], 'rb')), say=lambda step: print(step.step, flush=True))"
     )
     import pickle
 
