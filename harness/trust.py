@@ -70,7 +70,7 @@ def refuse(what: Path, asked: Iterable[str]) -> None:
 def refuse_suites(paths: Iterable[Path], *, code: bool = False) -> None:
     """``refuse`` for those of the paths that are suites' folders: their files are read, and with ``code`` their metrics run."""
     for path in paths:
-        refuse(path, (line for line in of_suite(path) if code or ": runs " not in line))
+        refuse(path, of_suite(path, code=code))
 
 
 def demands(experiment: Experiment) -> Iterator[str]:
@@ -95,11 +95,13 @@ def demands(experiment: Experiment) -> Iterator[str]:
     for key, value in named:
         yield from _outside(f"{key}: {value!r}", experiment.folder / value.partition("*")[0], root)
     for folder in suite_folders(experiment):
-        yield from of_suite(folder, root)
+        yield from of_suite(folder, root, code=True)
 
 
-def of_suite(folder: Path, root: Path | None = None) -> Iterator[str]:
-    """What a suite asks for; nothing of one that cannot be read, of which its loader says why."""
+def of_suite(folder: Path, root: Path | None = None, *, code: bool) -> Iterator[str]:
+    """Which files a suite names elsewhere, and with ``code`` what it would run; nothing of one that cannot be read, of which its
+    loader says why.
+    """
     root = root or project_of(folder)
     path = folder / SUITE_FILE
     if not path.is_file():
@@ -109,13 +111,19 @@ def of_suite(folder: Path, root: Path | None = None) -> Iterator[str]:
         suite = declare(Suite, {"name": folder.name, **read_toml(path), "folder": folder}, where=str(path))
     except BadInput:
         return
+    for name in (suite.cases, *named_files(suite)):
+        yield from _outside(f"{folder}: {name!r}", suite.path(name), root)
+    if code:
+        yield from _of_metrics(suite)
+
+
+def _of_metrics(suite: Suite) -> Iterator[str]:
+    folder = suite.folder
     gated = filter(None, (gate.metric for gate in suite.gates))
     for metric in dict.fromkeys((*suite.all_metrics, *gated)):
         yield from _code(f"{folder}: metric {metric!r}", metric, {*METRICS, *MAKERS, *JUDGED}, folder)
     for estimate in suite.estimates:
         yield from _code(f"{folder}: estimate {estimate!r}", estimate, ESTIMATES, folder)
-    for name in named_files(suite):
-        yield from _outside(f"{folder}: {name!r}", suite.path(name), root)
 
 
 def project_of(folder: Path) -> Path:

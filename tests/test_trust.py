@@ -12,7 +12,7 @@ from harness.errors import BadInput
 from harness.experiment import load_experiment
 from harness.pattern import pattern_of
 from harness.trust import demands, project_of
-from tests.conftest import Project, Ran, write_rows
+from tests.conftest import Project, Ran, cases, write_rows
 
 Harness = Callable[..., Ran]
 HOUSE = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\ndef polite(case, text):\n    return 1.0\n"
@@ -168,6 +168,12 @@ def test_files_that_a_suite_links_to_elsewhere(project: Project, harness: Harnes
     ):
         assert (ran.code, f"'train.jsonl': lies outside {project.folder}: {secret}" in ran.err) == (4, True)
         assert "password" not in ran.out + ran.err
+
+
+def test_cases_elsewhere(project: Project, harness: Harness, tmp_path: Path) -> None:
+    write_rows(tmp_path / "elsewhere.jsonl", cases(6))
+    project.replace("suites/sums/suite.toml", "train =", 'cases = "../../../elsewhere.jsonl"\ntrain =')
+    assert f"'../../../elsewhere.jsonl': lies outside {project.folder}" in harness("run", project.experiment).err
 
 
 def test_a_link_inside_a_folder_of_documents(project: Project, harness: Harness, tmp_path: Path) -> None:

@@ -190,6 +190,8 @@ class _environment:  # noqa: N801
         for key, value in self.before.items():
             if value is None:
                 os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
 
 
 def _payload(work: Work) -> Job | Asked | None:
