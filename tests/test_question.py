@@ -61,6 +61,14 @@ def test_a_verdict_is_a_look_and_reading_it_again_is_not(tuned: Project, harness
     assert kept(tuned) == ["look"]
 
 
+def test_a_slip_in_what_is_required_is_no_look(tuned: Project, harness: Harness) -> None:
+    fill(tuned)
+    for slip in ("sums", "sums=finetune", "sum=fine-tune"):
+        ran = harness("verdict", tuned.experiment, "--require", slip)
+        assert (ran.code, ran.out) == (4, "")
+    assert kept(tuned) == []
+
+
 def test_the_report_is_a_look_too(tuned: Project, harness: Harness) -> None:
     fill(tuned)
     assert harness("report", tuned.experiment).code == 0

@@ -61,7 +61,7 @@ def run(
 
     spending = Spending(batch=batch, most=max_cost)
     outcome = fill(loaded, progress=Console(quiet=as_json), wait=wait, say=aside, spending=spending, engine=engine)
-    raise typer.Exit(show_verdicts(outcome.matrix, as_json=as_json, require=[]))
+    raise typer.Exit(show_verdicts(outcome.matrix, as_json=as_json))
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,10 @@ from harness.cli.argument import DEFAULT, ExperimentFile, Json, aside
 from harness.errors import BadInput, suggest
 
 REQUIRE_UNMET = 1
+ANSWERS = ("JUSTIFIED", "NOT_JUSTIFIED", "INCONCLUSIVE", "INVALID", "prompt", "constrain", "rag", "fine-tune", "fine-tune+rag", "collect-data", "none")  # fmt: skip
+
+Requirement = tuple[str, str]
+"""A suite, and what must be its verdict or recommendation."""
 
 app = typer.Typer()
 
@@ -31,6 +36,7 @@ def verdict(
     as_json: Json = False,
 ) -> None:
     """Say whether fine-tuning is justified, suite by suite, and why."""
+    wanted = [_requirement(one) for one in require or []]
     if schema is not None:
         from harness.verdict.schemas import load_schema
 
@@ -40,8 +46,9 @@ def verdict(
         from harness.verdict import Policy, decide, describe, load_policy
 
         found = decide(scores, load_policy(policy) if policy else Policy(), look=1 if look is None else look)
+        _refuse_unknown(wanted, found.suites)
         typer.echo(found.to_json().decode(), nl=False) if as_json else typer.echo("\n".join(describe(found)))
-        raise typer.Exit(_exit_code([found], require or []))
+        raise typer.Exit(_exit_code([found], wanted))
     if policy is not None:
         raise BadInput("--policy judges the rows of --scores: give both, or write [policy] into the experiment")
     if look is not None:
@@ -49,7 +56,9 @@ def verdict(
     from harness.matrix import expand
     from harness.trust import load_trusted
 
-    raise typer.Exit(show_verdicts(expand(load_trusted(experiment)), as_json=as_json, require=require or []))
+    matrix = expand(load_trusted(experiment))
+    _refuse_unknown(wanted, [task.suite.name for task in matrix.tasks])  # before the look is counted
+    raise typer.Exit(show_verdicts(matrix, as_json=as_json, require=wanted))
 
 
 @app.command()
@@ -94,12 +103,14 @@ def _place(path: Path, text: str) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:
+def show_verdicts(matrix: Any, *, as_json: bool, require: Sequence[Requirement] = ()) -> int:
     from harness.evidence import evidence
     from harness.verdict import describe
 
     with evidence(matrix) as found:
         verdicts = found.verdicts
+    for made in verdicts.values():
+        _refuse_unknown(require, made.suites)
     if not found.noted:
         aside("this look was not entered in the ledger: the store cannot be written now")
     if as_json:
@@ -112,21 +123,27 @@ def show_verdicts(matrix: Any, *, as_json: bool, require: list[str]) -> int:
     return _exit_code(list(verdicts.values()), require)
 
 
-def _exit_code(verdicts: list[Any], require: list[str]) -> int:
+def _exit_code(verdicts: list[Any], require: Sequence[Requirement]) -> int:
     """The worst of the verdicts' codes; with ``--require``, whether every requirement holds."""
     if require:
         return 0 if all(_holds(verdict, one) for verdict in verdicts for one in require) else REQUIRE_UNMET
     return max((verdict.exit_code for verdict in verdicts), default=3)
 
 
-ANSWERS = ("JUSTIFIED", "NOT_JUSTIFIED", "INCONCLUSIVE", "INVALID", "prompt", "constrain", "rag", "fine-tune", "fine-tune+rag", "collect-data", "none")  # fmt: skip
-
-
-def _holds(verdict: Any, requirement: str) -> bool:
-    suite, _, answer = requirement.partition("=")
+def _requirement(text: str) -> Requirement:
+    suite, _, answer = text.partition("=")
     if answer not in ANSWERS:
-        raise BadInput(f"--require {requirement!r}: write SUITE=ANSWER: {suggest(answer, ANSWERS)}")
-    if suite not in verdict.suites:
-        raise BadInput(f"--require {requirement!r}: no deciding suite {suite!r}: {suggest(suite, verdict.suites)}")
+        raise BadInput(f"--require {text!r}: write SUITE=ANSWER: {suggest(answer, ANSWERS)}")
+    return suite, answer
+
+
+def _refuse_unknown(require: Sequence[Requirement], suites: Collection[str]) -> None:
+    for suite, answer in require:
+        if suite not in suites:
+            raise BadInput(f"--require '{suite}={answer}': no deciding suite {suite!r}: {suggest(suite, suites)}")
+
+
+def _holds(verdict: Any, requirement: Requirement) -> bool:
+    suite, answer = requirement
     found = verdict.suites[suite]
     return answer in (found.verdict, found.recommendation)

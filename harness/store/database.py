@@ -21,7 +21,7 @@ import duckdb
 import pyarrow as pa
 
 from harness.store.checkpoint import due, fold
-from harness.store.schema import connect, told
+from harness.store.schema import attach, connect, told
 
 BATCH = 8192
 """Rows that are turned into Arrow at once: it bounds the memory."""
@@ -56,6 +56,11 @@ class Database:
         # fetchall even where nothing is returned: DuckDB 2 runs a statement only as far as its result is fetched.
         with told(self.path):
             return self._connection.execute(sql, given).fetchall()
+
+    def attach(self, path: Path, name: str) -> None:
+        """Another store's file, for reading, as the database ``name``."""
+        with told(path):
+            attach(self._connection, path, name)
 
     def query(self, sql: str, given: Any = None) -> pa.Table:
         """The result of a query as an Arrow table."""

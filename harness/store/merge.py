@@ -181,7 +181,7 @@ def _attached(database: Database, source: Path) -> Iterator[Path]:
         )
     if path.samefile(database.path):
         raise BadInput(f"{source}: this is the store that it would be taken into: name another one")
-    database.run(f"ATTACH {quoted(path)} AS theirs (READ_ONLY)")
+    database.attach(path, "theirs")
     try:
         yield path
     finally:

@@ -134,9 +134,9 @@ def drafted(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
-    """Another store, for reading, under a name."""
+    """Another store, for reading, under a name. For a file of any other kind, DuckDB would look for an extension of its own."""
     quoted = str(path).replace("'", "''")
-    connection.execute(f"ATTACH '{quoted}' AS {name} (READ_ONLY)").fetchall()
+    connection.execute(f"ATTACH '{quoted}' AS {name} (TYPE DUCKDB, READ_ONLY)").fetchall()
 
 
 def connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:

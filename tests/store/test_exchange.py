@@ -224,6 +224,12 @@ def test_what_is_no_export_is_refused_and_nothing_is_taken(
 def test_stores_that_cannot_be_taken_in(filled: Path, tmp_path: Path) -> None:
     with open_store(filled, write=True) as store, pytest.raises(BadInput, match="this is the store that it would be"):
         store.merge(filled, say=QUIET)
+    other = tmp_path / "bytes.jsonl"
+    other.write_bytes(bytes(range(256)))
+    with pytest.raises(
+        BadInput, match=r"bytes\.jsonl: cannot be read or written as a store: .* not a valid DuckDB database file"
+    ):
+        take(tmp_path / "other", other)
     spoil(filled, "UPDATE meta SET value = '99'")
     with pytest.raises(BadInput, match="written by a newer harness"):
         take(tmp_path / "other", filled)
