@@ -1,4 +1,4 @@
-"""The whole fault harness: `python -m tests.faults`, or `tox run -e faults` (half an hour on two quiet cores).
+"""The whole fault harness: `python -m tests.faults`, or `tox run -e faults` (ten minutes on two quiet cores).
 
     python -m tests.faults kills --kills 210 --seed 1
     python -m tests.faults kills --phases judging,scoring --seed 2
