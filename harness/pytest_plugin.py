@@ -10,6 +10,8 @@ folder or the paths that were asked for.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from harness.gate.place import nearest, paths
@@ -25,3 +27,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
         early_config.pluginmanager.register(hooks, "tuneworthy-gates")
         early_config.pluginmanager.register(fixtures, "tuneworthy-fixtures")
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from harness.gate import github
+
+            early_config.pluginmanager.register(github, "tuneworthy-github")

@@ -5,5 +5,6 @@ judge      gate + scores → Outcome
 bench      an experiment under test: what it fields, what the store holds, measured first where that is missing
 node       suite.toml as a pytest node, its gates as items
 hooks      options, header, filters, reports
+github     annotations and a summary, where GitHub Actions runs it
 fixtures   suite, scores, paired, answers for tests that users write beside suite.toml
 """

@@ -187,8 +187,17 @@ class GateItem(pytest.Item):
 
         board = self.bench.board(self.model, self.suite.name, self.metric)
         outcome = judge(self.gate, board, self.contender, alpha=self.bench.policy.alpha)
+        self.user_properties += list(self._facts(outcome))
         if not outcome.passed:
             pytest.fail("\n".join(self._lines(outcome)), pytrace=False)
+
+    def _facts(self, outcome: Outcome) -> Iterator[tuple[str, object]]:
+        """What ``--junitxml`` keeps of it as properties."""
+        interval = outcome.interval
+        yield from (("suite", self.suite.name), ("contender", self.contender), ("model", self.model))
+        yield from (("metric", self.metric), ("estimate", interval.estimate))
+        yield from (("lower", interval.lower), ("upper", interval.upper), ("alpha", interval.alpha))
+        yield from (("cases", interval.n), ("seeds", interval.seeds), ("said", outcome.sentence))
 
     def _lines(self, outcome: Outcome) -> Iterator[str]:
         yield outcome.sentence

@@ -24,6 +24,7 @@ VERSION = 2
 """Raised when the same model would answer otherwise: chat rendering, decoding, quantisation."""
 EMBEDDED = "embedded:"
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 READ_FULLY = (
     "config.json",
@@ -160,6 +161,8 @@ def _sampled(path: Path) -> str:
 
 
 def _commit(hub_id: str, asked: str | None) -> str:
+    if asked is not None and COMMIT.fullmatch(asked):
+        return asked  # nobody need be asked: CI judges stored rows without weights, token or network
     hub = need("huggingface_hub", extra="train")
     cached = hub.try_to_load_from_cache(hub_id, "config.json", revision=asked)
     if isinstance(cached, str):

@@ -114,6 +114,11 @@ def test_hub_model_that_is_cached_is_its_commit(folder: Path, tmp_path: Path, mo
     (cache / "models--own--model" / "refs" / "main").write_text("cafe1234")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     assert weights.revision(Model(id="own/model")) == "cafe1234"
+    commit = "0123456789abcdef" * 2 + "01234567"
+    pinned = identity(Model(id="own/model", revision=commit))  # nothing is cached of it, and nobody is asked
+    shutil.copytree(folder, snapshot.with_name(commit))
+    (cache / "models--own--model" / "refs" / "later").write_text(commit)
+    assert identity(Model(id="own/model", revision="later")) == pinned
     before = identity(Model(id="own/model"))
     (cache / "models--own--model" / "refs" / "main").write_text("beef1234")
     shutil.copytree(folder, snapshot.with_name("beef1234"))
