@@ -13,21 +13,23 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+TEXT = pa.dictionary(pa.int32(), pa.string())
+"""Texts that come again and again: a code a row, and each text once."""
 ROWS = pa.schema(
     [
-        ("suite", pa.string()),
-        ("contender", pa.string()),
-        ("technique", pa.string()),
-        ("metric", pa.string()),
-        ("case_id", pa.string()),
+        ("suite", TEXT),
+        ("contender", TEXT),
+        ("technique", TEXT),
+        ("metric", TEXT),
+        ("case_id", TEXT),
         ("data_fraction", pa.float64()),
         ("training_seed", pa.int64()),
         ("repeat", pa.int64()),
-        ("split", pa.string()),
-        ("cluster", pa.string()),
+        ("split", TEXT),
+        ("cluster", TEXT),
         ("score", pa.float64()),
-        ("error", pa.string()),
-        ("source", pa.string()),
+        ("error", TEXT),
+        ("source", TEXT),
         ("flagged", pa.bool_()),
         ("prompt_tokens", pa.int64()),
         ("output_tokens", pa.int64()),

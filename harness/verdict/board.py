@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from harness.stats import DIFFERENCE, Moments, crossed, ppi, seed_variance, share_seen
 from harness.verdict.check import SEARCH, TUNED
-from harness.verdict.rows import Codes, Floats, Rows, Run
+from harness.verdict.column import Codes
+from harness.verdict.rows import Rows
+from harness.verdict.run import Floats, Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.errors import BadInput, suggest
+
+T = TypeVar("T")
 
 COLUMNS: Mapping[str, pa.DataType] = {
     "suite": pa.string(),
@@ -145,37 +147,43 @@ def _unknown(column: str) -> str:
 
 
 def _cast_column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:
-    """NaN in an integer or measured column is pandas' word for null; in ``score`` it stays, to be refused."""
+    """NaN in an integer or measured column is pandas' word for null; in ``score`` it stays, to be refused. What is coded stays so."""
     wanted = COLUMNS[name]
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_floating(column.type) and name != "score":
-        none = pa.scalar(None, column.type)
-        column = once(column, lambda chunk: pc.if_else(pc.is_nan(chunk), none, chunk))
+
+    def change(values: pa.Array) -> pa.Array:
+        if pa.types.is_floating(values.type) and name != "score" and (nan := pc.is_nan(values)).true_count:
+            values = pc.if_else(nan, pa.scalar(None, values.type), values)
+        return values.cast(wanted)
+
+    coded = pa.types.is_dictionary(column.type)
     try:
-        return once(column, lambda chunk: chunk.cast(wanted), kind=wanted)
+        if coded and wanted == pa.string():
+            kind = pa.dictionary(column.type.index_type, wanted)
+            made = shared(column, lambda part: pa.DictionaryArray.from_arrays(part.indices, change(part.dictionary)))
+            return pa.chunked_array(made, type=kind)
+        made = shared(column, lambda part: change(part.dictionary_decode() if coded else part))
+        return pa.chunked_array(made, type=wanted)
     except pa.ArrowException as error:
         raise BadInput(
             f"{path}: column {name!r} is {column.type}, allowed is {wanted}: {_first_line(error)}"
         ) from error
 
 
-def once(
-    column: pa.ChunkedArray, change: Callable[[pa.Array], pa.Array], *, kind: pa.DataType | None = None
-) -> pa.ChunkedArray:
-    """A column changed chunk by chunk. What is said of an answer stands beside each of its metrics, ten times in the same memory:
-    it is changed once, and shared again.
+def shared(column: pa.ChunkedArray, change: Callable[[pa.Array], T]) -> tuple[T, ...]:
+    """What comes of every chunk. What is said of an answer stands beside each of its metrics, ten times in the same memory: it is
+    looked at once, and the same comes of all ten.
     """
-    made: dict[Hashable, pa.Array] = {}
+    made: dict[Hashable, T] = {}
     for chunk in column.chunks:
         if place(chunk) not in made:
             made[place(chunk)] = change(chunk)
-    return pa.chunked_array([made[place(chunk)] for chunk in column.chunks], type=kind or column.type)
+    return tuple(made[place(chunk)] for chunk in column.chunks)
 
 
 def place(chunk: pa.Array) -> Hashable:
     """Where a chunk lies in memory."""
-    return tuple(None if buffer is None else buffer.address for buffer in chunk.buffers()), chunk.offset, len(chunk)
+    where = tuple(None if buffer is None else buffer.address for buffer in chunk.buffers()), chunk.offset, len(chunk)
+    return (*where, place(chunk.dictionary)) if pa.types.is_dictionary(chunk.type) else where
 
 
 def _first_line(error: Exception) -> str:
