@@ -12,9 +12,11 @@ order. A null score (``error`` says why) becomes NaN and stays: it is never a ze
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -55,7 +57,14 @@ class Rows:
 
     def select(self, **wanted: Any) -> Iterator[Run]:
         """Runs whose fields equal all that is wanted, as ``rows.select(suite="triage", split="test")``."""
-        return (run for run in self.runs if all(getattr(run, name) == value for name, value in wanted.items()))
+        runs = self.of(wanted["suite"], wanted["metric"]) if wanted.keys() >= {"suite", "metric"} else self.runs
+        return (run for run in runs if all(getattr(run, name) == value for name, value in wanted.items()))
+
+    def of(self, suite: str, metric: str) -> tuple[Run, ...]:
+        """The runs of a suite and metric, which stand together."""
+        start = bisect_left(self.runs, (suite, metric), key=attrgetter("suite", "metric"))
+        stop = bisect_right(self.runs, (suite, metric), key=attrgetter("suite", "metric"))
+        return self.runs[start:stop]
 
 
 def load_rows(source: Any, *, name: str = "rows", amounts: bool = False) -> Rows:
