@@ -1,7 +1,7 @@
 """A column of rows as codes, chunk by chunk: what stands in the same memory ten times, once a metric, is looked at once.
 
     >>> encode(aligned(table), "contender")                                # doctest: +SKIP
-    Column(chunks=(array([0, 0, 1], dtype=int32), array([0, 0, 1], dtype=int32)), values=['few_shot', 'sft'])
+    Column(chunks=(array([0, 0, 1], dtype=uint8), array([0, 0, 1], dtype=uint8)), values=['few_shot', 'sft'])
 
 The chunks of a table that a store made are its suites' metrics, and everything but score and error is the same array in all chunks of
 a suite. Of a file each chunk is another array, and the same code goes through it.
@@ -27,14 +27,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One array of codes a chunk, (n,), into the sorted distinct values; null, where it is allowed, comes last."""
+    """One array of codes a chunk, (n,), into the sorted distinct values; null, where it is allowed, comes last. Codes are as small
+    integers as their number allows: ten million rows have a dozen of them.
+    """
 
     chunks: tuple[Codes, ...]
     values: list[Any]
-
-    def joined(self) -> Column:
-        """The same in one chunk."""
-        return Column((np.concatenate(self.chunks),), self.values)
 
 
 def aligned(table: pa.Table) -> pa.Table:
@@ -59,7 +57,7 @@ def encode(table: pa.Table, name: str) -> Column:
     default = DEFAULTS.get(name)
     if name not in table.column_names:
         none = shared(table["score"], len)
-        lengths = {length: np.broadcast_to(np.int32(0), length) for length in none}
+        lengths = {length: np.broadcast_to(np.uint8(0), length) for length in none}
         return Column(tuple(lengths[length] for length in none), [default])
     column = table[name]
     if name == "cluster" and column.null_count:
@@ -72,10 +70,8 @@ def encode(table: pa.Table, name: str) -> Column:
         distinct = distinct.fill_null(default)
     values = distinct.filter(to_arrow(used)).unique()
     values = values.take(pc.sort_indices(values))
-    rank = to_numpy(pc.index_in(distinct, value_set=values))
-    if not np.array_equal(rank, np.arange(rank.size)):
-        codes = each(lambda chunk: rank[chunk], codes)
-    return Column(codes, values.to_pylist())
+    rank = to_numpy(pc.index_in(distinct, value_set=values)).astype(np.min_scalar_type(len(values)))
+    return Column(each(rank.__getitem__, codes), values.to_pylist())
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

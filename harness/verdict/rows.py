@@ -24,7 +24,7 @@ import numpy as np
 from harness.verdict.check import check_columns, check_values
 from harness.verdict.column import Codes, Column, aligned, each, encode
 from harness.verdict.run import KEY, Run, runs_of
-from harness.verdict.source import read_table
+from harness.verdict.source import NUMBERS, read_table
 
 LENGTH = 20
 
@@ -87,6 +87,7 @@ def load_rows(source: Any, *, name: str = "rows", amounts: bool = False) -> Rows
     table = aligned(table)
     columns = {key: encode(table, key) for key in (*KEY, "case_id", "repeat", "technique")}
     columns["cluster"] = encode(table, "cluster") if "cluster" in table.column_names else columns["case_id"]
+    table = table.select([key for key in table.column_names if key in NUMBERS or key in ("score", "error", "flagged")])
     check_values(table, columns, name, amounts=amounts)
     runs = runs_of(table, columns, name)
     clusters = _clusters(columns)

@@ -41,6 +41,8 @@ COLUMNS: Mapping[str, pa.DataType] = {
 }
 REQUIRED = ("suite", "contender", "metric", "case_id", "technique", "split", "score")
 NUMBERS = ("prompt_tokens", "output_tokens", "seconds", "cost")
+BLOCK = 1 << 23
+"""Bytes of a CSV file that are read at once: each block has a list of its texts."""
 NULLS = ("", "null", "NULL", "None")
 """What a field of a CSV file says for nothing, when it is not quoted."""
 DEFAULTS: Mapping[str, Any] = {"data_fraction": 1.0, "repeat": 0, "source": "program", "flagged": False}
@@ -79,24 +81,30 @@ def _read_file(path: Path) -> pa.Table:
 
 
 def _read_parquet(path: Path) -> pa.Table:
+    """Texts as the codes that they are in the file."""
     from pyarrow import parquet
 
-    return parquet.read_table(path)
+    texts = [field.name for field in parquet.read_schema(path) if pa.types.is_string(field.type)]
+    return parquet.read_table(path, read_dictionary=texts)
 
 
 def _read_csv(path: Path) -> pa.Table:
     """Ids stay text (``007`` is not 7), an empty field is null, and seeds may be ``3.0``, as pandas writes them."""
     from pyarrow import csv
 
-    types = {name: pa.float64() if pa.types.is_integer(kind) else kind for name, kind in COLUMNS.items()}
+    types = {name: _in_csv(kind) for name, kind in COLUMNS.items()}
     options = csv.ConvertOptions(column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False)
     options.null_values = list(NULLS)
     try:
-        return csv.read_csv(path, convert_options=options)
+        return csv.read_csv(path, csv.ReadOptions(block_size=BLOCK), convert_options=options)
     except pa.ArrowException:
         from harness.verdict.lines import csv_lines
 
         return csv_lines(path)
+
+
+def _in_csv(kind: pa.DataType) -> pa.DataType:
+    return {pa.int64(): pa.float64(), pa.string(): pa.dictionary(pa.int32(), pa.string())}.get(kind, kind)
 
 
 def _read_jsonl(path: Path) -> pa.Table:
