@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from harness.arrow import to_arrow, to_numpy, valid
+from harness.arrow import Mask, to_arrow, to_numpy, valid
 from harness.verdict.source import DEFAULTS, place, shared
 
 Codes = NDArray[np.integer[Any]]
@@ -38,6 +38,24 @@ class Column:
 def aligned(table: pa.Table) -> pa.Table:
     """The same rows with chunks that begin and end at the same rows in every column; nothing is copied."""
     return pa.Table.from_batches([batch for batch in table.to_batches() if batch.num_rows], schema=table.schema)
+
+
+def kept(table: pa.Table, masks: Sequence[Mask]) -> pa.Table:
+    """The rows of an aligned table that the masks keep, one a chunk; what stood in the same memory does so again."""
+    whole = each(np.all, masks)
+    made: dict[Any, pa.Array] = {}
+
+    def part(chunk: pa.Array, mask: Mask, whole: bool) -> pa.Array:
+        key = place(chunk), id(mask)
+        if key not in made:
+            made[key] = chunk if whole else chunk.filter(to_arrow(mask))
+        return made[key]
+
+    columns = [
+        pa.chunked_array([part(*one) for one in zip(column.chunks, masks, whole, strict=True)], type=column.type)
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
 def each(change: Callable[..., T], *columns: Sequence[Any]) -> tuple[T, ...]:
