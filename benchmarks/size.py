@@ -22,6 +22,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -130,7 +131,7 @@ def fill(experiment: Path) -> Figures:
             ]
             named = metrics[cell.suite.name]
             tuned = cell.seed is not None
-            likely = 700 if tuned else 550 + 5 * (int(cell.contender.name[-2:]) % 20)
+            likely = 700 if tuned else 550 + 5 * (crc32(cell.contender.name.encode()) % 20)
             for sql, given in (
                 (PLACED, [cell.id, cell.id, *columns]),
                 ("INSERT INTO asked BY NAME SELECT ? AS cell, case_id, split, cluster, 0 AS repeat, [] AS documents, trial_id FROM placed", [cell.id]),

@@ -128,7 +128,7 @@ def scored_rows(
         return pa.table([columns[field.name] for field in ROWS], schema=ROWS)
 
     chunks = [chunk(suite, metric) for suite in spans for metric in sorted(metrics[suite])]
-    return pa.concat_tables(chunks) if chunks else ROWS.empty_table()
+    return pa.concat_tables(chunks) if chunks else pa.Table.from_batches([], schema=ROWS)
 
 
 def _said(database: Database) -> pa.Table:

@@ -84,7 +84,7 @@ def encode(table: pa.Table, name: str) -> Column:
     used = np.zeros(len(distinct), dtype=np.bool_)
     for chunk in {id(chunk): chunk for chunk in codes}.values():
         used[chunk] = True
-    if default is not None and distinct.null_count:
+    if default is not None and (used & ~valid(distinct)).any():
         distinct = distinct.fill_null(default)
     values = distinct.filter(to_arrow(used)).unique()
     values = values.take(pc.sort_indices(values))

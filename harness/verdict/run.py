@@ -129,7 +129,7 @@ def _cut(whole: _Parts) -> _Parts:
     rows = _rows_of_parts(*(whole.columns[key] for key in KEY[:2]))
 
     def cut(chunks: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-        joined = np.concatenate(chunks)
+        joined = np.concatenate(chunks) if len(chunks) > 1 else chunks[0]
         return [joined[some.start : some.stop] if isinstance(some, range) else joined[some] for some in rows]
 
     def columns(column: Column) -> Column:
@@ -201,8 +201,11 @@ def _layout(parts: _Parts, number: int, varying: Sequence[str]) -> _Layout:
     if size * width["case_id"] * width["repeat"] > LARGEST_KEY:
         run = np.unique(run, return_inverse=True)[1]
     key = (run * width["case_id"] + codes["case_id"]) * width["repeat"] + codes["repeat"]
-    order = np.arange(count) if np.all(key[1:] > key[:-1]) else np.argsort(key, kind="stable")
-    key = key[order]
+    if np.all(key[1:] > key[:-1]):
+        order = np.arange(count)
+    else:
+        order = np.argsort(key, kind="stable")
+        key = key[order]
     cell = key // width["repeat"]
     starts = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]]))
     of = cell[starts] // width["case_id"]
