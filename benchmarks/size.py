@@ -22,6 +22,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -38,6 +39,33 @@ COMMANDS = {
     "report": ["report"],
     "plan": ["run", "--dry-run"],
 }
+
+PLACED = """
+    CREATE OR REPLACE TEMP TABLE placed AS
+    SELECT *, substr(md5(? || case_id), 1, 20) AS trial_id, hash(? || case_id) % 1000 AS draw
+    FROM (SELECT unnest(?::VARCHAR[]) AS case_id, unnest(?::VARCHAR[]) AS split, unnest(?::VARCHAR[]) AS cluster)
+"""
+QUESTIONS = """
+    INSERT INTO prompts BY NAME
+    SELECT trial_id, '[{"role":"user","content":"' || case_id || '"}]' AS messages, 32 AS max_new_tokens, [] AS choices FROM placed
+"""
+GENERATIONS = """
+    INSERT INTO generations BY NAME
+    SELECT trial_id, 'The answer is ' || draw || ', as ' || case_id || ' asks.' AS text, 40 + draw % 7 AS prompt_tokens,
+        12 AS output_tokens, 0.01 + draw / 1e5 AS seconds, 'stop' AS finish FROM placed
+"""
+SCORES = """
+    INSERT INTO scores BY NAME
+    SELECT trial_id, metric, metric_hash, now()::TIMESTAMP AS scored,
+        CASE WHEN number <= 2 THEN CAST(draw < $1 AS DOUBLE) ELSE round(draw / 1000.0 * ($2 / 1000), 3) END AS value
+    FROM placed CROSS JOIN (
+        SELECT generate_subscripts($3::VARCHAR[], 1) AS number, unnest($3::VARCHAR[]) AS metric, unnest($4::VARCHAR[]) AS metric_hash)
+"""
+TRAININGS = """
+    INSERT INTO trainings BY NAME
+    SELECT ? AS adapter, ? AS recipe, ? AS suite, ? AS model, ? AS seed, ? AS path, ? AS losses, 60 AS seconds, 100 AS steps,
+        200 AS rows_in, 200 AS rows_kept, 20000 AS tokens, '{}' AS versions, '' AS base, '[]' AS notes
+"""
 
 Figures = dict[str, Any]
 
@@ -96,42 +124,30 @@ def fill(experiment: Path) -> Figures:
     home = matrix.experiment.home
     with open_store(home, write=True) as store:
         store.declare(matrix.experiment.name, [cell.row for cell in matrix.cells])
-    with duckdb.connect(str(home / "results.duckdb"), config={"memory_limit": "2GB"}) as store:
+    with duckdb.connect(str(home / "results.duckdb"), config={"memory_limit": "2GB"}) as database:
         for cell in matrix.cells:
-            cases = [(case.id, case.split, case.cluster) for case in cell.task.cases]
+            columns = [
+                list(column) for column in zip(*((c.id, c.split, c.cluster) for c in cell.task.cases), strict=True)
+            ]
+            named = metrics[cell.suite.name]
             tuned = cell.seed is not None
-            columns = [list(column) for column in zip(*cases, strict=True)]
-            store.execute("CREATE OR REPLACE TEMP TABLE one AS SELECT unnest(?::VARCHAR[]) AS case_id, unnest(?::VARCHAR[]) AS split, "
-                          "unnest(?::VARCHAR[]) AS cluster", columns).fetchall()  # fmt: skip
-            store.execute("""
-                CREATE OR REPLACE TEMP TABLE placed AS
-                SELECT case_id, split, cluster, substr(md5(? || case_id), 1, 20) AS trial_id, hash(? || case_id) % 1000 AS draw FROM one
-            """, [cell.id, cell.id]).fetchall()  # fmt: skip
-            for sql in (
-                f"INSERT INTO asked SELECT '{cell.id}', case_id, split, cluster, 0, [], trial_id FROM placed",
-                'INSERT INTO prompts SELECT trial_id, \'[{"role":"user","content":"\' || case_id || \'"}]\', 32, [] FROM placed',
-                "INSERT INTO generations SELECT trial_id, 'The answer is ' || draw || ', as ' || case_id || ' asks.', 40 + draw % 7, "
-                "12, 0.01 + draw / 1e5, 'stop', NULL, NULL, NULL, NULL, NULL FROM placed",
-            ):
-                store.execute(sql).fetchall()
-            for number, (name, metric) in enumerate(metrics[cell.suite.name].items()):
-                likely = 700 if tuned else 550 + 5 * (int(cell.contender.name[-2:]) % 20)
-                value = (
-                    f"CAST(draw < {likely} AS DOUBLE)" if number < 2 else f"round(draw / 1000.0 * {likely / 1000}, 3)"
-                )
-                store.execute(
-                    f"INSERT INTO scores SELECT trial_id, '{name}', '{metric.hash}', {value}, NULL, now()::TIMESTAMP, NULL FROM placed"
-                ).fetchall()
+            likely = 700 if tuned else 550 + 5 * (crc32(cell.contender.name.encode()) % 20)
+            for sql, given in (
+                (PLACED, [cell.id, cell.id, *columns]),
+                ("INSERT INTO asked BY NAME SELECT ? AS cell, case_id, split, cluster, 0 AS repeat, [] AS documents, trial_id FROM placed", [cell.id]),
+                (QUESTIONS, []),
+                (GENERATIONS, []),
+                (SCORES, [likely, likely, list(named), [metric.hash for metric in named.values()]]),
+            ):  # fmt: skip
+                database.execute(sql, given).fetchall()
         for job in matrix.jobs:
-            store.execute(
-                "INSERT INTO trainings VALUES (?, ?, ?, ?, ?, ?, 60, 100, 200, 200, 20000, ?, '{}', '', '[]')",
-                [job.adapter, job.recipe_name, job.suite, job.model.id, job.seed, str(job.out), json.dumps([[s, 1 / s, 1e-4, 1.0] for s in range(1, 101)])],
-            ).fetchall()  # fmt: skip
-        counted = store.execute("SELECT (SELECT count(*) FROM generations), (SELECT count(*) FROM scores)").fetchall()[
-            0
-        ]
+            losses = json.dumps([[step, 1 / step, 1e-4, 1.0] for step in range(1, 101)])
+            database.execute(
+                TRAININGS, [job.adapter, job.recipe_name, job.suite, job.model.id, job.seed, str(job.out), losses]
+            ).fetchall()
+        found = database.execute("SELECT (SELECT count(*) FROM generations), (SELECT count(*) FROM scores)").fetchall()
     size = (home / "results.duckdb").stat().st_size
-    return {"cells": len(matrix.cells), "answers": counted[0], "scores": counted[1], "store_mib": round(size / 2**20)}
+    return {"cells": len(matrix.cells), "answers": found[0][0], "scores": found[0][1], "store_mib": round(size / 2**20)}
 
 
 def measured(command: Sequence[str], experiment: Path, profile: Path | None = None) -> Figures:

@@ -11,14 +11,14 @@ case's question and its reference, word for word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from harness import kept
-from harness.data import VERSION, Match, Row, overlaps
+from harness.data import VERSION, Compared, Match, Row
 from harness.data.answered import answered
 from harness.data.meaning import VERSION as MEANT
 from harness.data.meaning import alike
@@ -27,7 +27,7 @@ from harness.matrix import Cell, Matrix
 from harness.prompt import Prompter, examples_file
 from harness.retrieval import load_documents
 from harness.retrieval.encoder import load_encoder
-from harness.suite import Case
+from harness.suite import Task
 from harness.training import Job
 from harness.training.rows import READERS, Data, Example, Rows, placed
 
@@ -60,7 +60,8 @@ def exposure(matrix: Matrix) -> Exposure:
     """
     compared: dict[str, Mapping[str, Match]] = {}
     found: dict[tuple[str, str], dict[str, Match]] = {}
-    for cell, key, look in chain(_learnt(matrix), _shown(matrix)):
+    looking = _Looking(matrix)
+    for cell, key, look in chain(looking.learnt(), looking.shown()):
         if key not in compared:
             path = matrix.experiment.home / "overlaps" / f"{key}.json"
             known = _kept(path)
@@ -73,28 +74,59 @@ def exposure(matrix: Matrix) -> Exposure:
     return {place: matches for place, matches in found.items() if matches}
 
 
+Sources = tuple["Source | _Examples", ...]
 Look = tuple[Cell, str, Callable[[], dict[str, Match]]]
 """A cell, the fingerprint of what its cases are compared with, and what compares them."""
 
 
-def _learnt(matrix: Matrix) -> Iterator[Look]:
-    """What tuned contenders were trained on."""
-    for cell, job, sources in trained(matrix):
-        # an adapter's fingerprint is of all that it was trained on
-        key = fingerprint(*_versions(matrix), cell.task.content, job.adapter)
-        yield cell, key, partial(_overlapping, matrix, cell, sources)
+class _Looking:
+    """What is compared: the cases of a suite are read once for all that they are held against, and what several trainings share is
+    gone through once. Of one suite at a time, so that the memory does not grow with their number.
+    """
 
+    def __init__(self, matrix: Matrix) -> None:
+        self.matrix = matrix
+        self._task: Task | None = None
+        self._known: Compared | None = None
+        self._tested = frozenset[str]()
+        self._found: dict[Sources, dict[str, Match]] = {}
 
-def _shown(matrix: Matrix) -> Iterator[Look]:
-    """What is put into prompts: examples that hold a case, and documents that answer it word for word. Probes decide nothing."""
-    for cell in matrix.cells:
-        if cell.contender.probes:
-            continue
-        key = fingerprint(*_versions(matrix), cell.task.content, cell.prompter.content)
-        if cell.contender.shots:
-            yield cell, fingerprint("examples", key), partial(_overlapping, matrix, cell, (_Examples(cell.prompter),))
-        if cell.contender.retrieves and cell.suite.documents:
-            yield cell, fingerprint("documents", key), partial(_answered, cell)
+    def learnt(self) -> Iterator[Look]:
+        """What tuned contenders were trained on."""
+        for cell, job, sources in trained(self.matrix):
+            # an adapter's fingerprint is of all that it was trained on
+            key = fingerprint(*_versions(self.matrix), cell.task.content, job.adapter)
+            yield cell, key, partial(self._overlapping, cell, sources)
+
+    def shown(self) -> Iterator[Look]:
+        """What is put into prompts: examples that hold a case, and documents that answer it word for word. Probes decide nothing."""
+        for cell in self.matrix.cells:
+            if cell.contender.probes:
+                continue
+            key = fingerprint(*_versions(self.matrix), cell.task.content, cell.prompter.content)
+            if cell.contender.shots:
+                yield cell, fingerprint("examples", key), partial(self._overlapping, cell, (_Examples(cell.prompter),))
+            if cell.contender.retrieves and cell.suite.documents:
+                yield cell, fingerprint("documents", key), partial(_answered, cell)
+
+    def _overlapping(self, cell: Cell, sources: Sources) -> dict[str, Match]:
+        """The test cases that overlap the rows; the dev cases help to know the templates."""
+        if self._known is None or self._task is not cell.task:
+            self._task, self._known, self._found = cell.task, Compared(cell.task.cases), {}
+            self._tested = frozenset(case.id for case in cell.task.split("test"))
+        if sources not in self._found:
+            self._found[sources] = self._look(cell, self._known, sources)
+        return self._found[sources]
+
+    def _look(self, cell: Cell, known: Compared, sources: Sources) -> dict[str, Match]:
+        def rows() -> Iterator[Row]:
+            return chain.from_iterable(source.texts() for source in sources)
+
+        found = {case: match for case, match in known.overlaps(rows()).items() if case in self._tested}
+        if leaks := self.matrix.experiment.leaks:
+            encode = load_encoder(self.matrix.experiment.embedder)
+            found = alike(cell.task.split("test"), rows(), encode, least=leaks.similar) | found
+        return found
 
 
 def _versions(matrix: Matrix) -> tuple[object, ...]:
@@ -102,9 +134,9 @@ def _versions(matrix: Matrix) -> tuple[object, ...]:
     return (VERSION, *((MEANT, looking.embed, looking.similar) if looking else ()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Examples:
-    """The rows of a file that a contender may show."""
+    """The rows of a file that a contender may show; each contender's are its own."""
 
     prompter: Prompter
 
@@ -113,18 +145,6 @@ class _Examples:
         shown = {question["content"] for question, _ in self.prompter.examples}
         rows = Source(suite.path(examples_file(suite))).texts()
         return (row for row in rows if not shown.isdisjoint(row.asked))
-
-
-def _overlapping(matrix: Matrix, cell: Cell, sources: Sequence[Source | _Examples]) -> dict[str, Match]:
-    def rows() -> Iterator[Row]:
-        return chain.from_iterable(source.texts() for source in sources)
-
-    found = overlapping(cell.task.cases, rows())
-    if matrix.experiment.leaks:
-        asked = cell.task.split("test")
-        encode = load_encoder(matrix.experiment.embedder)
-        found = alike(asked, rows(), encode, least=matrix.experiment.leaks.similar) | found
-    return found
 
 
 def _answered(cell: Cell) -> dict[str, Match]:
@@ -142,12 +162,6 @@ def trained(matrix: Matrix) -> Iterator[tuple[Cell, Job, tuple[Source, ...]]]:
         job = jobs.get(cell.adapter or "")
         if job is not None and not cell.contender.probes:
             yield cell, job, tuple(dict.fromkeys(_sources(job, started)))
-
-
-def overlapping(cases: Collection[Case], rows: Iterable[Row]) -> dict[str, Match]:
-    """The test cases that overlap training rows; the dev cases help to know the templates."""
-    tested = {case.id for case in cases if case.split == "test"}
-    return {case: match for case, match in overlaps(cases, rows).items() if case in tested}
 
 
 def _kept(path: Path) -> dict[str, Match] | None:

@@ -21,7 +21,7 @@ from harness.metrics import load_metric
 from harness.prompt import Prompter
 from harness.recipe import ELSEWHERE, FLOAT_ONLY, OF_WHOLE, ONLINE, QUANTISED_ONLY
 from harness.sought import Sought
-from harness.suite import Suite, Task
+from harness.suite import Case, Suite, Task
 from harness.training.adopt import content
 from harness.training.job import Exam, Job, Reward, adapter_fingerprint
 from harness.training.looks import SAMPLE
@@ -72,6 +72,7 @@ class _Making:
     """By (suite, candidate); None where nothing is searched."""
     _rows: dict[Path, Sequence[Row]] = field(default_factory=dict)
     _exams: dict[tuple[str, str], Exam | None] = field(default_factory=dict)
+    _asked: dict[tuple[str, bool], Sequence[Case]] = field(default_factory=dict)
 
     def job(self, suite: str, name: str, seed: int) -> Job:
         """A training, made once."""
@@ -209,8 +210,17 @@ class _Making:
             return None
         key = task.suite.name, name
         if key not in self._exams:
-            self._exams[key] = _exam(name, candidate, task)
+            self._exams[key] = _exam(name, candidate, task, self._dev(task, whole=candidate.keep == "best"))
         return self._exams[key]
+
+    def _dev(self, task: Task, *, whole: bool) -> Sequence[Case]:
+        """The dev cases of a suite, or a sample of them, which is the same for all candidates."""
+        key = task.suite.name, whole
+        if key not in self._asked:
+            cases = task.split("dev")
+            large = len(cases) > SAMPLE and not whole
+            self._asked[key] = random.Random(0).sample(cases, SAMPLE) if large else cases
+        return self._asked[key]
 
     def _source(self, candidate: Candidate, name: str, seed: int) -> Path | None:
         """What a candidate of elsewhere is made from: the weights of a seed, or the config of its command."""
@@ -282,9 +292,8 @@ def _refuse_unlike(name: str, candidate: Candidate, whole: Sequence[bool]) -> No
         )
 
 
-def _exam(name: str, candidate: Candidate, task: Task) -> Exam | None:
+def _exam(name: str, candidate: Candidate, task: Task, cases: Sequence[Case]) -> Exam | None:
     suite, choosing = task.suite, candidate.keep == "best"
-    cases = list(task.split("dev"))
     if not cases:
         if choosing:
             raise BadInput(
@@ -292,8 +301,6 @@ def _exam(name: str, candidate: Candidate, task: Task) -> Exam | None:
                 'mark some with "split": "dev" (harness data split), or leave keep out'
             )
         return None
-    if not choosing and len(cases) > SAMPLE:
-        cases = random.Random(0).sample(cases, SAMPLE)
     prompter = Prompter(task, Contender(name=name, technique="tune", prompt=candidate.prompt, recipe=name))
     return Exam(
         folder=suite.folder,

@@ -134,7 +134,7 @@ def table(marks: Iterable[Mark], *, flagged: Mapping[tuple[str, str], Collection
         leaked = place.case_id in flagged.get((place.suite, place.contender), ())
         said = {"metric": metric, "repeat": repeat, "score": score, "source": "human", "flagged": leaked}
         rows.append({**place._asdict(), **said})
-    return pa.Table.from_pylist(rows, schema=like)
+    return pa.Table.from_pylist(rows, schema=like) if rows else pa.Table.from_batches([], schema=like)
 
 
 def _faced(reviews: Iterable[Review], places: Places) -> Iterator[tuple[Place, Place, float]]:

@@ -8,6 +8,6 @@ becomes of it: `split` deals rows, `feedback` (with `alias`) → `signals` (with
 
 from __future__ import annotations
 
-from harness.data.leakage import VERSION, Match, Row, overlaps
+from harness.data.leakage import VERSION, Compared, Match, Row, overlaps
 
-__all__ = ["VERSION", "Match", "Row", "overlaps"]
+__all__ = ["VERSION", "Compared", "Match", "Row", "overlaps"]

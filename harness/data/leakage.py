@@ -81,20 +81,38 @@ def overlaps(cases: Iterable[Case], rows: Iterable[Row]) -> dict[str, Match]:
 
     All cases together, dev too, tell what a template is: give them all. ``rows`` are gone through once.
     """
-    known, where = _Cases(), list[str]()
-    for case in cases:
-        known.add(case)
-    read = texts_of(_read(known, rows, where))
-    found = _found(texts_of(known.texts), read, where) if where else {}
-    made = {name: known.asked.get(name) or found.get(number) for name, number in known.number.items()}
-    return {name: replace(match, case=name) for name, match in made.items() if match is not None}
+    return Compared(cases).overlaps(rows)
 
 
-def _read(known: _Cases, rows: Iterable[Row], where: list[str]) -> Iterator[bytes]:
-    """The words of each row, of equal ones the first's; where it stands goes to ``where``."""
+class Compared:
+    """Cases that are read once, to be held against one set of rows after another."""
+
+    def __init__(self, cases: Iterable[Case]) -> None:
+        self._known = _Cases()
+        for case in cases:
+            self._known.add(case)
+        self._texts = texts_of(self._known.texts)
+
+    def overlaps(self, rows: Iterable[Row]) -> dict[str, Match]:
+        """As the function of that name."""
+        known, where, asked = self._known, list[str](), dict[str, Match]()
+        read = texts_of(_read(known, rows, where, asked))
+        found = _found(self._texts, read, where) if where else {}
+        made = (
+            {name: asked.get(name) or found.get(number) for name, number in known.number.items()}
+            if asked or found
+            else {}
+        )
+        return {name: replace(match, case=name) for name, match in made.items() if match is not None}
+
+
+def _read(known: _Cases, rows: Iterable[Row], where: list[str], asked: dict[str, Match]) -> Iterator[bytes]:
+    """The words of each row, of equal ones the first's; where it stands goes to ``where``, and short cases that are the whole of
+    what it asks to ``asked``.
+    """
     seen: set[bytes] = set()
     for row in rows:
-        known.meet(row)
+        known.meet(row, asked)
         if known.long:
             encoded = known.encoding.row((*row.asked, *row.answers))
             digest = blake2b(encoded, digest_size=DIGEST).digest()
@@ -134,7 +152,6 @@ class _Cases:
         self.number: dict[str, int] = {}
         self.short: dict[str, list[str]] = {}
         self.long = False
-        self.asked: dict[str, Match] = {}
 
     def add(self, case: Case) -> None:
         encoded = self.encoding.case(case.input)
@@ -144,11 +161,11 @@ class _Cases:
             self.short.setdefault(short, []).append(case.id)
         self.number[case.id] = self.texts.setdefault(encoded, len(self.texts))
 
-    def meet(self, row: Row) -> None:
+    def meet(self, row: Row, asked: dict[str, Match]) -> None:
         """Short cases that are the whole of what the row asks."""
         for text in row.asked if self.short else ():
             for name in self.short.get(plain(text), ()):
-                self.asked.setdefault(name, Match(name, row.where, "verbatim"))
+                asked.setdefault(name, Match(name, row.where, "verbatim"))
 
 
 def _bytes(numbers: Iterable[int]) -> bytes:

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.arrow import Mask, to_numpy, valid
 from harness.errors import BadInput, Incomplete, suggest
 from harness.evidence import evidence
 from harness.experiment import Experiment, load_experiment
@@ -31,6 +32,8 @@ from harness.store import Answer
 from harness.suite import Split, Suite, Task
 from harness.verdict import Policy, Rows, load_rows
 from harness.verdict.board import Board, load_board
+from harness.verdict.column import Codes, aligned, each, encode, kept
+from harness.verdict.source import shared
 
 TALLIED = ("suite", "contender", "training_seed", "metric", "split")
 
@@ -173,16 +176,19 @@ class Bench:
 
     def _cut(self, table: pa.Table) -> pa.Table:
         """What gates judge: whole trainings, and in a limited run the first cases."""
-        table = table.filter(pc.equal(table["data_fraction"], 1.0))
-        if self.limit is None:
-            return table
-        parts = []
+        table = aligned(table)
+        whole = shared(table["data_fraction"], lambda fractions: to_numpy(fractions) == 1)
+        if self.limit is None or not table.num_rows:
+            return kept(table, whole)
+        suite, case = encode(table, "suite"), encode(table, "case_id")
+        asked = np.zeros((len(suite.values), len(case.values)), dtype=np.bool_)
         for task in self.matrix.tasks:
-            cases = [case.id for split in SPLITS for case in task.split(split)[: self.limit]]
-            kept = pa.array(cases, pa.string())
-            mask = pc.and_(pc.equal(table["suite"], task.suite.name), pc.is_in(table["case_id"], kept))
-            parts.append(table.filter(mask))
-        return pa.concat_tables(parts)
+            cases = {case.id for split in SPLITS for case in task.split(split)[: self.limit]}
+            if task.suite.name in suite.values:
+                asked[suite.values.index(task.suite.name)] = [name in cases for name in case.values]
+        return kept(
+            table, each(lambda whole, suite, case: whole & asked[suite, case], whole, suite.chunks, case.chunks)
+        )
 
     def check(self, model: str, suite: Suite, contender: str, metric: str) -> None:
         """That every test answer of a contender has a score.
@@ -277,11 +283,18 @@ def _place(cell: Cell) -> tuple[str, str, str, int | None]:
 
 def _tally(table: pa.Table) -> Iterator[tuple[list[Any], int]]:
     """How many scores stand at each combination of ``TALLIED``. ``Table.group_by`` would load a query engine: 0.2 s."""
-    scored = table.filter(pc.is_valid(table["score"]))
-    columns = [scored[name].combine_chunks().dictionary_encode(null_encoding="encode") for name in TALLIED]
-    values = [column.dictionary.to_pylist() for column in columns]
-    sizes = [max(len(one), 1) for one in values]
-    codes = np.ravel_multi_index([column.indices.to_numpy() for column in columns], sizes)
-    found, counts = np.unique(codes, return_counts=True)
-    for place, count in zip(zip(*np.unravel_index(found, sizes), strict=True), counts, strict=True):
-        yield [named[code] for named, code in zip(values, place, strict=True)], int(count)
+    if not table.num_rows:
+        return
+    columns = [encode(table, name) for name in TALLIED]
+    sizes = [len(column.values) for column in columns]
+    scored = [valid(chunk) if chunk.null_count else None for chunk in table["score"].chunks]
+
+    def count(scored: Mask | None, *codes: Codes) -> tuple[Codes, Codes]:
+        places = np.ravel_multi_index(codes, sizes)
+        counts = np.bincount(places if scored is None else places[scored])
+        found = np.flatnonzero(counts)
+        return found, counts[found]
+
+    for found, counts in each(count, scored, *(column.chunks for column in columns)):
+        for place, number in zip(zip(*np.unravel_index(found, sizes), strict=True), counts.tolist(), strict=True):
+            yield [column.values[code] for column, code in zip(columns, place, strict=True)], number

@@ -21,7 +21,8 @@ from harness.plural import plural
 from harness.stats import Interval, Moments, cases_needed, mean, seeds_needed
 from harness.suite import Gate
 from harness.verdict.board import Board, Scores, compare, difference
-from harness.verdict.rows import Codes, Floats
+from harness.verdict.column import Codes
+from harness.verdict.run import Floats
 
 WORST = 5
 

@@ -41,9 +41,8 @@ def browse(
     tuned: str | None,
     baseline: str | None,
 ) -> Browse:
-    """The test cases of one suite worth reading, with the attempts at them."""
-    name = task.suite.name
-    techniques, scores = _scores(rows, name, metric)
+    """The test cases of one suite worth reading, with the attempts at them; ``rows`` are those of its deciding metric."""
+    techniques, scores = _scores(rows)
     against = scores.get(baseline or "", {})
     flips = {contender: flipped(mine, against) for contender, mine in scores.items()}
     chosen = choose(scores, flips, beside=[name for name in (tuned, baseline) if name in scores])
@@ -80,9 +79,12 @@ def _or_zero(score: float | None) -> float:
     return -1.0 if score is None else score
 
 
-def _scores(rows: pa.Table, suite: str, metric: str) -> tuple[dict[str, str], dict[str, dict[str, float | None]]]:
-    wanted = (pc.field("suite") == suite) & (pc.field("metric") == metric) & (pc.field("split") == "test")
-    grouped = rows.filter(wanted).group_by(["contender", "technique", "case_id"]).aggregate([("score", "mean")])
+def _scores(rows: pa.Table) -> tuple[dict[str, str], dict[str, dict[str, float | None]]]:
+    grouped = (
+        rows.filter(pc.field("split") == "test")
+        .group_by(["contender", "technique", "case_id"])
+        .aggregate([("score", "mean")])
+    )
     techniques: dict[str, str] = {}
     scores: dict[str, dict[str, float | None]] = {}
     for row in grouped.sort_by([("contender", "ascending"), ("case_id", "ascending")]).to_pylist():

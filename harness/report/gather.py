@@ -39,7 +39,7 @@ from harness.report.gathered import (
     layer_of,
 )
 from harness.report.ledger import ledger
-from harness.report.measured import by_seed, curve, usage, within
+from harness.report.measured import by_seed, curve, deciding, usage, within
 from harness.report.searched import searched
 from harness.verdict import Claim, Rows, SuiteVerdict, Summary, Verdict, load_rows, summaries
 from harness.verdict.describe import touched
@@ -78,9 +78,8 @@ class _OneModel:
     verdict: Verdict
     alone: str
 
-    @cached_property
-    def rows(self) -> pa.Table:
-        return self.evidence.rows(self.model)
+    def rows(self, suite: str, metric: str) -> pa.Table:
+        return deciding(self.evidence.rows(self.model), suite, metric)
 
     @cached_property
     def loaded(self) -> Rows:
@@ -182,6 +181,7 @@ class _OneModel:
         metric = (found.metric if found else named) or task.suite.metric
         margin = policy.margin_of(name)
         floor = margin if policy.route == "quality" else -policy.noninferiority_of(name)
+        rows = self.rows(name, metric)
         whole: dict[str, Any] = {
             "name": name,
             "role": policy.suites[name].role if name in policy.suites else task.suite.role,
@@ -190,15 +190,15 @@ class _OneModel:
             "margin": margin,
             "floor": floor,
             "cases": len(task.split("test")),
-            "ladder": self._ladder(name, metric, found),
+            "ladder": self._ladder(name, metric, found, rows),
             "curves": tuple(curve(training) for training in self.trainings if training.suite == name),
             "fits": fits([training for training in self.trainings if training.suite == name]),
             "secondary": self._secondary(name, metric),
             "beside": (*estimated(self.estimates, name), *amounts(self.amounts, name)),
             "gates": tuple(claims(task.suite, self._rows_of(task.suite.name), policy)),
             "searches": tuple(self._searches(task)),
-            "costs": self._costs(name, metric),
-            "browse": self._browse(task, metric, found),
+            "costs": self._costs(name, rows),
+            "browse": self._browse(task, metric, found, rows),
             "judged": tuple(
                 Judged(one.metric, one.judge, tuple(findings(one, tables=False)))
                 for one in self.calibrations
@@ -230,10 +230,10 @@ class _OneModel:
             "economics": dict(found.economics),
         }
 
-    def _ladder(self, suite: str, metric: str, found: SuiteVerdict | None) -> tuple[Rung, ...]:
+    def _ladder(self, suite: str, metric: str, found: SuiteVerdict | None, rows: pa.Table) -> tuple[Rung, ...]:
         claims = [claim for claim in found.claims if claim.name.startswith("gain:")] if found else []
         finalists = {name for c in claims for name in (c.name[5:], c.contrast.removesuffix(f" - {c.name[5:]}"))}
-        seeds = by_seed(self.rows, suite, metric)
+        seeds = by_seed(rows)
         rungs = [
             Rung(
                 contender=one.contender,
@@ -256,8 +256,8 @@ class _OneModel:
                 table.setdefault(one.contender, {})[name] = within(one)
         return table
 
-    def _costs(self, suite: str, metric: str) -> tuple[Cost, ...]:
-        used = [row for row in usage(self.rows, suite, metric) if row["technique"] != SEARCH]
+    def _costs(self, suite: str, rows: pa.Table) -> tuple[Cost, ...]:
+        used = [row for row in usage(rows) if row["technique"] != SEARCH]
         costs = [self._cost(suite, **row) for row in used]
         return tuple(sorted(costs, key=lambda cost: (LAYERS.index(cost.layer), cost.contender)))
 
@@ -278,10 +278,10 @@ class _OneModel:
             recipe = candidate.start_from if candidate else None
         return needed
 
-    def _browse(self, task: Task, metric: str, found: SuiteVerdict | None) -> Browse:
+    def _browse(self, task: Task, metric: str, found: SuiteVerdict | None, rows: pa.Table) -> Browse:
         about, flips = (found.contender, found.diagnosis.get("flips")) if found else (None, None)
         return browse(
-            self.evidence, task, model=self.model, metric=metric, rows=self.rows,
+            self.evidence, task, model=self.model, metric=metric, rows=rows,
             tuned=about and about.partition("#")[0], baseline=flips["baseline"] if flips else None,
         )  # fmt: skip
 

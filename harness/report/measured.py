@@ -1,6 +1,6 @@
 """What was measured, as a report's values: means, single trainings, use of tokens and time, loss curves.
 
->>> by_seed(rows, "triage", "json_exact")["sft"]                     # doctest: +SKIP
+>>> by_seed(deciding(rows, "triage", "json_exact"))["sft"]           # doctest: +SKIP
 [(1000, 0.83), (1001, 0.841), (1002, 0.835)]
 """
 
@@ -36,10 +36,22 @@ def curve(training: Training) -> Curve:
     return Curve(training.recipe, training.seed, points)
 
 
-def by_seed(rows: pa.Table, suite: str, metric: str) -> dict[str, list[tuple[int, float]]]:
-    """Contender to the mean of each training seed, on the clean test cases."""
-    wanted = (pc.field("suite") == suite) & (pc.field("metric") == metric) & (pc.field("split") == "test")
-    clean = rows.filter(wanted & ~pc.field("flagged") & pc.field("training_seed").is_valid())
+def deciding(rows: pa.Table, suite: str, metric: str) -> pa.Table:
+    """The rows of one suite and metric. A chunk of a store's rows is one metric's, so that others need not be gone through."""
+    named = [batch for batch in rows.to_batches() if metric in batch["metric"].dictionary.to_pylist()]
+    found = pa.Table.from_batches(named, schema=rows.schema)
+    found = found.filter((pc.field("suite") == suite) & (pc.field("metric") == metric))
+    return found.cast(pa.schema([(field.name, _plain(field.type)) for field in rows.schema]))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Arrow sorts no texts that are coded, and groups them by one coding alone."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def by_seed(rows: pa.Table) -> dict[str, list[tuple[int, float]]]:
+    """Contender to the mean of each training seed, on the clean test cases of the deciding rows."""
+    clean = rows.filter((pc.field("split") == "test") & ~pc.field("flagged") & pc.field("training_seed").is_valid())
     means = (
         clean.group_by(["contender", "training_seed"])
         .aggregate([("score", "mean")])
@@ -55,10 +67,9 @@ def by_seed(rows: pa.Table, suite: str, metric: str) -> dict[str, list[tuple[int
 USED = ("prompt_tokens", "output_tokens", "seconds", "cost")
 
 
-def usage(rows: pa.Table, suite: str, metric: str) -> list[dict[str, Any]]:
-    """Each contender's means an answer, over all that it answered."""
-    mine = rows.filter((pc.field("suite") == suite) & (pc.field("metric") == metric))
-    grouped = mine.group_by(["contender", "technique"]).aggregate([("case_id", "count"), *((u, "mean") for u in USED)])
+def usage(rows: pa.Table) -> list[dict[str, Any]]:
+    """Each contender's means an answer, over all that it answered, from the deciding rows."""
+    grouped = rows.group_by(["contender", "technique"]).aggregate([("case_id", "count"), *((u, "mean") for u in USED)])
     return [
         {
             "contender": row["contender"],

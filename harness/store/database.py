@@ -67,6 +67,11 @@ class Database:
         with told(self.path):
             return self._connection.sql(sql, params=given).to_arrow_table()
 
+    def stream(self, sql: str, given: Any = None) -> Iterator[pa.RecordBatch]:
+        """The same, a part at a time."""
+        with told(self.path):
+            yield from self._connection.sql(sql, params=given).to_arrow_reader()
+
     def insert(
         self,
         table: str,

@@ -34,7 +34,7 @@ from harness.store.origin import Origin
 from harness.store.parcel import Parcel
 from harness.store.records import Answer, CellRow, Count, Rates, Run, answer_of
 from harness.store.reviews import Review
-from harness.store.rows import ANSWERS_OF, OUTPUTS, UNSCORED, wanted
+from harness.store.rows import ANSWERS_OF, OUTPUTS, PICKED, UNSCORED, wanted
 from harness.store.submission import Batch
 from harness.store.table import lacking, scored_rows
 from harness.trial import Generation, Output, Score, Training, Trial
@@ -367,18 +367,18 @@ class Store:
         ``metrics`` (metric -> its hash) chooses the versions of the metrics; otherwise the newest score of each counts.
         ``places`` are (contender, case) where not all are asked for.
         """
-        given = {
-            **wanted({suite: metrics or {}}),
+        picked = {
             "experiment": experiment,
             "suite": suite,
             "contender": contender,
             "model": model,
-            "any": metrics is None,
             "whole": places is None,
             "contenders": [contender for contender, _ in places or ()],
             "cases": [case for _, case in places or ()],
         }
-        return [answer_of(values) for values in self._database.run(ANSWERS_OF, given)]
+        self._database.run(PICKED, picked)
+        found = self._database.run(ANSWERS_OF, {**wanted({suite: metrics or {}}), "any": metrics is None})
+        return [answer_of(values) for values in found]
 
     def _one_model(self, experiment: str, model: str | None) -> str:
         models = self.models(experiment)

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from harness.stats import DIFFERENCE, Moments, crossed, ppi, seed_variance, share_seen
 from harness.verdict.check import SEARCH, TUNED
-from harness.verdict.rows import Codes, Floats, Rows, Run
+from harness.verdict.column import Codes
+from harness.verdict.rows import Rows
+from harness.verdict.run import Floats, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
     A metric that a judge graded is the judge's; people's rows then correct it. Learning-curve runs (``data_fraction``
     under 1) are kept apart, from the test split where there are any, else from dev; of searches only the names are.
     """
-    every = list(rows.select(suite=suite, metric=metric))
+    every = rows.of(suite, metric)
     runs = [run for run in every if rows.techniques[run.contender] != SEARCH]
     sources = {run.source for run in runs}
     source = next((kind for kind in ("judge", "program", "human") if kind in sources), "program")

@@ -18,9 +18,9 @@ from harness.stats import concordance
 from harness.verdict.board import Board, Scores, difference, graded
 from harness.verdict.check import PROBE, TUNED
 from harness.verdict.choose import Finalists
+from harness.verdict.column import Codes
 from harness.verdict.kinship import Kin, Kinship
 from harness.verdict.policy import Policy
-from harness.verdict.rows import Codes
 from harness.verdict.verdict import Gate
 
 

@@ -21,8 +21,10 @@ import numpy as np
 
 from harness.fingerprint import LENGTH, fingerprint
 from harness.stats.looks import look_alpha, step, unplanned_alpha
+from harness.verdict.column import Codes
 from harness.verdict.policy import Policy
-from harness.verdict.rows import Codes, Rows, Run
+from harness.verdict.rows import Rows
+from harness.verdict.run import Run
 from harness.verdict.verdict import Gate
 
 Term = str | float | int | bool | None

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.errors import BadInput, suggest
+
+T = TypeVar("T")
 
 COLUMNS: Mapping[str, pa.DataType] = {
     "suite": pa.string(),
@@ -39,6 +41,8 @@ COLUMNS: Mapping[str, pa.DataType] = {
 }
 REQUIRED = ("suite", "contender", "metric", "case_id", "technique", "split", "score")
 NUMBERS = ("prompt_tokens", "output_tokens", "seconds", "cost")
+BLOCK = 1 << 23
+"""Bytes of a CSV file that are read at once: each block has a list of its texts."""
 NULLS = ("", "null", "NULL", "None")
 """What a field of a CSV file says for nothing, when it is not quoted."""
 DEFAULTS: Mapping[str, Any] = {"data_fraction": 1.0, "repeat": 0, "source": "program", "flagged": False}
@@ -77,24 +81,30 @@ def _read_file(path: Path) -> pa.Table:
 
 
 def _read_parquet(path: Path) -> pa.Table:
+    """Texts as the codes that they are in the file."""
     from pyarrow import parquet
 
-    return parquet.read_table(path)
+    texts = [field.name for field in parquet.read_schema(path) if pa.types.is_string(field.type)]
+    return parquet.read_table(path, read_dictionary=texts)
 
 
 def _read_csv(path: Path) -> pa.Table:
     """Ids stay text (``007`` is not 7), an empty field is null, and seeds may be ``3.0``, as pandas writes them."""
     from pyarrow import csv
 
-    types = {name: pa.float64() if pa.types.is_integer(kind) else kind for name, kind in COLUMNS.items()}
+    types = {name: _in_csv(kind) for name, kind in COLUMNS.items()}
     options = csv.ConvertOptions(column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False)
     options.null_values = list(NULLS)
     try:
-        return csv.read_csv(path, convert_options=options)
+        return csv.read_csv(path, csv.ReadOptions(block_size=BLOCK), convert_options=options)
     except pa.ArrowException:
         from harness.verdict.lines import csv_lines
 
         return csv_lines(path)
+
+
+def _in_csv(kind: pa.DataType) -> pa.DataType:
+    return {pa.int64(): pa.float64(), pa.string(): pa.dictionary(pa.int32(), pa.string())}.get(kind, kind)
 
 
 def _read_jsonl(path: Path) -> pa.Table:
@@ -145,37 +155,43 @@ def _unknown(column: str) -> str:
 
 
 def _cast_column(column: pa.ChunkedArray, name: str, path: str) -> pa.ChunkedArray:
-    """NaN in an integer or measured column is pandas' word for null; in ``score`` it stays, to be refused."""
+    """NaN in an integer or measured column is pandas' word for null; in ``score`` it stays, to be refused. What is coded stays so."""
     wanted = COLUMNS[name]
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_floating(column.type) and name != "score":
-        none = pa.scalar(None, column.type)
-        column = once(column, lambda chunk: pc.if_else(pc.is_nan(chunk), none, chunk))
+
+    def change(values: pa.Array) -> pa.Array:
+        if pa.types.is_floating(values.type) and name != "score" and (nan := pc.is_nan(values)).true_count:
+            values = pc.if_else(nan, pa.scalar(None, values.type), values)
+        return values.cast(wanted)
+
+    coded = pa.types.is_dictionary(column.type)
     try:
-        return once(column, lambda chunk: chunk.cast(wanted), kind=wanted)
+        if coded and wanted == pa.string():
+            kind = pa.dictionary(column.type.index_type, wanted)
+            made = shared(column, lambda part: pa.DictionaryArray.from_arrays(part.indices, change(part.dictionary)))
+            return pa.chunked_array(made, type=kind)
+        made = shared(column, lambda part: change(part.dictionary_decode() if coded else part))
+        return pa.chunked_array(made, type=wanted)
     except pa.ArrowException as error:
         raise BadInput(
             f"{path}: column {name!r} is {column.type}, allowed is {wanted}: {_first_line(error)}"
         ) from error
 
 
-def once(
-    column: pa.ChunkedArray, change: Callable[[pa.Array], pa.Array], *, kind: pa.DataType | None = None
-) -> pa.ChunkedArray:
-    """A column changed chunk by chunk. What is said of an answer stands beside each of its metrics, ten times in the same memory:
-    it is changed once, and shared again.
+def shared(column: pa.ChunkedArray, change: Callable[[pa.Array], T]) -> tuple[T, ...]:
+    """What comes of every chunk. What is said of an answer stands beside each of its metrics, ten times in the same memory: it is
+    looked at once, and the same comes of all ten.
     """
-    made: dict[Hashable, pa.Array] = {}
+    made: dict[Hashable, T] = {}
     for chunk in column.chunks:
         if place(chunk) not in made:
             made[place(chunk)] = change(chunk)
-    return pa.chunked_array([made[place(chunk)] for chunk in column.chunks], type=kind or column.type)
+    return tuple(made[place(chunk)] for chunk in column.chunks)
 
 
 def place(chunk: pa.Array) -> Hashable:
     """Where a chunk lies in memory."""
-    return tuple(None if buffer is None else buffer.address for buffer in chunk.buffers()), chunk.offset, len(chunk)
+    where = tuple(None if buffer is None else buffer.address for buffer in chunk.buffers()), chunk.offset, len(chunk)
+    return (*where, place(chunk.dictionary)) if pa.types.is_dictionary(chunk.type) else where
 
 
 def _first_line(error: Exception) -> str:
