@@ -48,6 +48,32 @@ def test_a_metric_of_the_suites_own_runs_only_when_trusted(house: Project, harne
     assert (house.folder / "suites/sums/ran").exists()
 
 
+COMMANDS = (
+    "forget {x} --served m", "review sums {x} --reviewer ann", "review sums {x} --reviewer ann --agreement",
+    "judge sample sums out.jsonl {x}", "judge calibrate {x}", "judge probe sums {x} --dry-run", "export adapter sft@sums --out out --experiment {x}",
+    "store check {x}", "store compact {x}", "store export out {x}", "store import other {x}", "store gc {x}",
+    "data split rows.jsonl out --experiment {x}", "data signals rows.jsonl out --forget ann --experiment {x}",
+)  # fmt: skip
+"""All that take an experiment, beside those above."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_opens_a_store_elsewhere_or_runs_anything_unasked(
+    house: Project, harness: Harness, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """To remove adapters that nobody names, of all things, from a folder that a stranger named."""
+    monkeypatch.chdir(house.folder)
+    house.write("experiment.toml", f'store = "../elsewhere"\n{house.experiment.read_text()}')
+    (house.folder.parent / "elsewhere").mkdir()
+    write_rows(house.folder / "rows.jsonl", [{"prompt": "1 + 1", "completion": "2"}] * 20)
+    ran = harness(*(part.format(x="experiment.toml") for part in command.split()))
+    assert (ran.code, ASKED in ran.err, ran.out) == (4, True, ""), ran.err
+    assert "runs house.py" in ran.err.replace("suites/sums/", "").replace(f"{house.folder}/", "")
+    assert "store: '../elsewhere': lies outside" in ran.err
+    assert list((house.folder.parent / "elsewhere").iterdir()) == []
+    assert not (house.folder / "suites/sums/ran").exists()
+
+
 def test_the_word_stands_before_the_command_too(house: Project, harness: Harness) -> None:
     assert harness("--trust", "run", "--dry-run", house.experiment).code == 0
 

@@ -269,7 +269,10 @@ def data_split(
     """Deal rows into training data, dev and test cases: by cluster, stratified, seeded."""
     from harness.data.split import Shares
     from harness.splits import Plan, split, stores
+    from harness.trust import load_trusted
 
+    if experiment.is_file():
+        load_trusted(experiment)
     plan = Plan(Shares.read(shares), tuple(cluster or ()), stratify, seed, rows)
     done = split(paths, out, plan, format_=from_, golden=golden, homes=stores(out, experiment), replace=replace)
     say(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()), as_json=as_json)
@@ -299,7 +302,10 @@ def data_signals(
     from harness.declaration import declare
     from harness.signals import Options, columns, make
     from harness.signals import forget as withdraw
+    from harness.trust import load_trusted
 
+    if forget is not None and experiment.is_file():
+        load_trusted(experiment)
     limits = declare(Thresholds, {"gap": gap, "top": top, "low": low, "least": least}, where="harness data signals")
     options = Options(scale, limits, columns(column or []), tuple(keep or ()), replace or forget is not None)
     trace = withdraw(forget, out, experiment) if forget is not None else None

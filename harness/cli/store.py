@@ -26,9 +26,9 @@ def _place(where: Path) -> tuple[Path, Experiment | None]:
     """The home folder, and the experiment where one is named."""
     if where.is_dir():
         return where, None
-    from harness.experiment import load_experiment
+    from harness.trust import load_trusted
 
-    loaded = load_experiment(where)
+    loaded = load_trusted(where)
     return loaded.home, loaded
 
 
@@ -122,12 +122,12 @@ def gc(
 ) -> None:
     """Remove adapters that no experiment in the store, and none of those given, names, and trainings that never ended."""
     from harness.errors import BadInput
-    from harness.experiment import load_experiment
     from harness.store import open_store
+    from harness.trust import load_trusted
     from harness.upkeep import garbage, remove
     from harness.upkeep.garbage import named_by
 
-    loaded = [load_experiment(path) for path in experiments or [DEFAULT]]
+    loaded = [load_trusted(path) for path in experiments or [DEFAULT]]
     homes = {one.home.resolve() for one in loaded}
     if len(homes) > 1:
         raise BadInput(f"the experiments have {len(homes)} stores: name those of one store")
