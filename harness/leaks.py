@@ -134,7 +134,7 @@ def lines(found: Sequence[Leaks], limit: float, *, every: bool = False) -> Itera
 
 
 def _listed(shown: Sequence[Shown], *, every: bool) -> Iterator[str]:
-    from harness.report.visible import visible
+    from harness.visible import visible
 
     few = shown if every else shown[:FEW]
     for one in few:

@@ -29,8 +29,8 @@ from harness.formats import Format, Record, load_format
 from harness.formats.recognise import Found, at, recognise
 from harness.plural import plural
 from harness.question import content, locked
-from harness.report.visible import visible
 from harness.suite import Case
+from harness.visible import visible
 
 STEMS = {"demonstration": "train", "preference": "preferences", "rating": "ratings"}
 GOLDEN = "golden"

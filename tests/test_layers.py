@@ -13,7 +13,19 @@ import pytest
 HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
-    {"embedded", "errors", "figures", "fingerprint", "kept", "machine", "module", "pattern", "plural", "stats"},
+    {
+        "embedded",
+        "errors",
+        "figures",
+        "fingerprint",
+        "kept",
+        "machine",
+        "module",
+        "pattern",
+        "plural",
+        "stats",
+        "visible",
+    },
     {
         "cascade",
         "contender",

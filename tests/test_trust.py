@@ -48,6 +48,32 @@ def test_a_metric_of_the_suites_own_runs_only_when_trusted(house: Project, harne
     assert (house.folder / "suites/sums/ran").exists()
 
 
+COMMANDS = (
+    "forget {x} --served m", "review sums {x} --reviewer ann", "review sums {x} --reviewer ann --agreement",
+    "judge sample sums out.jsonl {x}", "judge calibrate {x}", "judge probe sums {x} --dry-run", "export adapter sft@sums --out out --experiment {x}",
+    "store check {x}", "store compact {x}", "store export out {x}", "store import other {x}", "store gc {x}",
+    "data split rows.jsonl out --experiment {x}", "data signals rows.jsonl out --forget ann --experiment {x}",
+)  # fmt: skip
+"""All that take an experiment, beside those above."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_opens_a_store_elsewhere_or_runs_anything_unasked(
+    house: Project, harness: Harness, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """To remove adapters that nobody names, of all things, from a folder that a stranger named."""
+    monkeypatch.chdir(house.folder)
+    house.write("experiment.toml", f'store = "../elsewhere"\n{house.experiment.read_text()}')
+    (house.folder.parent / "elsewhere").mkdir()
+    write_rows(house.folder / "rows.jsonl", [{"prompt": "1 + 1", "completion": "2"}] * 20)
+    ran = harness(*(part.format(x="experiment.toml") for part in command.split()))
+    assert (ran.code, ASKED in ran.err, ran.out) == (4, True, ""), ran.err
+    assert "runs house.py" in ran.err.replace("suites/sums/", "").replace(f"{house.folder}/", "")
+    assert "store: '../elsewhere': lies outside" in ran.err
+    assert list((house.folder.parent / "elsewhere").iterdir()) == []
+    assert not (house.folder / "suites/sums/ran").exists()
+
+
 def test_the_word_stands_before_the_command_too(house: Project, harness: Harness) -> None:
     assert harness("--trust", "run", "--dry-run", house.experiment).code == 0
 
@@ -82,6 +108,10 @@ def test_a_package_that_declares_its_metric_needs_no_word(
     monkeypatch.syspath_prepend(site)
     project.replace("suites/sums/suite.toml", '"exact_match"', '"acme_metrics:polite"')
     assert harness("run", "--dry-run", project.experiment).code == 0
+    project.replace("suites/sums/suite.toml", '"acme_metrics:polite"', '"acme_metrics:sys.exit"')
+    assert "runs the module 'acme_metrics'" in harness("run", "--dry-run", project.experiment).err, (
+        "only what it declares"
+    )
 
 
 def test_shipped_metrics_with_arguments_need_no_word(project: Project, harness: Harness) -> None:
@@ -112,6 +142,13 @@ def test_programs_and_places_elsewhere(project: Project, harness: Harness, table
     assert said in ran.err
 
 
+def test_a_gates_metric_is_code_too(project: Project, harness: Harness) -> None:
+    text = (project.folder / "suites/sums/suite.toml").read_text()
+    gate = '[[gates]]\nname = "polite"\ncontender = "few_shot"\nmetric = "house:polite"\nminimum = 0.5\n'
+    project.write("suites/sums/suite.toml", f"{text}\n{gate}")
+    assert "metric 'house:polite': runs the module 'house'" in harness("run", project.experiment).err
+
+
 def test_estimates_and_retrievers_of_ones_own_are_code_too(project: Project, harness: Harness) -> None:
     project.replace("suites/sums/suite.toml", "train =", 'estimates = ["house:longest"]\ntrain =')
     project.write("baselines/rag.toml", 'technique = "rag"\nretrieve = { retriever = "os:system" }\n')
@@ -127,6 +164,10 @@ def test_estimates_and_retrievers_of_ones_own_are_code_too(project: Project, har
     [
         ('"openai:m@http://10.0.0.7/v1"', "sends prompts, and the key OPENAI_API_KEY, to 10.0.0.7"),
         ('"anthropic:m@https://evil.example"', "sends prompts to evil.example"),
+        (
+            '{ id = "openai:m", base_url = ["http://127.0.0.1:9/v1", "http://far.example/v1"] }',
+            "sends prompts, and the key OPENAI_API_KEY, to far.example",
+        ),
         ('{ id = "org/name", trust_remote_code = true }', "trust_remote_code runs Python that comes with the weights"),
         ('"scripted:house.py:answer"', "runs house.py"),
     ],
@@ -215,7 +256,8 @@ def test_brackets_without_end_and_declarations_without_end(project: Project, har
     assert "too many brackets inside each other" in harness("run", project.experiment).err
     project.write("experiment.toml", f'name = "{"x" * (1 << 20)}"')
     assert "a declaration has at most 1,048,576" in harness("run", project.experiment).err
-    assert "is no file: a declaration is a TOML file" in harness("run", Path("/dev/zero")).err
+    for device in ("/dev/null", "/dev/zero"):
+        assert "is no file: a declaration is a TOML file" in harness("run", Path(device)).err
 
 
 def test_a_pattern_that_never_ends_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from harness.cli.data import data
 from harness.cli.embedded import embedded
 from harness.cli.store import store
 from harness.errors import BadInput, HarnessError
+from harness.visible import visible
 
 # typer brings its own copy of click from 0.20 on: its exceptions are found through one that typer exports
 USAGE: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -111,5 +112,5 @@ def _trust_first(arguments: list[str]) -> list[str]:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"harness: {message}", file=sys.stderr)
+    print(f"harness: {visible(message)}", file=sys.stderr)
     return code

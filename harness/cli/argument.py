@@ -8,14 +8,23 @@ from typing import Annotated
 
 import typer
 
+from harness.visible import visible
+
 ExperimentFile = Annotated[Path, typer.Argument(help="The experiment.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 DEFAULT = Path("experiment.toml")
 
 
+def say(text: str, *, as_json: bool = False) -> None:
+    """A command's answer: for a program as it is, for a person with what steers a terminal or turns text around written out,
+    since names of suites and contenders, file names and messages hold what others wrote.
+    """
+    typer.echo(text if as_json else visible(text))
+
+
 def aside(line: str) -> None:
     """A line that is no result."""
-    typer.echo(f"harness: {line}", err=True)
+    typer.echo(f"harness: {visible(line)}", err=True)
 
 
 class Asides(logging.Handler):

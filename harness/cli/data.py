@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.argument import DEFAULT, Json, aside
+from harness.cli.argument import DEFAULT, Json, aside, say
 from harness.errors import BadInput
 from harness.files.draft import draft, refuse_taken
 from harness.plural import plural
@@ -26,7 +26,7 @@ def data_mmlu(
     """Write a guard suite from MMLU; needs the Hugging Face Hub."""
     from harness.regression.mmlu import write_mmlu
 
-    typer.echo(f"wrote {write_mmlu(folder, per_subject=per_subject)}")
+    say(f"wrote {write_mmlu(folder, per_subject=per_subject)}")
 
 
 @data.command("guard")
@@ -42,7 +42,7 @@ def data_guard(
     """Write a guard suite from a task of lm-eval; what has its data on the Hub needs that once."""
     from harness.regression.task import write_task
 
-    typer.echo(write_task(folder, task, items=items, shots=shots).said())
+    say(write_task(folder, task, items=items, shots=shots).said())
 
 
 @data.command("leaks")
@@ -78,7 +78,7 @@ def data_leaks(
     refuse_suites(paths)
     found = find(paths, meaning=Meaning(load_encoder(embed), least) if embed else None)
     shown = json.dumps(as_dict(found, limit), indent=2) if as_json else "\n".join(lines(found, limit, every=every))
-    typer.echo(shown)
+    say(shown)
     raise typer.Exit(TOUCHED if any(leaks.worst > limit for leaks in found) else 0)
 
 
@@ -98,7 +98,7 @@ def data_convert(
     from harness.formats.convert import convert
 
     done = convert(path, out, to=to, format_=from_, replace=replace)
-    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+    say(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()), as_json=as_json)
 
 
 @data.command("text")
@@ -118,7 +118,7 @@ def data_text(
     from harness.texts import chosen, texts
 
     done = texts(path, out, chosen(converter or []), replace=replace)
-    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+    say(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()), as_json=as_json)
 
 
 @data.command("distill")
@@ -193,7 +193,7 @@ def data_distill(
     else:
         spending, meter = Spending(batch=batch, most=max_cost), Meter(quiet=as_json)
         done = distill(desk, out, spending=spending, meter=meter, wait=wait, say=aside)
-    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+    say(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()), as_json=as_json)
 
 
 @data.command("check")
@@ -236,7 +236,7 @@ def data_check(
         with draft(html, replace=replace) as unfinished:
             unfinished.write_text(to_html(checked), encoding="utf-8")
     drawn = checked.write_sample(sample, replace=replace) if sample else None
-    typer.echo(json.dumps(checked.as_dict(), indent=2) if as_json else "\n".join(lines(checked)))
+    say(json.dumps(checked.as_dict(), indent=2) if as_json else "\n".join(lines(checked)), as_json=as_json)
     if drawn is not None:
         aside(f"wrote {sample}: {plural(drawn, 'row')} to read; filled in, harness data signals takes it")
     raise typer.Exit(0 if checked.good else TOUCHED)
@@ -269,10 +269,13 @@ def data_split(
     """Deal rows into training data, dev and test cases: by cluster, stratified, seeded."""
     from harness.data.split import Shares
     from harness.splits import Plan, split, stores
+    from harness.trust import load_trusted
 
+    if experiment.is_file():
+        load_trusted(experiment)
     plan = Plan(Shares.read(shares), tuple(cluster or ()), stratify, seed, rows)
     done = split(paths, out, plan, format_=from_, golden=golden, homes=stores(out, experiment), replace=replace)
-    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+    say(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()), as_json=as_json)
 
 
 @data.command("signals")
@@ -299,12 +302,15 @@ def data_signals(
     from harness.declaration import declare
     from harness.signals import Options, columns, make
     from harness.signals import forget as withdraw
+    from harness.trust import load_trusted
 
+    if forget is not None and experiment.is_file():
+        load_trusted(experiment)
     limits = declare(Thresholds, {"gap": gap, "top": top, "low": low, "least": least}, where="harness data signals")
     options = Options(scale, limits, columns(column or []), tuple(keep or ()), replace or forget is not None)
     trace = withdraw(forget, out, experiment) if forget is not None else None
     made = make(feedback, out, options)
     if as_json:
-        typer.echo(json.dumps(made.as_dict() | ({"forgotten": trace.as_dict()} if trace else {}), indent=2))
+        say(json.dumps(made.as_dict() | ({"forgotten": trace.as_dict()} if trace else {}), indent=2), as_json=True)
     else:
-        typer.echo("\n".join([*(trace.said() if trace else ()), *made.lines()]))
+        say("\n".join([*(trace.said() if trace else ()), *made.lines()]))

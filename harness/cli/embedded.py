@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.argument import say
+
 embedded = typer.Typer(help="The embedded model, for machines that can download no weights.", no_args_is_help=True)
 
 
@@ -29,4 +31,4 @@ def embedded_train(
         plan = replace(plan, stages=tuple(replace(stage, tokens=tokens) for stage in plan.stages))
     if seed is not None:
         plan = replace(plan, seed=seed)
-    typer.echo(f"wrote {pretrain(plan, out, say=typer.echo)}")
+    say(f"wrote {pretrain(plan, out, say=say)}")

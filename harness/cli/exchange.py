@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.argument import DEFAULT, Json
+from harness.cli.argument import DEFAULT, Json, say
 from harness.errors import BadInput, suggest
 from harness.plural import plural
 
@@ -53,11 +53,9 @@ def import_(
     cases = {"case_id": case_id, "cluster": cluster, "data_fraction": data_fraction}
     plan, where = load_plan(map_, **run, **said, **cases)
     done = import_logs(tool, paths, plan, Destination(out, append, replace), where=where)
-    typer.echo(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()))
+    say(json.dumps(done.as_dict(), indent=2) if as_json else "\n".join(done.lines()), as_json=as_json)
     if not as_json:
-        typer.echo(
-            f"wrote {out}: {plural(done.rows, 'row')}; next: harness verdict --scores {out} --policy policy.toml"
-        )
+        say(f"wrote {out}: {plural(done.rows, 'row')}; next: harness verdict --scores {out} --policy policy.toml")
 
 
 @app.command()
@@ -91,12 +89,12 @@ def export(
         raise BadInput(f"export {form}: check takes --served openai:MODEL@URL, and every other form --out FOLDER")
     found = find(expand(load_trusted(experiment)), candidates, seed=seed, model=model, trained=form != "axolotl")
     if out is not None:
-        typer.echo("\n".join(write(form, found, out, dtype=dtype, llama_cpp=llama_cpp)))
+        say("\n".join(write(form, found, out, dtype=dtype, llama_cpp=llama_cpp)))
         return
     from harness.export.served import EXIT_CODES, check
 
     checked = [check(one, str(served), cases=cases) for one in found]
     lines = [line for one in checked for line in one.lines()]
-    typer.echo(json.dumps([one.as_dict() for one in checked], indent=2) if as_json else "\n".join(lines))
+    say(json.dumps([one.as_dict() for one in checked], indent=2) if as_json else "\n".join(lines), as_json=as_json)
     states = {one.state for one in checked}
     raise typer.Exit(next((code for state, code in EXIT_CODES.items() if state in states and code), 0))

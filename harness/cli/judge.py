@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.argument import DEFAULT, ExperimentFile, Json
+from harness.cli.argument import DEFAULT, ExperimentFile, Json, say
 from harness.errors import BadInput
 from harness.plural import plural
 
@@ -33,7 +33,7 @@ def judge_sample(
 
     with evidence(load_trusted(experiment)) as found:
         count = write(out, sample(found, suite, model=model, contenders=contender or [], cases=cases))
-    typer.echo(
+    say(
         f"wrote {out}: {plural(count, 'answer')}; fill in 'reviewer' and 'scores', and name the file in suite.toml: labels = …"
     )
 
@@ -54,8 +54,9 @@ def judge_calibrate(
     with evidence(labelled(loaded, labels) if labels else loaded) as found:
         made = {model: calibrations(found, model) for model in found.models}
     shown = {model: as_dict(some) for model, some in made.items()}
-    typer.echo(
-        json.dumps(shown, indent=2) if as_json else "\n".join(line for some in made.values() for line in lines(some))
+    say(
+        json.dumps(shown, indent=2) if as_json else "\n".join(line for some in made.values() for line in lines(some)),
+        as_json=as_json,
     )
 
 
@@ -77,10 +78,10 @@ def judge_probe(
     count = missing(loaded, suite, cases=cases)
     if dry_run:
         said = f"{plural(count, 'grading')} to ask for"
-        typer.echo(json.dumps({"gradings": count}, indent=2) if as_json else said)
+        say(json.dumps({"gradings": count}, indent=2) if as_json else said, as_json=as_json)
         return
     made = probe(loaded, suite, cases=cases, wait=wait)
-    typer.echo(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)))
+    say(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)), as_json=as_json)
 
 
 @app.command()
@@ -111,7 +112,7 @@ def review(
     if agreement:
         with evidence(load_trusted(experiment)) as found:
             made = agreements(found, suite, model=model)
-        typer.echo(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)))
+        say(json.dumps(as_dict(made), indent=2) if as_json else "\n".join(lines(made)), as_json=as_json)
         return
     if reviewer is None:
         raise BadInput("--reviewer: missing: give your name or a pseudonym, so that two reviewers can be told apart")
@@ -122,6 +123,6 @@ def review(
     from harness.review.server import Server
 
     server = Server(session, port=port)
-    typer.echo(f"{session.said_of()}\n{session.becomes}\nopen {server.url} and stop with Ctrl-C whenever you like")
+    say(f"{session.said_of()}\n{session.becomes}\nopen {server.url} and stop with Ctrl-C whenever you like")
     server.run(show=not no_open)
-    typer.echo(session.said_of())
+    say(session.said_of())

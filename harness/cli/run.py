@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.argument import DEFAULT, ExperimentFile, Json, aside
+from harness.cli.argument import DEFAULT, ExperimentFile, Json, aside, say
 from harness.cli.verdict import show_verdicts
 
 app = typer.Typer()
@@ -20,8 +20,8 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to write the project
     from harness.project import init as write
 
     for path in write(folder):
-        typer.echo(f"wrote {path}")
-    typer.echo(f"next: cd {folder} && harness run --dry-run")
+        say(f"wrote {path}")
+    say(f"next: cd {folder} && harness run --dry-run")
 
 
 @app.command()
@@ -54,7 +54,7 @@ def run(
         loaded = loaded.model_copy(update={"seed": seed})
     if dry_run:
         todo = plan_of(loaded, batch=batch)
-        typer.echo(json.dumps(todo.as_dict(), indent=2) if as_json else "\n".join(plan_lines(todo)))
+        say(json.dumps(todo.as_dict(), indent=2) if as_json else "\n".join(plan_lines(todo)), as_json=as_json)
         return
     from harness.run import run as fill
     from harness.vendors import Spending
@@ -77,7 +77,7 @@ def lock(
 
     loaded = load_trusted(experiment)
     done = freeze(loaded.home, questions(expand(loaded)), wait=wait, say=aside)
-    typer.echo(json.dumps(as_dict(done), indent=2) if as_json else "\n".join(lines(done)))
+    say(json.dumps(as_dict(done), indent=2) if as_json else "\n".join(lines(done)), as_json=as_json)
 
 
 @app.command()
@@ -102,7 +102,7 @@ def plan(
     if path is not None:
         load_trusted(path)
     found = forecast(path, Options(cases, seeds, margin, gain, power, alpha, case_sd, seed_sd))
-    typer.echo(json.dumps(as_dict(found), indent=2) if as_json else "\n".join(text(found)))
+    say(json.dumps(as_dict(found), indent=2) if as_json else "\n".join(text(found)), as_json=as_json)
 
 
 @app.command()
@@ -117,4 +117,4 @@ def forget(
     from harness.origins import forget as take_out
     from harness.trust import load_trusted
 
-    typer.echo("\n".join(take_out(load_trusted(experiment).home, served=served, batch=batch, wait=wait)))
+    say("\n".join(take_out(load_trusted(experiment).home, served=served, batch=batch, wait=wait)))

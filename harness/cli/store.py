@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.argument import DEFAULT, Json, aside
+from harness.cli.argument import DEFAULT, Json, aside, say
 
 if TYPE_CHECKING:
     from harness.experiment import Experiment
@@ -26,9 +26,9 @@ def _place(where: Path) -> tuple[Path, Experiment | None]:
     """The home folder, and the experiment where one is named."""
     if where.is_dir():
         return where, None
-    from harness.experiment import load_experiment
+    from harness.trust import load_trusted
 
-    loaded = load_experiment(where)
+    loaded = load_trusted(where)
     return loaded.home, loaded
 
 
@@ -43,7 +43,7 @@ def check(where: Where = DEFAULT, wait: Wait = 0.0, as_json: Json = False) -> No
     home, experiment = _place(where)
     with open_store(home, write=False, wait=wait, say=aside) as opened:
         found = inspect(opened, experiment)
-    typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else "\n".join(found.lines()))
+    say(json.dumps(found.as_dict(), indent=2) if as_json else "\n".join(found.lines()), as_json=as_json)
     raise typer.Exit(0 if found.sound else BROKEN)
 
 
@@ -55,7 +55,7 @@ def compact(where: Where = DEFAULT, wait: Wait = 0.0, as_json: Json = False) -> 
     home, _ = _place(where)
     done = write(home, wait=wait, say=aside)
     text = f"{home}: {size(done.before)} before, {size(done.after)} now, {sum(done.rows.values()):,} rows compared"
-    typer.echo(json.dumps(asdict(done), indent=2) if as_json else text)
+    say(json.dumps(asdict(done), indent=2) if as_json else text, as_json=as_json)
 
 
 @store.command()
@@ -78,7 +78,7 @@ def export(
         done = opened.export(out, experiment=only, run=run)
     told = {"folder": str(out), "experiment": done.experiment, "rows": done.rows}
     text = f"wrote {out}: {', '.join(f'{count:,} {table}' for table, count in done.rows.items() if count) or 'no rows'}"
-    typer.echo(json.dumps(told, indent=2) if as_json else text)
+    say(json.dumps(told, indent=2) if as_json else text, as_json=as_json)
 
 
 @store.command("import")
@@ -99,14 +99,14 @@ def import_(
     with open_store(home, write=True, wait=wait, say=aside) as opened:
         done = opened.merge(source, say=aside, dry_run=dry_run)
     if as_json:
-        typer.echo(json.dumps({"dry_run": dry_run, "tables": [asdict(one) for one in done]}, indent=2))
+        say(json.dumps({"dry_run": dry_run, "tables": [asdict(one) for one in done]}, indent=2), as_json=True)
         return
     for one in done:
         said = [f"{one.new:,} new", f"{one.known:,} known"]
         said += [f"{one.replaced:,} instead of ours"] if one.replaced else []
         said += [f"{one.contested:,} contested, ours stay ({', '.join(one.examples)})"] if one.contested else []
-        typer.echo(f"{one.table:12} {', '.join(said)}")
-    typer.echo("nothing was changed: --dry-run" if dry_run else f"taken into {home}; next: harness run")
+        say(f"{one.table:12} {', '.join(said)}")
+    say("nothing was changed: --dry-run" if dry_run else f"taken into {home}; next: harness run")
 
 
 @store.command()
@@ -122,19 +122,22 @@ def gc(
 ) -> None:
     """Remove adapters that no experiment in the store, and none of those given, names, and trainings that never ended."""
     from harness.errors import BadInput
-    from harness.experiment import load_experiment
     from harness.store import open_store
+    from harness.trust import load_trusted
     from harness.upkeep import garbage, remove
     from harness.upkeep.garbage import named_by
 
-    loaded = [load_experiment(path) for path in experiments or [DEFAULT]]
+    loaded = [load_trusted(path) for path in experiments or [DEFAULT]]
     homes = {one.home.resolve() for one in loaded}
     if len(homes) > 1:
         raise BadInput(f"the experiments have {len(homes)} stores: name those of one store")
     with open_store(loaded[0].home, write=True, wait=wait, say=aside) as opened:  # nobody trains meanwhile
         found = garbage(loaded[0].home, named=opened.adapters() | named_by(loaded), keep_days=keep_days)
         done = found if dry_run else list(remove(found))
-    typer.echo(json.dumps(_told(done, dry_run), indent=2) if as_json else "\n".join(_lines(done, dry_run, keep_days)))
+    say(
+        json.dumps(_told(done, dry_run), indent=2) if as_json else "\n".join(_lines(done, dry_run, keep_days)),
+        as_json=as_json,
+    )
 
 
 def _told(done: Sequence[Any], dry_run: bool) -> dict[str, Any]:

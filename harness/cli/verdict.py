@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.argument import DEFAULT, ExperimentFile, Json, aside
+from harness.cli.argument import DEFAULT, ExperimentFile, Json, aside, say
 from harness.errors import BadInput, suggest
 
 REQUIRE_UNMET = 1
@@ -40,14 +40,14 @@ def verdict(
     if schema is not None:
         from harness.verdict.schemas import load_schema
 
-        typer.echo(json.dumps(load_schema(schema), indent=2))
+        say(json.dumps(load_schema(schema), indent=2), as_json=True)
         return
     if scores is not None:
         from harness.verdict import Policy, decide, describe, load_policy
 
         found = decide(scores, load_policy(policy) if policy else Policy(), look=1 if look is None else look)
         _refuse_unknown(wanted, found.suites)
-        typer.echo(found.to_json().decode(), nl=False) if as_json else typer.echo("\n".join(describe(found)))
+        say(found.to_json().decode().rstrip() if as_json else "\n".join(describe(found)), as_json=as_json)
         raise typer.Exit(_exit_code([found], wanted))
     if policy is not None:
         raise BadInput("--policy judges the rows of --scores: give both, or write [policy] into the experiment")
@@ -78,7 +78,7 @@ def report(
     with evidence(loaded) as found:
         gathered = gather(found)
     if markdown:
-        typer.echo(to_markdown(gathered))
+        say(to_markdown(gathered))
         return
     folder = out or loaded.folder / "reports" / loaded.name
     try:
@@ -89,8 +89,8 @@ def report(
         raise BadInput(
             f"{folder}: the report cannot be written: {error.strerror}: choose another folder with --out"
         ) from error
-    typer.echo(to_terminal(gathered))
-    typer.echo(f"wrote {folder / 'report.html'} and {folder / 'report.md'}")
+    say(to_terminal(gathered))
+    say(f"wrote {folder / 'report.html'} and {folder / 'report.md'}")
 
 
 def _place(path: Path, text: str) -> None:
@@ -115,11 +115,13 @@ def show_verdicts(matrix: Any, *, as_json: bool, require: Sequence[Requirement] 
         aside("this look was not entered in the ledger: the store cannot be written now")
     if as_json:
         shown: Any = {model: made.as_dict() for model, made in verdicts.items()}
-        typer.echo(json.dumps(next(iter(shown.values())) if len(shown) == 1 else shown, indent=2, sort_keys=True))
+        say(
+            json.dumps(next(iter(shown.values())) if len(shown) == 1 else shown, indent=2, sort_keys=True), as_json=True
+        )
     for model, made in verdicts.items() if not as_json else ():
         if len(verdicts) > 1:
-            typer.echo(f"{model}\n{'=' * len(model)}")
-        typer.echo("\n".join(describe(made)))
+            say(f"{model}\n{'=' * len(model)}")
+        say("\n".join(describe(made)))
     return _exit_code(list(verdicts.values()), require)
 
 

@@ -223,7 +223,7 @@ def _shown(worst: Worst, answer: Answered) -> Iterator[str]:
 
 def shown(text: str) -> str:
     """Text that a model wrote, safe on a terminal: control characters escaped, one line, clipped."""
-    from harness.report.visible import visible
+    from harness.visible import visible
 
     whole = visible(text).replace("\n", "\\n").replace("\t", "\\t")
     return whole if len(whole) <= CLIP else f"{whole[:CLIP]}… (+{len(whole) - CLIP} characters)"

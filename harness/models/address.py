@@ -70,7 +70,7 @@ def identify(scheme: str, address: Address) -> str:
     """Fingerprint of provider, model and its first server: others that serve the same may come and go. What is served under
     a name may change: see ``Generation.served``.
     """
-    return fingerprint(scheme, address.model, address.url and public(address.url))
+    return fingerprint(scheme, address.model, address.url)
 
 
 def find_key(model: Model, address: Address) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from typing import TextIO
 from harness.plural import plural
 from harness.todo import Todo
 from harness.trial import Step, Training
+from harness.visible import visible
 
 EVERY = 10.0
 """Seconds between lines where there is no terminal."""
@@ -82,7 +83,7 @@ class Console:
         self.shown = now
         line = f"{self._counts()} · {clock(now - self.started)}{self._left(now)}"
         if self.out.isatty() and not self.quiet:
-            self.out.write("\r" + line.ljust(self.width))
+            self.out.write("\r" + visible(line).ljust(self.width))
             self.out.flush()
             self.width = len(line)
         else:
@@ -120,7 +121,7 @@ class Console:
 
     def _say(self, line: str) -> None:
         if not self.quiet:
-            print(line, file=self.out, flush=True)
+            print(visible(line), file=self.out, flush=True)
 
     def _clear(self) -> None:
         if self.width:

@@ -18,8 +18,8 @@ from markupsafe import Markup, escape
 from harness.data.audit import Finding, Line, Pair
 from harness.plural import plural
 from harness.report.html import FOLDER, PALETTE, environment, sha
-from harness.report.visible import line as one_line
-from harness.report.visible import visible
+from harness.visible import line as one_line
+from harness.visible import visible
 
 if TYPE_CHECKING:
     from harness.check import Checked, Report

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from harness.plural import plural
 from harness.report.gathered import Curve, Difference, Drop, Learning, Rung, Span, Suite
 from harness.report.numbers import decimals, ends, gain, points, score
-from harness.report.visible import visible
+from harness.visible import visible
 
 HEIGHT = 30
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)

@@ -24,8 +24,8 @@ from harness.report import charts, ledger, missing, numbers, payoff
 from harness.report.browse import FLIPPED, RIGHT
 from harness.report.gathered import Attempt, Base, Browse, Gathered
 from harness.report.terminal import price, taken
-from harness.report.visible import visible
 from harness.verdict.economics import memo
+from harness.visible import visible
 
 FOLDER = Path(__file__).parent
 PALETTE = FOLDER / "palette.css"

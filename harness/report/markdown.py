@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.report.gathered import Base, Fit, Gathered, Suite
 from harness.report.numbers import beside, count, duration, ends, gain, points, score
 from harness.report.terminal import HEAD, price, taken
-from harness.report.visible import line
 from harness.verdict.economics.memo import memo
+from harness.visible import line
 
 ICONS = {"prompt": "🟦", "context": "🟩", "tuned": "🟧", "open": "⬜", "invalid": "🟥"}
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$]|^[-+])")

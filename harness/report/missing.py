@@ -17,7 +17,7 @@ from markupsafe import Markup
 from harness.report.charts import Row, Scale, axis, forest
 from harness.report.gathered import Difference, Rung, Span, Suite
 from harness.report.numbers import gain, points, score
-from harness.report.visible import visible
+from harness.visible import visible
 
 TALL, OVER = 34, 20
 """Height of the bar, and the room over it for the name of the tuned contender; pixels."""

@@ -17,8 +17,8 @@ from markupsafe import Markup
 
 from harness.report.charts import Row, Scale, grid, line, strip
 from harness.report.numbers import MINUS, money
-from harness.report.visible import visible
 from harness.verdict.economics.memo import bare, label, reach
+from harness.visible import visible
 
 TALL, TOP = 220, 18
 """Height of the plot, and the room over it for the names of its upright lines; pixels."""

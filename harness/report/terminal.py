@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from harness.report.gathered import Base, Cost, Gathered, Suite
 from harness.report.numbers import beside, duration, gain, money
-from harness.report.visible import line
+from harness.visible import line
 
 HEAD = ("suite", "answer", "contender", "gain (interval)", "over", "1,000 answers")
 

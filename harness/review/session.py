@@ -24,12 +24,12 @@ from harness.evidence import Evidence
 from harness.metrics.rubric import graded
 from harness.people import PAIRWISE, TIE, rubric_id
 from harness.plural import plural
-from harness.report.visible import visible
 from harness.review.items import Batch, Item, Wanted, load_batch
 from harness.review.pseudonym import pseudonym
 from harness.sample import Contest
 from harness.store import open_store
 from harness.store.reviews import Drawn, Review
+from harness.visible import visible
 
 WAIT = 2.0
 """Seconds that a decision waits for a store that another process holds, before the page is told."""

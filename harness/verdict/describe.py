@@ -17,6 +17,7 @@ from harness.verdict.plan import sentence
 from harness.verdict.reasons import points
 from harness.verdict.touched import sentence as sentence_of_touched
 from harness.verdict.verdict import SuiteVerdict, Verdict
+from harness.visible import line
 
 MOST = 6
 ADVICE = {
@@ -40,7 +41,7 @@ def describe(verdict: Verdict) -> list[str]:
     """Lines of text, a blank one between suites."""
     lines: list[str] = []
     for suite in verdict.suites.values():
-        lines += [*([""] if lines else []), *describe_suite(suite)]
+        lines += [*([""] if lines else []), *map(_line, describe_suite(suite))]
     return lines
 
 
@@ -52,14 +53,19 @@ def describe_suite(suite: SuiteVerdict) -> Iterator[str]:
         yield f"  {number}. {reason.sentence}"
     if said := touched(suite):
         yield f"  {said}"
-    for line in memo(suite.economics) if suite.verdict != "INVALID" else ():
-        yield f"  {line}"
+    for said in memo(suite.economics) if suite.verdict != "INVALID" else ():
+        yield f"  {said}"
     change = _change(suite)
     if change:
         yield f"  What would change it: {change}"
     standing = "; ".join(suite.ledger.get("said", ()))
     if standing:
         yield f"  {standing[:1].upper()}{standing[1:]}."
+
+
+def _line(text: str) -> str:
+    """One line whatever names are in it, indented as it was."""
+    return f"{text[: len(text) - len(text.lstrip(' '))]}{line(text)}"
 
 
 def touched(suite: SuiteVerdict) -> str:

@@ -75,6 +75,15 @@ def test_a_name_that_leads_here_is_not_asked_and_looked_up_once(monkeypatch: pyt
         assert (asked, there.paths) == (["intranet.example"], [])
 
 
+def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else can look the name up, so who asks for it once more gets nowhere."""
+    with web(page(b"<p>here</p>")) as there:
+        port = int(there.url.rpartition(":")[2])
+        place = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        monkeypatch.setattr("harness.converters.fetch.socket.getaddrinfo", lambda *_, **__: [place])
+        assert CLOSE(f"http://nowhere.invalid:{port}/").body == b"<p>here</p>"
+
+
 def test_one_bad_address_of_a_host_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     def looked_up(host: str, port: int, **options: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (place, port)) for place in ("93.184.215.14", "10.0.0.1")]

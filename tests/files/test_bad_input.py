@@ -98,6 +98,8 @@ def test_a_line_of_a_hundred_megabytes(name: str, head: bytes, tmp_path: Path) -
         file.write(head)
         for _ in range(100):
             file.write(b"x" * (1 << 20))
+        if name == "rows.jsonl":  # the other kinds refuse NUL as soon as it comes
+            file.truncate(700 << 20)
     tracemalloc.start()
     with pytest.raises(BadInput) as refused:
         list(rows(look(path)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -121,8 +122,12 @@ def test_a_member_that_lies_about_its_size_is_refused(imported: Callable, tmp_pa
     path = packed(tmp_path / "a.eval", header=json.dumps(HEADER).encode(), summaries=b"[" + b" " * 70_000_000 + b"]")
     content = path.read_bytes().replace(struct.pack("<I", 70_000_002), struct.pack("<I", 1_000))
     path.write_bytes(content)
+    tracemalloc.start()
     with pytest.raises(BadInput, match=r"a.eval: summaries.json: damaged: its length or checksum"):
         imported("inspect", path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000, "no more of it is unpacked than it says"
 
 
 @pytest.mark.parametrize("at", [0.1, 0.5, 0.9])

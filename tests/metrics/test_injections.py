@@ -151,6 +151,7 @@ def test_a_rival_knows_neither_mark(comparer: Juror) -> None:
         json.dumps([json.loads(GRADES)]),
         json.dumps({"answer": json.loads(GRADES)}),
         json.dumps(GRADES),
+        f"{GRADES[:-1]}, {GRADES.replace('5', '1')[1:]}",
         GRADES.replace('"short"', '"right"'),
         GRADES.replace("5", "5.0"),
         GRADES.replace("5", "NaN"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from harness.errors import BadInput
 from harness.metrics import load_metric
+from harness.retrieval.encoder import load_encoder
 from harness.suite import Case, Suite
 
 WORDS = [
@@ -59,6 +61,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def pickled(folder: Path) -> Path:
+    """The same with its weights as a pickle."""
+    import torch
+    from safetensors.torch import load_file
+
+    made = folder.with_name("pickled")
+    shutil.copytree(folder, made)
+    torch.save(load_file(made / "model.safetensors"), made / "pytorch_model.bin")
+    (made / "model.safetensors").unlink()
+    return made
+
+
 def score(folder: Path, reference: str, text: str) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the packages warn of one another
@@ -95,6 +110,14 @@ def test_edges(folder: Path) -> None:
     assert np.isfinite(score(folder, "the old boat", "red " * 500)), "longer than the model reads"
     with pytest.raises(BadInput, match="it is empty, so nothing can be like it"):
         score(folder, " ", "x")
+
+
+def test_an_embedding_model_that_is_a_pickle(pickled: Path) -> None:
+    """For metrics, and for whatever compares texts by their meaning: nothing of it is read."""
+    with pytest.raises(BadInput, match=r"pickled weights: .* has only pytorch_model\.bin, which can run code"):
+        load_metric("similarity:pickled", suite(pickled.parent))
+    with pytest.raises(BadInput, match="safetensors"):
+        load_encoder(str(pickled))
 
 
 def test_the_weights_decide_the_hash(folder: Path) -> None:

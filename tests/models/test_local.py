@@ -310,6 +310,27 @@ def test_what_is_said_ends_no_turn(models: dict[str, Path], kind: str) -> None:
     assert prompts == ids, "training sees what generating sees"
 
 
+def test_weights_of_the_hub_that_are_a_pickle(
+    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not looked at before: nobody knows what a Hub's folder holds."""
+    import torch
+    from huggingface_hub import constants
+    from safetensors.torch import load_file
+
+    from harness.models.base import load_base
+
+    snapshot = tmp_path / "models--own--model/snapshots/cafe1234"
+    shutil.copytree(models["llama"], snapshot)
+    torch.save(load_file(snapshot / "model.safetensors"), snapshot / "pytorch_model.bin")
+    (snapshot / "model.safetensors").unlink()
+    (tmp_path / "models--own--model/refs").mkdir()
+    (tmp_path / "models--own--model/refs/main").write_text("cafe1234")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(BadInput, match="safetensors"):
+        load_base(Model(id="own/model", quantization="none"))
+
+
 def test_no_template(models: dict[str, Path]) -> None:
     chat = local(models["bare"]).chat
     messages = [{"role": "system", "content": "label"}, {"role": "user", "content": "the boats"}]

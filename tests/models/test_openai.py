@@ -152,6 +152,16 @@ def test_lasting_trouble_is_an_error_row_and_the_others_go_on() -> None:
     assert len(api.bodies) == 3 + 2 * 3
 
 
+def test_a_key_that_looks_like_none_is_cut_out_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "plain0123456789")
+    with serve(lambda number, body: failure(500, "broken for plain0123456789")) as api:
+        model = backend(api.url, tries=1)
+        error = collect(model.generate(make_trials(1)))["t0"].error
+        model.close()
+    assert "broken for ***" in str(error)
+    assert "plain0123456789" not in str(error)
+
+
 def test_time_outs_are_error_rows() -> None:
     with serve(lambda number, body: Reply(echo(number, body).body, delay=1.0)) as api:
         model = backend(api.url, timeout=0.1, tries=1)

@@ -95,6 +95,12 @@ def test_nothing_is_loaded_from_anywhere(drawn: Gathered) -> None:
         assert all(tag == "a" and value.startswith("#") for tag, _, value in outside)
         assert "@import" not in to_html(gathered)
         assert not re.search(r"url\(", to_html(gathered))
+        (policy,) = [
+            value for tag, key, value in page.attributes if (tag, key) == ("meta", "content") and "-src" in value
+        ]
+        allowed = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+        assert {name for name, who in allowed.items() if who == "'none'"} == {"default-src", "base-uri", "form-action"}
+        assert set(allowed) == {"default-src", "base-uri", "form-action", "style-src", "script-src"}
 
 
 def test_hostile_text_is_escaped() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,11 +68,30 @@ def test_the_page_and_all_it_loads(still: Page) -> None:
     assert " on" not in html.replace(" once", "").replace(" only", "").replace(" one", "").replace(" on ", "")
 
 
+def test_it_listens_to_this_machine_alone(still: Page) -> None:
+    """Another address of this machine is nobody's: who listens everywhere listens there too."""
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.2", still.port), timeout=5)
+
+
+def test_the_token_is_not_to_be_guessed(answered: Project) -> None:
+    """Not from the seed of the random numbers with which cases are drawn."""
+    tokens = []
+    for _ in range(2):
+        random.seed(1)
+        server = Server(sit(answered))
+        server._socket.close()
+        tokens.append(server.token)
+    assert tokens[0] != tokens[1]
+    assert min(map(len, tokens)) >= 32
+
+
 @pytest.mark.parametrize("given", [None, "Bearer ", "Bearer wrong", "Basic abc"])
 def test_without_the_token_there_is_nothing(still: Page, given: str | None) -> None:
     for path in ("/view", "/about", "/nowhere"):
         status, headers, said = still.send("GET", path, Authorization=given)
-        assert (status, "the token is missing or wrong" in said["error"]) == (401, True)
+        assert status == 401
+        assert "the token is missing or wrong" in said["error"]
         assert "content-security-policy" in headers
     assert still.send("POST", "/compare", {"number": 1, "choice": "left"}, Authorization=given)[0] == 401
     assert still.view()["progress"]["done"] == 0
@@ -81,6 +102,21 @@ def test_without_the_token_there_is_nothing(still: Page, given: str | None) -> N
 def test_another_name_of_this_machine_is_refused(still: Page, host: str) -> None:
     assert still.send("GET", "/", Host=host)[0] == 421
     assert still.send("GET", "/view", Host=host)[0] == 421
+
+
+@pytest.mark.parametrize("twice", ["Authorization: Bearer wrong", "Origin: http://evil.example"])
+def test_a_header_that_comes_twice_is_none(still: Page, twice: str) -> None:
+    """Whoever reads the first of them and whoever reads the last must come to the same."""
+    own = {
+        "Host": f"127.0.0.1:{still.port}",
+        "Authorization": f"Bearer {still.token}",
+        "Origin": f"http://127.0.0.1:{still.port}",
+    }
+    lines = ["GET /view HTTP/1.1", twice, *(f"{name}: {value}" for name, value in own.items()), "Connection: close"]
+    with socket.create_connection(("127.0.0.1", still.port), timeout=5) as talk:
+        talk.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+        status = int(talk.makefile("rb").readline().split()[1])
+    assert status in {401, 403}
 
 
 def test_localhost_is_this_machine_too(page: Page) -> None:

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from harness.report.visible import line, visible
+from harness.visible import line, visible
 from tests.report.report_worlds import HOSTILE
 
 
