@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, suggest
+from harness.export.shape import refuse
 from harness.export.trained import Trained
 
 FORMS: dict[str, str] = {
@@ -44,6 +45,7 @@ def export(form: str, trained: Sequence[Trained], out: Path, **options: Any) -> 
         raise BadInput(f"unknown form {form!r}: {suggest(form, FORMS)}")
     if out.exists():
         raise BadInput(f"{out}: is there already: name another folder, or remove it")
+    refuse(form, trained)
     module, _, function = FORMS[form].partition(":")
     write: Write = getattr(import_module(module), function)
     draft = out.with_name(f".{out.name}.new")

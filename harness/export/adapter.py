@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BadInput
 from harness.export.card import card
 from harness.export.trained import Trained
 
@@ -21,12 +20,6 @@ def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> 
 
 
 def copy(one: Trained, place: Path) -> None:
-    """Weights, record and card.
-
-    Raises:
-        BadInput: for a model that was trained whole.
-    """
-    if one.whole:
-        raise BadInput(f"{one.name} was trained whole and has no adapter: export it as merged")
+    """Weights, record and card."""
     shutil.copytree(one.folder, place, dirs_exist_ok=True)
     (place / "README.md").write_text(card(one), encoding="utf-8")

@@ -15,6 +15,8 @@ from harness.export.trained import Trained
 
 CONVERTER = "convert_hf_to_gguf.py"
 LAST = 5
+TYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}
+"""How the converter calls them; left to itself it makes 16 bits of everything."""
 
 
 def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> list[str]:
@@ -24,7 +26,7 @@ def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> 
         BadInput: without llama.cpp.
         HarnessError: when its converter fails.
     """
-    one = merged.only(trained)
+    (one,) = trained
     home = options.get("llama_cpp")
     if home is None or not (Path(home) / CONVERTER).is_file():
         raise BadInput(f"gguf needs a copy of llama.cpp: name its folder, the one with {CONVERTER}, as --llama-cpp DIR")
@@ -32,6 +34,7 @@ def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> 
     model.mkdir()
     said = merged.write(trained, model, options)
     command = [sys.executable, str(Path(home) / CONVERTER), str(model), "--outfile", str(folder / "model.gguf")]
+    command += ["--outtype", TYPES[options.get("dtype") or "bfloat16"]]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
         last = " | ".join((ran.stderr or ran.stdout).strip().splitlines()[-LAST:])

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BadInput, Incomplete
+from harness.errors import Incomplete
 from harness.experiment import Model
 from harness.export.card import card
 from harness.export.trained import Trained
@@ -23,7 +23,9 @@ from harness.trial import Trial
 COMPARED = 50
 """Cases that both answer."""
 RECORD = "export.json"
-PREFIX = "PREFIX_TUNING"
+SENTENCEPIECE = "tokenizer.model"
+"""The vocabulary with its scores, which transformers 5 reads and does not write; llama.cpp's and Ollama's converters read the scores,
+and cut prompts into other tokens without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +47,12 @@ class Compared:
 
 def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> list[str]:
     """The merged model, its tokenizer and template, a card, and the comparison."""
-    one = only(trained)
+    (one,) = trained
     save(one, folder, dtype=options.get("dtype") or "bfloat16")
     found = compare(one, folder)
     (folder / RECORD).write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(card(one), encoding="utf-8")
     return [f"{one.name}, seed {one.job.seed}: {found.said()}"]
-
-
-def only(trained: Sequence[Trained]) -> Trained:
-    """The one candidate.
-
-    Raises:
-        BadInput: for several.
-    """
-    if len(trained) != 1:
-        raise BadInput(f"{', '.join(one.name for one in trained)}: one model is made of one candidate: name one")
-    return trained[0]
 
 
 def save(one: Trained, folder: Path, *, dtype: str) -> None:
@@ -74,10 +65,6 @@ def save(one: Trained, folder: Path, *, dtype: str) -> None:
     from harness.models.weights import locate, revision
 
     model = one.job.model
-    if not one.whole and json.loads((one.folder / "adapter_config.json").read_text("utf-8")).get("peft_type") == PREFIX:
-        raise BadInput(
-            f"{one.name}: a prefix stands before the prompt and changes no weights, so that it cannot be merged: export it as adapter"
-        )
     with quiet():
         if one.whole:
             made = load_base(model.model_copy(update={"id": str(one.folder), "quantization": "none", "revision": None}))
@@ -86,13 +73,41 @@ def save(one: Trained, folder: Path, *, dtype: str) -> None:
         made.to(getattr(torch, dtype))
         if hasattr(made.config, "quantization_config"):
             del made.config.quantization_config
-        made.save_pretrained(str(folder))
         chat = load_chat(locate(model), revision=revision(model), trust_remote_code=model.trust_remote_code)
+        made.generation_config = _greedy(chat)
+        made.save_pretrained(str(folder))
         chat.tokenizer.save_pretrained(str(folder))
+    for path in _unsaved(model):
+        shutil.copyfile(path, folder / path.name)
+
+
+def _greedy(chat: Any) -> Any:
+    """As it was evaluated: greedy, without the penalties that many bases declare for sampling and servers take from there, and ended by
+    every token that ends a turn.
+    """
+    from transformers import GenerationConfig
+
+    tokenizer = chat.tokenizer
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        bos_token_id=tokenizer.bos_token_id, pad_token_id=tokenizer.pad_token_id, eos_token_id=sorted(chat.stops)
+    )
+
+
+def _unsaved(model: Model) -> Iterator[Path]:
+    """Files of the base that neither model nor tokenizer writes: SentencePiece's vocabulary, and the model's own code."""
+    from transformers.utils.hub import cached_file
+
+    from harness.models.weights import locate, revision
+
     source = locate(model)
-    if isinstance(source, Path):  # what the tokenizer does not write: the model's own code
-        for path in source.glob("*.py") if model.trust_remote_code else ():
-            shutil.copyfile(path, folder / path.name)
+    if isinstance(source, Path):
+        found = source / SENTENCEPIECE
+        yield from [found] if found.is_file() else []
+        yield from source.glob("*.py") if model.trust_remote_code else ()
+    elif cached := cached_file(
+        source, SENTENCEPIECE, revision=revision(model), _raise_exceptions_for_missing_entries=False
+    ):
+        yield Path(cached)
 
 
 def compare(one: Trained, folder: Path) -> Compared:

@@ -6,11 +6,16 @@ model's own rendering of other conversations. A template that does more than tha
 
     TEMPLATE \"\"\"{{- range .Messages }}{{ if eq .Role "user" }}<|im_start|>user
     {{ .Content }}<|im_end|>…
-    PARAMETER stop "<|im_end|>"
+    PARAMETER stop \"\"\"<|im_end|>\"\"\"
+
+What Ollama reads was looked up in its source (commit fb30760, August 2026): parser/parser.go, template/template.go,
+convert/convert.go and convert/tokenizer.go.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from itertools import takewhile
@@ -18,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
-from harness.export import merged
+from harness.export import gguf, merged
 from harness.export.trained import Trained
 from harness.trial import Message
 
@@ -26,6 +31,18 @@ SYSTEM, USER, ANSWER, NEXT = "s3a8 system", "u1c7 user", "a9d2 answer", "n4b6 ne
 QUOTES = '"""'
 LEAST = 4096
 """Tokens of context: Ollama's default."""
+KEPT = "\n\r\t"
+"""Of what cannot be printed, what Ollama's reader of a Modelfile keeps."""
+SPLITS = (
+    "d98f9631be1e9607a9848c26c1f9eac1aa9fc21ac6ba82a2fc0741af9780a48f",
+    "03df5c5863ad70781dcfdef491ead25140f895fe8010964be0daefe27be32b02",
+    "21cde974d587f0d54dc8d56b183cc1e6239600172035c68fbd6d4b9f8da0576e",
+    "1ff7f41064896984db5d1bb6ff64fa4bc29007d08c1b439e505b7392777a319e",
+    "00431aed57e696b747435f734d1e3b9b1bfd931a121fb5cac7129e97c181e9ba",
+    "b92c0824a58e1d8dc3221cf3e12c433c3a86f57e46d57229993489f0798e7702",
+)
+"""SHA-256 of the patterns by which tokenizers cut text before merging, that ``ollama create`` knows of a folder: Llama 3's, two of
+DeepSeek's, two of Qwen's, Laguna's. Any other byte-level tokenizer becomes its default one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +82,52 @@ class Turns:
 
 
 def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> list[str]:
-    """``model/`` and ``Modelfile``.
+    """``model/`` and ``Modelfile``; with llama.cpp at hand ``model.gguf`` in the place of the folder.
 
     Raises:
-        BadInput: when the template does what Ollama's cannot say.
+        BadInput: when the template does what Ollama's cannot say, or a Modelfile would lose characters.
     """
     from harness.models.chat import load_chat
     from harness.models.weights import locate, revision
 
-    one = merged.only(trained)
+    (one,) = trained
     model = one.job.model
     chat = load_chat(locate(model), revision=revision(model), trust_remote_code=model.trust_remote_code)
     turns = find_turns(chat, one.name)
-    (folder / "model").mkdir()
-    said = merged.write(trained, folder / "model", options)
     stops = sorted(chat.tokenizer.decode([token]) for token in chat.stops)
-    text = modelfile(turns, stops, one.task.suite.prompt(one.job.recipe.prompt), context=_context(one, chat))
+    system = one.task.suite.prompt(one.job.recipe.prompt)
+    source = "./model" if options.get("llama_cpp") is None else "./model.gguf"
+    try:
+        text = modelfile(turns, stops, system, context=_context(one, chat), source=source)
+    except ValueError as error:
+        raise BadInput(f"{one.name}: {error}") from error
+    said = _weights(trained, folder, options)
     (folder / "Modelfile").write_text(text, encoding="utf-8")
     return [*said, f"next: ollama create {one.name.replace('@', '-')} -f Modelfile"]
+
+
+def _weights(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> list[str]:
+    """The merged model, as one file where llama.cpp's converter is named."""
+    if options.get("llama_cpp") is not None:
+        return gguf.write(trained, folder, options)
+    (folder / "model").mkdir()
+    said = merged.write(trained, folder / "model", options)
+    if not knows_split(folder / "model"):
+        said.append(
+            "ollama create does not know by which pattern this tokenizer cuts text, and takes its default without a word: name llama.cpp "
+            "(--llama-cpp DIR), whose converter refuses what it does not know, or hold its answers against these (harness export check)"
+        )
+    return said
+
+
+def knows_split(model: Path) -> bool:
+    """Whether ``ollama create`` reads the tokenizer of a folder as it is: SentencePiece's, or one cut by a pattern that it knows."""
+    if (model / merged.SENTENCEPIECE).is_file():
+        return True
+    declared = json.loads((model / "tokenizer.json").read_text(encoding="utf-8")).get("pre_tokenizer") or {}
+    parts = declared.get("pretokenizers", [])
+    patterns = [part["pattern"].get("Regex", "") for part in parts if part["type"] == "Split"]
+    return hashlib.sha256("".join(patterns).encode()).hexdigest() in SPLITS
 
 
 def _context(one: Trained, chat: Any) -> int:
@@ -102,14 +147,33 @@ def _context(one: Trained, chat: Any) -> int:
     return min(window(config, chat.tokenizer), max(LEAST, 1 << (longest - 1).bit_length()))
 
 
-def modelfile(turns: Turns, stops: Sequence[str], system: str, *, context: int) -> str:
-    """Greedy, as it was evaluated, with the system prompt that it was trained with."""
-    lines = ["FROM ./model", f"TEMPLATE {QUOTES}{turns.template()}{QUOTES}", "PARAMETER temperature 0"]
+def modelfile(turns: Turns, stops: Sequence[str], system: str, *, context: int, source: str = "./model") -> str:
+    """Greedy, as it was evaluated, with the system prompt that it was trained with.
+
+    Raises:
+        ValueError: for a text that Ollama would read as another.
+    """
+    lines = [f"FROM {source}", f"TEMPLATE {_quoted(turns.template(), 'the template')}", "PARAMETER temperature 0"]
     lines.append(f"PARAMETER num_ctx {context}")
-    lines += [f'PARAMETER stop "{_escaped(stop)}"' for stop in stops]
+    lines += [f"PARAMETER stop {_quoted(stop, 'a stop token')}" for stop in stops]
     if system:
-        lines.append(f"SYSTEM {QUOTES}{system}{QUOTES}")
+        lines.append(f"SYSTEM {_quoted(system, 'the system prompt')}")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str, what: str) -> str:
+    """As a Modelfile has it: between three quotation marks, with no way to escape a character."""
+    if QUOTES in text:
+        raise ValueError(
+            f"{what} has three quotation marks together, which end a text in a Modelfile: write it without them"
+        )
+    lost = sorted({char for char in text if not char.isprintable() and char not in KEPT})
+    if lost:
+        named = ", ".join(f"U+{ord(char):04X}" for char in lost)
+        raise ValueError(
+            f"{what} has {named}, which Ollama's reader of a Modelfile drops: write it without, or export gguf"
+        )
+    return f"{QUOTES}{text}{QUOTES}"
 
 
 def find_turns(chat: Any, named: str) -> Turns:
@@ -193,7 +257,3 @@ def _split(text: str, mark: str) -> tuple[str, str]:
     if not found:
         raise ValueError("it does not write what it is given")
     return before, after
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -2,6 +2,8 @@
 
 ./serve.sh                               # the adapters lie beside it
 curl … -d '{"model": "sft@triage", …}'   # and are asked for by their names
+
+The options are those of vLLM's parser (vllm/entrypoints/openai/cli_args.py, vllm/engine/arg_utils.py, vllm/config/lora.py).
 """
 
 from __future__ import annotations
@@ -19,39 +21,24 @@ from harness.models.weights import locate
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What ``--max-lora-rank`` may be (vllm/config/lora.py); any adapter of a rank up to it is served."""
-KINDS = ("lora", "rslora", "pissa", "loftq")
-"""What vLLM puts on a base: plain LoRA matrices (its documentation; DoRA and IA3 are not served)."""
 
 
 def write(trained: Sequence[Trained], folder: Path, options: dict[str, Any]) -> list[str]:
     """Adapters of one base, and ``serve.sh``.
 
     Raises:
-        BadInput: for several bases, a whole model, or an adapter that vLLM does not serve, by its kind or rank.
+        BadInput: for several bases, or a rank that vLLM does not serve.
     """
     bases = list(dict.fromkeys(one.job.model.id for one in trained))
     if len(bases) > 1:
         raise BadInput(f"one server has one base, given {', '.join(bases)}: export each by itself")
+    text = _script(trained)
     for one in trained:
-        if _kind(one) not in KINDS:
-            raise BadInput(
-                f"{one.name} is of kind {_kind(one)!r}, which vLLM does not serve on a base: export it as "
-                f"{'adapter' if _kind(one).startswith('prefix') else 'merged'}"
-            )
         copy(one, folder / one.name)
     script = folder / "serve.sh"
-    script.write_text(_script(trained), encoding="utf-8")
+    script.write_text(text, encoding="utf-8")
     script.chmod(0o755)
     return [f"{len(trained)} on {bases[0]}: run serve.sh where vLLM is installed"]
-
-
-def _kind(one: Trained) -> str:
-    if one.whole:
-        return "full"
-    config = json.loads((one.folder / "adapter_config.json").read_text(encoding="utf-8"))
-    if config.get("peft_type") != "LORA":
-        return str(config.get("peft_type", "unknown")).lower()
-    return "dora" if config.get("use_dora") else "lora"
 
 
 def _rank(trained: Sequence[Trained]) -> int:
@@ -70,12 +57,15 @@ def _script(trained: Sequence[Trained]) -> str:
     model = trained[0].job.model
     quantised = " --quantization bitsandbytes" if model.quantization == "nf4" else ""
     revision = f" --revision {shlex.quote(model.revision)}" if model.revision else ""
-    modules = " \\\n  ".join(f'{shlex.quote(one.name)}="$here"/{shlex.quote(one.name)}' for one in trained)
+    source = locate(model)
+    base = shlex.quote(str(source.resolve() if isinstance(source, Path) else source))
+    modules = " \\\n  ".join(shlex.quote(f"{one.name}=./{one.name}") for one in trained)
     return (
         "#!/bin/sh\n"
-        "# The base with its adapters; clients name an adapter as the model.\n"
-        'here=$(cd "$(dirname "$0")" && pwd)\n'
-        f"exec vllm serve {shlex.quote(str(locate(model)))}{revision}{quantised} --enable-lora --max-loras {len(trained)} "
+        "# The base with its adapters; clients name an adapter as the model. vLLM parts NAME=PATH at every =, so paths are said from\n"
+        "# here. Of generation_config.json it takes the stop tokens alone, and no penalties: answers were evaluated without any.\n"
+        'cd "$(dirname "$0")" || exit\n'
+        f"exec vllm serve {base}{revision}{quantised} --generation-config vllm --enable-lora --max-loras {len(trained)} "
         f"--max-lora-rank {_rank(trained)} "
         f'--lora-modules \\\n  {modules} \\\n  "$@"\n'
     )

@@ -115,7 +115,9 @@ def test_vllm_serves_all_adapters(matrix: Matrix, tmp_path: Path) -> None:
     assert asked[asked.index("--max-loras") + 1] == "2"
     assert {word for word in asked if word.startswith("--")} - {"--port"} <= VLLM
     assert [word.partition("=")[0] for word in asked if "@label=" in word] == ["sft@label", "dpo@label"]
-    assert all(Path(word.partition("=")[2]).is_dir() for word in asked if "@label=" in word)
+    assert all((tmp_path / "out" / word.partition("=")[2]).is_dir() for word in asked if "@label=" in word)
+    assert all(word.count("=") == 1 for word in asked if "@label=" in word), "vLLM parts them at every ="
+    assert asked[asked.index("--generation-config") + 1] == "vllm"
     assert asked[-2:] == ["--port", "9"]
 
 
@@ -126,8 +128,9 @@ VLLM = {
     "--max-loras",
     "--max-lora-rank",
     "--lora-modules",
+    "--generation-config",
 }
-"""Options of ``vllm serve`` (docs.vllm.ai, LoRA adapters and engine arguments)."""
+"""Options of ``vllm serve`` (its vllm/entrypoints/openai/cli_args.py and vllm/engine/arg_utils.py)."""
 OLLAMA = {"FROM", "PARAMETER", "TEMPLATE", "SYSTEM"}
 """Instructions of a Modelfile, and below parameters (docs.ollama.com/modelfile)."""
 
@@ -163,7 +166,7 @@ def test_ollama_says_the_same_template(matrix: Matrix, tmp_path: Path) -> None:
         '{{ else if eq .Role "assistant" }}{{ .Content }}<|im_end|>\n{{ end }}{{ end }}"""\n'
         "PARAMETER temperature 0\n"
         "PARAMETER num_ctx 256\n"
-        'PARAMETER stop "<|im_end|>"\n'
+        'PARAMETER stop """<|im_end|>"""\n'
         'SYSTEM """label"""\n'
     )
     outside = re.sub(r'"""(.|\n)*?"""', "", lines).splitlines()
@@ -353,3 +356,16 @@ def test_what_is_there_already_stays(matrix: Matrix, tmp_path: Path) -> None:
     with pytest.raises(Incomplete):
         find(matrix, ["sft@label"], seed=1001)
     assert set(FORMS) == {"adapter", "merged", "vllm", "ollama", "gguf", "axolotl"}
+
+
+def test_the_page_says_what_goes_into_which_form() -> None:
+    from harness.export.shape import ALONE, SHAPES, refusal
+
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `")]
+    said = {row[0].split("`")[1]: [cell.strip() == "yes" for cell in row[1:]] for row in rows if row[0].count("`") == 2}
+    for shape in SHAPES:
+        alone = {refusal(form, shape) is None for form in ALONE}
+        assert said[shape] == [refusal("adapter", shape) is None, alone == {True}, refusal("vllm", shape) is None], (
+            shape
+        )

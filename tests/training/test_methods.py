@@ -1,4 +1,6 @@
-"""One contract for every method and every adapter: it trains, goes on after a kill as if nothing had been, and answers."""
+"""One contract for every method and every adapter: it trains, goes on after a kill as if nothing had been, answers, and is exported in
+every form that can carry it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from typing import Any, get_args
 import pytest
 
 from harness.experiment import Model
+from harness.matrix import Matrix
 from harness.recipe import ELSEWHERE, FLOAT_ONLY, Adapter, Kind, Recipe
 from harness.suite import Case
 from harness.training import METHODS, Job, train
@@ -22,6 +25,7 @@ pytest.importorskip("trl")
 pytest.importorskip("peft")
 pytest.importorskip("bitsandbytes")
 
+from tests.export.contract import as_trained, exports, questions
 from tests.models.tiny_models import build_tiny
 from tests.training.test_training import demonstrations, job, preferences, same
 
@@ -55,6 +59,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (suite / "suite.toml").write_text('metric = "vowel_share:score"\n')
     (suite / "vowel_share.py").write_text(VOWELS)
     return made
+
+
+@pytest.fixture(scope="module")
+def matrix(folder: Path) -> Matrix:
+    """What an export is asked: the rows' prompts."""
+    return questions(folder / "asked", folder / "llama", demonstrations(), home=folder / "home")
 
 
 def asked(folder: Path, method: str, kind: str = "lora", *, name: str = "", **changes: Any) -> Job:
@@ -181,8 +191,10 @@ def test_every_adapter(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("method", DATA)
-def test_every_pair(method: str, kind: str, folder: Path) -> None:
-    trains_and_resumes(folder, asked(folder, method, kind, name=f"pair-{method}-{kind}"))
+def test_every_pair(method: str, kind: str, folder: Path, matrix: Matrix, tmp_path: Path) -> None:
+    one = asked(folder, method, kind, name=f"pair-{method}-{kind}")
+    trains_and_resumes(folder, one)
+    exports(as_trained(one, matrix), tmp_path)
 
 
 @pytest.mark.exhaustive
