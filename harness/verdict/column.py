@@ -42,7 +42,7 @@ def aligned(table: pa.Table) -> pa.Table:
 
 def kept(table: pa.Table, masks: Sequence[Mask]) -> pa.Table:
     """The rows of an aligned table that the masks keep, one a chunk; what stood in the same memory does so again."""
-    whole = each(np.all, masks)
+    whole = each(lambda mask: bool(mask.all()), masks)
     made: dict[Any, pa.Array] = {}
 
     def part(chunk: pa.Array, mask: Mask, whole: bool) -> pa.Array:

@@ -184,7 +184,7 @@ def _layouts(parts: _Parts) -> dict[int, _Layout]:
     found = {}
     for number in sorted(range(len(parts.scores)), key=lambda number: [same[key][number] or 0 for key in KEY[:2]]):
         varying = [key for key in KEY if same[key][number] is None]
-        read = [parts.columns[key].chunks[number] for key in (*varying, "case_id", "repeat", "technique")]
+        read: list[object] = [parts.columns[key].chunks[number] for key in (*varying, "case_id", "repeat", "technique")]
         read += [parts.flagged[number], *(some[number] for some in parts.usage.values())]
         key = tuple(map(id, read))
         if key not in made:
@@ -244,7 +244,8 @@ def _runs(parts: _Parts, number: int, layout: _Layout) -> Iterator[Run]:
     about = zip(*([column.values[code] for code in column.chunks[number][heads]] for column in columns), strict=True)
     for names, start, stop, usage in zip(about, layout.cuts, ends, layout.usage, strict=True):
         part = slice(start, stop)
-        yield Run(*names, cases=layout.cases[part], scores=means[part], flagged=layout.flagged[part], usage=usage)
+        said: dict[str, Any] = dict(zip(KEY, names, strict=True))
+        yield Run(**said, cases=layout.cases[part], scores=means[part], flagged=layout.flagged[part], usage=usage)
 
 
 def _refuse_twice(parts: _Parts, layouts: Mapping[int, _Layout], name: str) -> None:
