@@ -56,6 +56,19 @@ def to_arrow(values: NDArray[Any], *, nulls: Mask | None = None) -> pa.Array:
     return pa.Array.from_buffers(KINDS[values.dtype], values.size, [present, data])
 
 
+def plain(table: pa.Table) -> pa.Table:
+    """The same with texts as texts, where they are codes: Arrow sorts no coded texts, groups them by one coding alone, and puts none
+    under others that are not coded.
+    """
+    kinds = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
+    return table.cast(pa.schema(list(zip(table.schema.names, kinds, strict=True))))
+
+
+def distinct(array: pa.Array) -> list[Any]:
+    """The values that may be there; of codes those that are coded."""
+    return list((array.dictionary if pa.types.is_dictionary(array.type) else array.unique()).to_pylist())
+
+
 def _bits(buffer: pa.Buffer, array: pa.Array) -> Mask:
     size = array.offset + len(array)
     packed = np.frombuffer(buffer, dtype=np.uint8, count=-(-size // 8))

@@ -14,6 +14,7 @@ HARNESS = Path(__file__).parent.parent / "harness"
 
 LAYERS = [
     {
+        "arrow",
         "embedded",
         "errors",
         "figures",

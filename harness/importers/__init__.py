@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
+from harness.arrow import plain
 from harness.errors import BadInput
 from harness.importers.answer import Logged, Tool
 from harness.importers.plan import Identity, Plan, check_labels, check_used, identify, told
@@ -60,7 +61,7 @@ def import_logs(tool: str, paths: Sequence[Path], plan: Plan, out: Destination, 
     reading = _Reading(load_tool(tool), plan, where)
     table = to_table(reading.rows(paths))
     if out.append and out.path.exists():
-        kept = read_table(out.path)[0]
+        kept = plain(read_table(out.path)[0])
         table = pa.concat_tables([kept, table], promote_options="default")
     try:
         load_rows(table, name=str(out.path))

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.arrow import distinct, plain
 from harness.report.gathered import Curve, Span
 from harness.trial import Training
 from harness.verdict import Summary
@@ -38,15 +39,10 @@ def curve(training: Training) -> Curve:
 
 def deciding(rows: pa.Table, suite: str, metric: str) -> pa.Table:
     """The rows of one suite and metric. A chunk of a store's rows is one metric's, so that others need not be gone through."""
-    named = [batch for batch in rows.to_batches() if metric in batch["metric"].dictionary.to_pylist()]
+    named = [batch for batch in rows.to_batches() if metric in distinct(batch["metric"])]
     found = pa.Table.from_batches(named, schema=rows.schema)
     found = found.filter((pc.field("suite") == suite) & (pc.field("metric") == metric))
-    return found.cast(pa.schema([(field.name, _plain(field.type)) for field in rows.schema]))
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """Arrow sorts no texts that are coded, and groups them by one coding alone."""
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    return plain(found)
 
 
 def by_seed(rows: pa.Table) -> dict[str, list[tuple[int, float]]]:
