@@ -36,6 +36,13 @@ class Lock:
     def release(self) -> None:
         """Let go; doing it twice is no harm."""
         if self._descriptor is not None:
+            # Not by closing alone: a worker that was forked a moment ago may not have closed its copy yet.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self.disown()
+
+    def disown(self) -> None:
+        """Close this process's copy; whoever shares it goes on holding the lock."""
+        if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -43,7 +50,7 @@ class Lock:
 def _forget() -> None:
     # A forked worker shares the descriptor: it would keep the lock when its parent is killed.
     for lock in tuple(_held):
-        lock.release()
+        lock.disown()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -38,6 +38,16 @@ with open_store(Path(sys.argv[1]), write=True) as store:
         print(batch, flush=True)
 """
 
+FORK = """
+import os, sys, time
+from pathlib import Path
+from harness.store import open_store
+store = open_store(Path(sys.argv[1]), write=True)
+if os.fork() == 0:
+    print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+
 
 def child(script: str, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", script, *arguments]
@@ -131,21 +141,42 @@ def test_a_killed_writer_leaves_no_lock(home: Path) -> None:
             assert store.missing(["t1"]) == {"t1"}
 
 
-def test_a_forked_worker_does_not_keep_the_lock(home: Path) -> None:
+def test_closing_frees_the_store_though_a_worker_has_a_copy_of_the_lock(home: Path) -> None:
     store = open_store(home, write=True)
-    reading, writing = os.pipe()
-    worker = os.fork()
-    if worker == 0:  # pragma: no cover
-        os.close(writing)
-        os.read(reading, 1)
-        os._exit(0)
+    copies = [os.dup(descriptor) for descriptor in _descriptors(home / "results.lock")]  # what a fork does, no earlier
     try:
+        assert copies
         store.close()
         open_store(home, write=True).close()
     finally:
-        os.close(writing)
-        os.close(reading)
+        for copy in copies:
+            os.close(copy)
+
+
+def _descriptors(path: Path) -> list[int]:
+    return [int(one.name) for one in Path("/proc/self/fd").iterdir() if one.resolve() == path.resolve()]
+
+
+def test_a_forked_worker_does_not_keep_the_lock_of_its_killed_parent(home: Path) -> None:
+    with child(FORK, str(home)) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        try:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            open_store(home, write=True).close()
+        finally:
+            os.kill(worker, signal.SIGKILL)
+
+
+def test_a_forked_worker_that_ends_does_not_free_the_lock(home: Path) -> None:
+    with open_store(home, write=True):
+        worker = os.fork()
+        if worker == 0:  # pragma: no cover
+            os._exit(0)
         os.waitpid(worker, 0)
+        with pytest.raises(StoreBusy):
+            open_store(home, write=True)
 
 
 def test_a_program_that_is_not_ours_is_named_as_such(made: Path) -> None:
