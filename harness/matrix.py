@@ -30,7 +30,7 @@ from harness.prompt import Prompter
 from harness.regression.guards import load_guards
 from harness.sought import Sought
 from harness.store import CellRow, batches
-from harness.suite import Case, Split, Suite, Task
+from harness.suite import BLESSED, Case, Split, Suite, Task
 from harness.training.job import Job
 from harness.trial import PASSAGE, Trial, ask_ids
 from harness.verdict.economics import located
@@ -215,6 +215,11 @@ def expand(experiment: Experiment, *, limit: int | None = None) -> Matrix:
         made += one.trainings.jobs.values()
         sought += one.trainings.sought
         cells += one.cells()
+    if any(cell.contender.name == BLESSED for cell in cells):
+        raise BadInput(
+            f"{experiment.folder / experiment.file}: a contender is called {BLESSED!r}, which is the name of what `harness bless` "
+            "recorded: give it another name"
+        )
     matrix = Matrix(experiment, tuple(tasks), tuple(cells), tuple(made), tuple(sought))
     _ = matrix.policy  # wrong keys are said now, not after an hour
     return matrix

@@ -9,6 +9,7 @@ suites/triage/
     skip.jsonl         {"input": "…", "intent": "…"}: what is never shown as an example (see ``harness.data.skip``)
     labels.jsonl       what people say of stored answers, beside a judge (see ``harness.people``)
     preferences.jsonl  {"prompt": "…", "chosen": "…", "rejected": "…"}
+    blessed.jsonl      the scores of a champion, by `harness bless` (see ``harness.gate.blessed``)
     ratings.jsonl      {"prompt": "…", "completion": "…", "label": true}
     documents/         *.md, *.txt or *.jsonl ({"id": "d1", "text": "…"}): what retrieval finds
 
@@ -40,6 +41,9 @@ from harness.formats.portable import case_rows
 from harness.formats.prose import is_prose, passages
 
 SUITE_FILE = "suite.toml"
+BLESSED = "blessed"
+"""What a gate's ``over`` says for the champion whose scores ``harness bless`` recorded; no contender is called so."""
+BLESSED_FILE = "blessed.jsonl"
 Split = Literal["dev", "test"]
 Role = Literal["decide", "guard", "watch"]
 
@@ -48,7 +52,8 @@ class Gate(Declaration):
     """A claim about contenders on this suite that ``pytest suites/`` checks.
 
     ``minimum``: the mean of ``metric`` is at least this, -2.0 for two seconds of ``latency``. ``over``: it beats that contender by
-    ``margin`` (the lower end of the paired interval), in the units of the metric. ``contender`` names one contender or ``*`` for all.
+    ``margin`` (the lower end of the paired interval), in the units of the metric; ``blessed`` is the champion of ``harness bless``.
+    ``contender`` names one contender or ``*`` for all.
     """
 
     name: str

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,15 +23,17 @@ from harness.arrow import Mask, to_numpy, valid
 from harness.errors import BadInput, Incomplete, suggest
 from harness.evidence import evidence
 from harness.experiment import Experiment, load_experiment
+from harness.gate.blessed import Champion, load_champion
+from harness.gate.judge import Outcome, judge
 from harness.matrix import SPLITS, Cell, Matrix, expand
 from harness.metrics import Metric
 from harness.prompt import final_answer
 from harness.run import Progress, run
 from harness.scoring import Metrics, hashes_of
 from harness.store import Answer
-from harness.suite import Split, Suite, Task
+from harness.suite import BLESSED, Gate, Split, Suite, Task
 from harness.verdict import Policy, Rows, load_rows
-from harness.verdict.board import Board, load_board
+from harness.verdict.board import Board, Scores, joined, load_board
 from harness.verdict.column import Codes, aligned, each, encode, kept
 from harness.verdict.source import shared
 
@@ -74,6 +76,8 @@ class Bench:
     _ready: bool = False
     _boards: dict[tuple[str, str, str], Board] = field(default_factory=dict)
     _answers: dict[tuple[str, str, str], list[Answer]] = field(default_factory=dict)
+    _champions: dict[str, Champion] = field(default_factory=dict)
+    _blessed: dict[tuple[str, str, str], Scores] = field(default_factory=dict)
 
     # --- what is declared
 
@@ -107,6 +111,10 @@ class Bench:
             if cell.suite.name == suite and cell.model.id not in found.setdefault(cell.contender.name, []):
                 found[cell.contender.name].append(cell.model.id)
         return found
+
+    def metrics(self, suite: str) -> Mapping[str, Metric]:
+        """A suite's metrics, the deciding one first; known once the store was read."""
+        return self._metrics[suite]
 
     # --- what is measured
 
@@ -191,7 +199,7 @@ class Bench:
         )
 
     def check(self, model: str, suite: Suite, contender: str, metric: str) -> None:
-        """That every test answer of a contender has a score.
+        """That every test answer of a contender has a score; of the blessed one, that what was recorded can be compared with.
 
         Raises:
             BadInput: for a contender or metric that the suite does not have.
@@ -199,6 +207,9 @@ class Bench:
         """
         if metric not in suite.all_metrics:
             raise BadInput(f"suite {suite.name!r} does not score {metric!r}: {suggest(metric, suite.all_metrics)}")
+        if contender == BLESSED:
+            self._bless(model, suite, metric)
+            return
         task = self.matrix.task(suite.name)
         cells = [c for c in self._cells({(suite.name, contender)}) if c.model.id == model]
         if not cells:
@@ -220,6 +231,20 @@ class Bench:
                 f"{lacking or wanted} of {wanted} test answers of {contender!r} on suite {suite.name!r} have no "
                 f"{metric!r}: {errors[0] if errors else 'never asked as they stand now'}; {self._remedy(errors)}"
             )
+
+    def _bless(self, model: str, suite: Suite, metric: str) -> None:
+        """Have the champion's scores beside those of a model's contenders."""
+        key = (model, suite.name, metric)
+        if key in self._blessed:
+            return
+        named = self._metrics[suite.name]
+        if suite.name not in self._champions:
+            self._champions[suite.name] = load_champion(suite, named)
+        champion = self._champions[suite.name]
+        cases = self.matrix.task(suite.name).split("test")[: self.limit]
+        champion.refuse_other(named[metric], cases)
+        scores = champion.scores(named[metric], cases, self.rows(*key), suite.name)
+        self._blessed[key] = scores
 
     def _remedy(self, errors: list[str]) -> str:
         if self.replay:
@@ -244,14 +269,26 @@ class Bench:
         return self._rows[key]
 
     def board(self, model: str, suite: str, metric: str) -> Board:
-        """All contenders' scores on one suite and metric."""
+        """All contenders' scores on one suite and metric, and the champion's where it was checked."""
         key = (model, suite, metric)
         if key not in self._boards:
             self._boards[key] = load_board(self.rows(*key), suite, metric, estimand=self.policy.estimand)
-        return self._boards[key]
+        board, blessed = self._boards[key], self._blessed.get(key)
+        return board if blessed is None else joined(board, blessed, estimand=self.policy.estimand)
+
+    def outcome(self, gate: Gate, model: str, suite: Suite, contender: str) -> Outcome:
+        """What becomes of a gate for one contender whose scores were checked."""
+        board = self.board(model, suite.name, gate.metric or suite.metric)
+        return judge(gate, board, contender, alpha=self.policy.alpha)
 
     def answers(self, model: str, suite: Suite, contender: str, metric: str) -> list[Answered]:
-        """Every answer to a test case, in the order of cases, one a training seed."""
+        """Every answer to a test case, in the order of cases, one a training seed.
+
+        Raises:
+            BadInput: for the blessed one.
+        """
+        if contender == BLESSED:
+            raise BadInput(f"of {BLESSED!r} the scores were recorded, not the answers: ask for a contender's")
         task = self.matrix.task(suite.name)
         cases = {case.id: case for case in task.split("test")[: self.limit]}
         fielded = next(c.contender for c in self._cells({(suite.name, contender)}))

@@ -183,10 +183,7 @@ class GateItem(pytest.Item):
             raise CouldNotMeasure(str(error)) from None
 
     def runtest(self) -> None:
-        from harness.gate.judge import judge
-
-        board = self.bench.board(self.model, self.suite.name, self.metric)
-        outcome = judge(self.gate, board, self.contender, alpha=self.bench.policy.alpha)
+        outcome = self.bench.outcome(self.gate, self.model, self.suite, self.contender)
         self.user_properties += list(self._facts(outcome))
         if not outcome.passed:
             pytest.fail("\n".join(self._lines(outcome)), pytrace=False)

@@ -128,6 +128,12 @@ def load_board(rows: Rows, suite: str, metric: str, *, estimand: str = "recipe")
     )
 
 
+def joined(board: Board, scores: Scores, *, estimand: str) -> Board:
+    """The board with one more side, which was measured on some of the same test cases."""
+    test = {one.contender: one for one in _artefacts(scores, estimand)}
+    return replace(board, test={**board.test, **test})
+
+
 def compare(
     board: Board, ours: Scores, theirs: Scores, *, flagged: bool | None = False, among: Codes | None = None
 ) -> Moments | None:
