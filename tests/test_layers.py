@@ -85,6 +85,7 @@ LAYERS = [
         "project",
         "report",
         "review",
+        "rollout",
         "sample",
         "signals",
         "splits",

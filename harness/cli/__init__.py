@@ -22,6 +22,7 @@ from harness.cli import bless, exchange, judge, run, verdict
 from harness.cli.argument import Asides
 from harness.cli.data import data
 from harness.cli.embedded import embedded
+from harness.cli.rollout import rollout
 from harness.cli.store import store
 from harness.errors import BadInput, HarnessError
 from harness.visible import visible
@@ -56,6 +57,7 @@ app.add_typer(data, name="data")
 app.add_typer(judge.judge, name="judge")
 app.add_typer(embedded, name="embedded")
 app.add_typer(store, name="store")
+app.add_typer(rollout, name="rollout")
 logging.getLogger("harness").addHandler(Asides(logging.INFO))
 logging.getLogger("harness").setLevel(logging.INFO)
 

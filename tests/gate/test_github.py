@@ -76,11 +76,10 @@ def test_a_lost_gate_is_an_annotation_and_a_model_gives_no_commands(pytester: py
     result = run(pytester, project, "-rA", "--junitxml=suites.xml")
     result.assert_outcomes(passed=1, failed=1)
     assert any(line.strip().startswith(COMMAND) for line in result.outlines), "what a model wrote is shown"
-    (said,) = obeyed(result.outlines)
-    assert said == (
+    assert obeyed(result.outlines) == [
         "::error file=nested/suites/words/suite.toml,line=8,title=mostly right%3A 100%25%2C or so[plain]::lost: exact_match of "
         "plain is 0.500, at most 0.653 (30 cases, 95%25 one-sided); needed: at least 0.8"
-    )
+    ]
     page = (pytester.path / "summary.md").read_text(encoding="utf-8")
     assert page.startswith("## Gates: 1 of 2 held\n\n")
     assert page.index("| lost |") < page.index("| held |")
