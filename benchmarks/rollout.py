@@ -3,9 +3,9 @@
     python benchmarks/rollout.py --draws 500
 
 Each world is production as it comes: users of two countries, some of whom come back and rate as they did before (an intraclass
-correlation of 0.3), stages of 5, 25 and 50 %, and a look after every hundredth of the traffic. In "mix" the country that is easy to
+correlation of 0.3), stages of 5, 25 and 50 %, and a look after every fiftieth of the traffic. In "mix" the country that is easy to
 please comes late, when the candidate has more of the traffic: pooled ratings then flatter it by several points. Errors are the share of
-draws in which a claim was wrong at any of the 100 looks; each may be 5 %.
+draws in which a claim was wrong at any of the 50 looks; each may be 5 %.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.rollout import Rollout, Stage, judge, plan
 from harness.rollout.judgement import Judgement
 from harness.rollout.ratings import Codes, Floats, Mask, Ratings
 
-LOOKS = 100
+LOOKS = 50
 STAGES = (Stage(name="5%", share=0.05, margin=0.1), Stage(name="25%", share=0.25), Stage(name="50%", share=0.5))
 ENDS = (0.15, 0.5, 1.0)
 """Which part of the traffic each stage ends with."""

@@ -218,6 +218,18 @@ def test_a_report_that_cannot_be_written_leaves_the_one_that_is_there(
     assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.md"]
 
 
+def test_a_disk_that_is_full_is_said_in_one_sentence(
+    project: Project, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object, **named: object) -> None:
+        raise OSError(28, "No space left on device", "/data/batch.arrow")
+
+    monkeypatch.setattr("harness.run.run", full)
+    ran = harness("run", project.experiment)
+    assert ran.code == 3
+    assert ran.err == "harness: /data/batch.arrow: no space left on device; everything finished before is kept\n"
+
+
 def test_a_damaged_adapter_is_named_before_anything_is_done(project: Project, harness: Harness) -> None:
     made_project.make(project)
     matrix = expand(load_experiment(project.experiment))
@@ -235,7 +247,7 @@ def test_a_damaged_adapter_is_named_before_anything_is_done(project: Project, ha
 
 
 ORPHANING = """
-import os, signal, sys
+import os, signal, sys, time
 from harness.engine.local import Pool
 if __name__ == "__main__":
     pool = Pool(workers=1, threads=1)
@@ -243,6 +255,10 @@ if __name__ == "__main__":
     worker.pipe.send(("nothing", None))
     assert worker.pipe.recv()[0] == "failed", "it works"
     print(worker.process.pid, flush=True)
+    if os.fork() == 0:  # whoever holds the run's end of the pipe keeps a worker waiting
+        os.close(1)
+        time.sleep(3)
+        os._exit(0)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

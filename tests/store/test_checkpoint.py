@@ -137,3 +137,25 @@ def test_killed_when_it_was_done(logged: Path) -> None:
     with open_store(logged.parent, write=True) as store:
         assert store.missing(NAMES) == set()
     assert not before(logged).exists()
+
+
+def test_the_copy_is_on_the_disk_before_the_file_is_touched(logged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that loses its power has lost what was only handed to the system."""
+    done: list[str] = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (done.append("on the disk"), sync(descriptor))[1])
+    monkeypatch.setattr(Path, "replace", lambda path, to: (done.append(Path(to).name), replace(path, to))[1])
+    whole = log(logged).stat().st_size
+    open_store(logged.parent, write=True).close()
+    assert whole > 0
+    assert done[:2] == ["on the disk", "results.before"]
+
+
+def test_a_header_that_says_done_of_a_file_that_is_not(logged: Path) -> None:
+    """The last page written need not be the last that reached the disk."""
+    cut_off(logged)
+    content = bytearray(logged.read_bytes())
+    content[HEADERS - 8] ^= 0xFF
+    logged.write_bytes(content)
+    with open_store(logged.parent, write=True) as store:
+        assert store.missing(NAMES) == set()

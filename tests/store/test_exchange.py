@@ -99,12 +99,13 @@ def test_an_experiments_part_alone(filled: Path, tmp_path: Path, trial: Make, an
         others = [trial(i, suite="reply", id=f"other{i}") for i in range(3)]
         declare(store, "other", others)
         store.add_generations(answered(*others))
+        store.add_scores([Score(one.id, "exact", "e1", 1.0) for one in others])
         run = store.start_run("demo", {"name": "demo", "seed": 2}, {}, {})
     part = export(filled, tmp_path / "part", experiment="demo")
     told = json.loads((part / "manifest.json").read_text())
     assert told["experiment"] == "demo"
-    assert {t: told["rows"][t] for t in ("asked", "generations", "trainings", "runs")} == {
-        "asked": 8, "generations": 8, "trainings": 1, "runs": 2,
+    assert {t: told["rows"][t] for t in ("asked", "generations", "scores", "trainings", "runs")} == {
+        "asked": 8, "generations": 8, "scores": 8, "trainings": 1, "runs": 2,
     }  # fmt: skip
     assert "batches" not in told["rows"]
     of_run = json.loads((export(filled, tmp_path / "run", run=run) / "manifest.json").read_text())
@@ -320,3 +321,64 @@ def test_a_file_that_came_out_otherwise_is_thrown_away(filled: Path, monkeypatch
         compact(filled)
     assert (filled / "results.duckdb").read_bytes() == before
     assert sorted(path.name for path in filled.iterdir()) == ["results.duckdb", "results.lock"]
+
+
+def test_an_import_that_fails_in_the_middle_takes_nothing(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def struck(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    other = tmp_path / "other"
+    open_store(other, write=True).close()
+    before = content(other)
+    monkeypatch.setattr("harness.store.merge._matrices", struck)
+    with pytest.raises(KeyboardInterrupt):
+        take(other, filled)
+    assert content(other) == before
+
+
+def test_an_export_of_a_newer_harness_is_refused(filled: Path, tmp_path: Path) -> None:
+    out = export(filled, tmp_path / "out")
+    told = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(told | {"schema": 99}))
+    with pytest.raises(BadInput, match=r"written by a newer harness \(schema 99, this one reads"):
+        take(tmp_path / "other", out)
+
+
+def test_an_export_appears_when_it_is_whole(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, dumps, seen = tmp_path / "out", json.dumps, []
+
+    def watched(*given: Any, **named: Any) -> str:
+        seen.append(out.exists())
+        return dumps(*given, **named)
+
+    monkeypatch.setattr("harness.store.parcel.json.dumps", watched)
+    export(filled, out)
+    assert seen == [False]
+    assert out.exists()
+
+
+def test_what_a_killed_writer_left_in_a_log_is_compacted_too(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("harness.store.database.due", lambda path, *, closing: False)
+        with open_store(filled, write=True) as store:
+            store.add_generations([Generation("late", text="x")])
+    assert (filled / "results.duckdb.wal").stat().st_size > 0
+    compact(filled)
+    assert not (filled / "results.duckdb.wal").exists()
+    with open_store(filled, write=False) as store:
+        assert store.missing(["late"]) == set()
+
+
+def test_an_error_of_ours_takes_no_score_of_another_answer(
+    filled: Path, tmp_path: Path, trial: Make, answered: Answered
+) -> None:
+    theirs, first = tmp_path / "theirs", trial(0).id
+    with open_store(theirs, write=True) as store:
+        fill(store, trial, answered)
+    spoil(theirs, f"UPDATE generations SET text = 'otherwise' WHERE trial_id = $${first}$$")
+    spoil(filled, f"UPDATE scores SET value = NULL, error = 'gave none' WHERE trial_id = $${first}$$")
+    before = content(filled)["scores"]
+    take(filled, theirs)
+    assert content(filled)["scores"] == before

@@ -291,3 +291,14 @@ def test_an_unwritable_folder(made: Path) -> None:
             assert store.missing(["t1"]) == set()
     finally:
         home.chmod(0o700)
+
+
+def test_a_lock_that_cannot_be_opened_stops_writers_alone(made: Path) -> None:
+    """A read-only store of somebody else's, for root too: the lock's name leads nowhere."""
+    home = made.parent
+    (home / "results.lock").unlink()
+    (home / "results.lock").symlink_to("results.lock")
+    with pytest.raises(BadInput, match="cannot be written: Too many levels of symbolic links: choose a folder"):
+        open_store(home, write=True)
+    with open_store(home, write=False) as store:
+        assert store.missing(["t1"]) == set()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from harness.errors import BadInput, Incomplete
 from harness.store import CellRow, Store, open_store
+from harness.store.database import Database
 from harness.trial import Generation, Look, Output, Score, Training, Trial
 from tests.store.conftest import declare
 
@@ -391,3 +394,31 @@ def test_twenty_thousand_rows_go_through_every_method(home: Path, trial: Make, a
         assert table.num_rows == 21_000
         assert table["score"].null_count == 0
         assert len(store.answers("e", "triage")) == 21_000
+
+
+def test_the_run_that_was_noted_last_is_the_last_whatever_the_clock_said(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.store.runs.now", lambda: datetime(2030, 1, 1))
+    store.start_run("e", {"n": 1}, {}, {})
+    monkeypatch.setattr("harness.store.runs.now", lambda: datetime(2020, 1, 1))
+    store.start_run("e", {"n": 2}, {}, {})
+    found = store.last_run("e")
+    assert found is not None
+    assert found.config == {"n": 2}
+
+
+def test_a_batch_that_fails_in_the_middle_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.add_generations([Generation("t1", error="time-out")])
+    run = Database.run
+
+    def failing(database: Database, sql: str, given: Any = None) -> list[Any]:
+        if sql.startswith("INSERT INTO generations"):
+            raise KeyboardInterrupt
+        return run(database, sql, given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "run", failing)
+        with pytest.raises(KeyboardInterrupt):
+            store.add_generations([Generation("t1", text="answered"), Generation("t2", text="answered")])
+    assert store.missing(["t1", "t2"]) == {"t1", "t2"}

@@ -147,6 +147,9 @@ def test_what_a_killed_writer_left_in_a_log_comes_along(home: Path) -> None:
     assert path.with_suffix(".duckdb.wal").exists()
     with open_store(home, write=True) as store:
         assert store.missing(["t499", "t500"]) == set()
+    [old] = home.glob("results.v*.duckdb")
+    with duckdb.connect(str(old), read_only=True) as connection:
+        assert connection.execute("SELECT text FROM generations WHERE trial_id = 't500'").fetchall() == [("late",)]
 
 
 def test_the_copy_of_an_earlier_upgrade_is_never_overwritten(home: Path) -> None:

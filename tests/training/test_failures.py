@@ -121,3 +121,14 @@ def test_a_disk_that_fills_at_the_end(
     train(asked, said.append)
     assert said == []  # all steps were done
     assert same(asked.out, finished)
+
+
+def test_the_newest_whole_checkpoint_is_taken(tmp_path: Path) -> None:
+    for step in (3, 6, 9, 12):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text("{}")
+        (folder / "optimizer.json").write_text("{}")
+    (tmp_path / "checkpoint-12" / "trainer_state.json").unlink()  # it is written last
+    (tmp_path / "checkpoint-9" / "optimizer.json").write_text('{"cut')
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-6"

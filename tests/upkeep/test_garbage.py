@@ -187,3 +187,30 @@ def test_there_and_back_by_commands(project: Project, matrix: Matrix, harness: H
     assert {one["new"] for one in told["tables"]} == {0}
     assert "rows compared" in harness("store", "compact", home).out
     assert harness("store", "export", out, home).code == 4
+
+
+def test_what_a_clock_of_tomorrow_wrote_is_young(project: Project, matrix: Matrix) -> None:
+    stray = put(project.folder, "stray", days=-10)
+    home = stray.parents[1]
+    assert shelf(home)[0].age_days == 0
+    assert list(garbage(home, named=(), keep_days=5)) == []
+
+
+def test_a_removal_that_is_cut_off_leaves_no_half_adapter(
+    project: Project, matrix: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stray = put(project.folder, "stray")
+    home = stray.parents[1]
+
+    def struck(path: Path, *, ignore_errors: bool = False) -> None:
+        if path.exists():
+            next(path.iterdir()).unlink()
+            raise KeyboardInterrupt
+
+    old = garbage(home, named=(), keep_days=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", struck)
+        with pytest.raises(KeyboardInterrupt):
+            list(remove(old))
+    assert not stray.exists()
+    assert [one.kind for one in shelf(home)] == ["removed"]
