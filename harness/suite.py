@@ -70,7 +70,9 @@ class Suite(Declaration):
     A suite of the form ``choice`` is scored by log-likelihood: of the option's ``letter`` after MMLU's listing, without a
     chat template, or of the option's ``text`` as the assistant's answer (MMLU's continuation form, as a chat); ``raw``
     continues the input with the option as they stand, which is how lm-eval's tasks are asked, and ``normed`` goes by the
-    likelihood a character (``acc_norm``). One of the form ``text`` is read, and asked nothing: its cases are passages, in a
+    likelihood a character (``acc_norm``); ``before`` puts the option in front of the input, whose likelihood decides (WinoGrande);
+    ``mass`` is how much of the likelihood the right options have together, which are those up to the reference (TruthfulQA's mc2);
+    ``greedy`` has one option, and says whether the model would write just that (LAMBADA). One of the form ``text`` is read, and asked nothing: its cases are passages, in a
     file of prose (``.txt``, ``.md``) or with the passage as ``input`` and as ``reference``.
     ``lenient`` is a metric that reads what ``metric`` refuses for its form alone: the two tell form from knowledge.
     ``inputs`` names converters of what is no text (``harness.cascade``). ``estimates`` are computed over all answers of a
@@ -82,7 +84,7 @@ class Suite(Declaration):
     description: str = ""
     role: Role = "decide"
     form: Literal["generate", "choice", "text"] = "generate"
-    choice_by: Literal["letter", "text", "raw", "normed"] = "letter"
+    choice_by: Literal["letter", "text", "raw", "normed", "before", "mass", "greedy"] = "letter"
     metric: str
     metrics: tuple[str, ...] = ()
     lenient: str | None = None

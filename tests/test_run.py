@@ -123,6 +123,13 @@ def test_every_case_has_a_row_and_its_score(project: Project) -> None:
     assert right == {"s2"}, "the model always says 4"
 
 
+def test_rows_come_in_one_order(project: Project) -> None:
+    fill(project)
+    found = [(row["metric"], row["suite"], row["contender"], row["case_id"]) for row in rows(project).to_pylist()]
+    assert len(found) == 48
+    assert found == sorted(found)
+
+
 def test_a_renamed_contender_is_not_asked_again(project: Project) -> None:
     fill(project)
     (project.folder / "baselines/zero_shot.toml").rename(project.folder / "baselines/plain.toml")
@@ -269,9 +276,11 @@ def test_a_worker_dies_with_its_run(tmp_path: Path) -> None:
     script = tmp_path / "orphaning.py"
     script.write_text(ORPHANING)
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    ran = subprocess.run([sys.executable, str(script)], env=env, stdout=subprocess.PIPE, text=True, check=False)
-    assert ran.returncode == -signal.SIGKILL
-    stat = Path(f"/proc/{int(ran.stdout)}/stat")
+    with subprocess.Popen([sys.executable, str(script)], env=env, stdout=subprocess.PIPE, text=True) as ran:
+        assert ran.stdout is not None
+        stat = Path(f"/proc/{int(ran.stdout.readline())}/stat")
+        assert ran.wait() == -signal.SIGKILL
+        ran.stdout.close()  # the worker has it too: its end would be waited for
     for _ in range(20):  # half a second; by itself it looks after one
         if not stat.exists() or stat.read_text().rpartition(") ")[2][0] in "ZX":
             return

@@ -59,6 +59,7 @@ METRICS: dict[str, str] = {
     "perplexity": "harness.metrics.likelihood:perplexity",
     "bits_per_byte": "harness.metrics.likelihood:bits_per_byte",
     "byte_probability": "harness.metrics.likelihood:byte_probability",
+    "right_mass": "harness.metrics.likelihood:right_mass",
     "mrr": "harness.metrics.retrieved:mrr",
 }
 

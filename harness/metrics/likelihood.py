@@ -13,6 +13,7 @@ is that of the passage itself, after the tokenizer's first token and without a t
 
 from __future__ import annotations
 
+import json
 import math
 
 from harness.errors import BadInput, Incomplete
@@ -40,6 +41,22 @@ def bits_per_byte(case: Case, output: Output) -> float:
 def byte_probability(case: Case, output: Output) -> float:
     """The geometric mean of the probabilities of the reference's bytes, 2^-bits_per_byte: perplexity a byte is one over it."""
     return math.exp2(bits_per_byte(case, output))
+
+
+def right_mass(case: Case, text: str) -> float:
+    """The share of the probability of all options that the right ones have together, which are those up to the reference (TruthfulQA's
+    mc2, arXiv 2109.07958); ``text`` lists the options' log-likelihoods. What is no such list has none.
+    """
+    try:
+        likelihoods = [float(value) for value in json.loads(text)]
+        right = case.choices.index(case.reference) + 1
+    except (ValueError, TypeError, RecursionError):
+        return 0.0
+    if len(likelihoods) != len(case.choices) or not all(map(math.isfinite, likelihoods)):
+        return 0.0
+    most = max(likelihoods)  # taken off, so that a float has room for what is left
+    shares = [math.exp(value - most) for value in likelihoods]
+    return min(1.0, sum(shares[:right]) / sum(shares))
 
 
 def _likelihood(case: Case, output: Output) -> tuple[float, int]:

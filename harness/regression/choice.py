@@ -9,7 +9,10 @@
     What animal stands for Lena?<|im_end|>
     <|im_start|>assistant           by text: log-likelihood of "bear", "lynx", …; the model's own chat template
 
-    Q: What animal stands for Lena? A:      raw: log-likelihood of " bear", " lynx", …, as an lm-eval task writes it; normed: by character
+    Q: What animal stands for Lena? A:      raw: log-likelihood of " bear", " lynx", …, as an lm-eval task writes it; normed: by character;
+                                            mass: that of all options as the answer; greedy: whether the one option is what comes next
+
+    Lena saw the lynx, and the lynx         before: log-likelihood of " fled." after each of the options
 
 Batch size and padding are the same for every contender, and no cache of lm-eval's is used: its response cache is keyed
 by the prompt alone, so that one adapter would be given another's answers.
@@ -55,7 +58,20 @@ metric_list:
 metadata:
   version: 1.0
 """
-AS_IT_STANDS = ("raw", "normed")
+FORMS = {
+    "before": {
+        "output_type: multiple_choice": "output_type: multiple_choice",
+        'doc_to_text: "{{text}}"': "doc_to_text: gold",
+        "doc_to_target: 0": 'doc_to_target: "{{text}}"',
+    },
+    "greedy": {
+        "output_type: multiple_choice": "output_type: loglikelihood",
+        "doc_to_choice: options\n": "",
+        "doc_to_target: 0": 'doc_to_target: "{{options[0]}}"',
+    },
+}
+"""What differs in the task for other kinds of choices."""
+AS_IT_STANDS = ("raw", "normed", "mass", "greedy")
 LARGE_VOCABULARY = 32768
 """lm-eval keeps the logits of every place of a batch: 8 rows of 1,024 tokens and 150,000 words are 5 GB."""
 
@@ -77,7 +93,10 @@ def ids_before(chat: Chat, trials: Sequence[Trial]) -> list[list[int]]:
     letters = chat.plain([question(trial) for trial in trials if trial.choice_by == "letter"])
     texts = chat.prompts([trial.messages for trial in trials if trial.choice_by == "text"])
     as_is = chat.plain([trial.messages[-1]["content"] for trial in trials if trial.choice_by in AS_IT_STANDS])
-    by = {"letter": iter(letters), "text": iter(texts), **dict.fromkeys(AS_IT_STANDS, iter(as_is))}
+    options = chat.plain([trial.choices[0] for trial in trials if trial.choice_by == "before"])
+    by = {"letter": iter(letters), "text": iter(texts), "before": iter(options)} | dict.fromkeys(
+        AS_IT_STANDS, iter(as_is)
+    )
     return [next(by[trial.choice_by]) for trial in trials]
 
 
@@ -85,23 +104,31 @@ def _document(chat: Chat, trial: Trial) -> dict[str, Any]:
     """A trial as lm-eval's task reads it."""
     if trial.choice_by in AS_IT_STANDS:
         return {"text": trial.messages[-1]["content"], "options": list(trial.choices)}
+    if trial.choice_by == "before":
+        return {"text": trial.messages[-1]["content"], "options": list(trial.choices), "gold": 0}
     if trial.choice_by == "text":
         return {"text": chat.render(trial.messages), "options": list(trial.choices)}
     return {"text": question(trial), "options": [f" {letter}" for letter in _letters(trial)]}
 
 
 def answer_choices(local: Local, trials: Sequence[Trial]) -> Iterator[list[Generation]]:
-    """The likeliest choice of every trial, a contender's at a time; ``text`` is the choice itself, not its letter.
+    """The likeliest choice of every trial, a contender's at a time; ``text`` is the choice itself, not its letter. By ``mass`` it is
+    a list of all choices' log-likelihoods; by ``greedy`` nothing, where the model would write something else.
 
     Raises:
         MissingExtra: without lm-eval.
         HarnessError: when lm-eval gives other than one result a trial.
     """
     need("lm_eval", extra="lm-eval")
-    ordered = sorted(trials, key=lambda trial: (trial.adapter or "", trial.id))
-    for adapter, group in groupby(ordered, key=lambda trial: trial.adapter):
+    ordered = sorted(trials, key=lambda trial: (trial.adapter or "", _form(trial), trial.id))
+    for (adapter, _), group in groupby(ordered, key=lambda trial: (trial.adapter, _form(trial))):
         with local.wearing(adapter) as model:
             yield _evaluated(local, model, list(group))
+
+
+def _form(trial: Trial) -> str:
+    """Trials of one form are one task of lm-eval."""
+    return trial.choice_by if trial.choice_by in FORMS else ""
 
 
 def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation]:
@@ -117,7 +144,7 @@ def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation
     return [
         Generation(
             trial_id=trial.id,
-            text=trial.choices[_likeliest(samples[i], trial)],
+            text=_answer(samples[i], trial),
             prompt_tokens=tokens[i],
             output_tokens=1,
             seconds=seconds,
@@ -133,7 +160,10 @@ def _write_task(folder: Path, chat: Chat, trials: list[Trial]) -> str:
     with docs.open("w", encoding="utf-8") as file:
         for trial in trials:
             file.write(json.dumps(_document(chat, trial)) + "\n")
-    text = YAML.replace("DOCS", json.dumps(str(docs))).replace("CACHE", json.dumps(str(folder / "cache")))
+    text = YAML
+    for old, new in FORMS.get(trials[0].choice_by, {}).items():
+        text = text.replace(old, new)
+    text = text.replace("DOCS", json.dumps(str(docs))).replace("CACHE", json.dumps(str(folder / "cache")))
     (folder / "task.yaml").write_text(text, encoding="utf-8")
     return TASK
 
@@ -159,13 +189,18 @@ def _run(model: Any, local: Local, task: str, folder: Path) -> dict[int, dict[st
     return {int(sample["doc_id"]): sample for sample in results["samples"][task]}
 
 
-def _likeliest(sample: dict[str, Any], trial: Trial) -> int:
+def _answer(sample: dict[str, Any], trial: Trial) -> str:
+    if trial.choice_by == "greedy":
+        [(_, as_it_is)] = sample["filtered_resps"]
+        return trial.choices[0] if as_it_is else ""
     likelihoods = [float(response[0]) for response in sample["filtered_resps"]]
+    if trial.choice_by == "mass":
+        return json.dumps(likelihoods)
     if trial.choice_by == "normed":  # acc_norm goes by the option's characters, without the blank before it
         likelihoods = [
             value / len(choice.removeprefix(" ")) for value, choice in zip(likelihoods, trial.choices, strict=True)
         ]
-    return likelihoods.index(max(likelihoods))
+    return trial.choices[likelihoods.index(max(likelihoods))]
 
 
 def _letters(trial: Trial) -> list[str]:

@@ -6,8 +6,8 @@
     {"id": "towns-00017", "input": "Q: What animal stands for Lena?\\nA:", "reference": " lynx", "choices": [" bear", " lynx"], …}
 
 lm-eval itself renders every question, its examples included, and the suite holds what it would ask; so the scores are lm-eval's
-(``acc``, or ``acc_norm`` where the task has it), on questions that are written down and can be locked. A task that writes answers, or
-scores its options in another way, is refused.
+(``acc``, or ``acc_norm`` where the task has it; TruthfulQA's mc2; whether LAMBADA's word is what comes next), on questions that are
+written down and can be locked. A task that writes answers, or scores its options by another function of its own, is refused.
 """
 
 from __future__ import annotations
@@ -30,10 +30,14 @@ description = {description}
 role = "guard"
 form = "choice"
 choice_by = "{choice_by}"
-metric = "exact_match"
+metric = "{metric}"
 """
 METRICS = {"acc": "raw", "acc_norm": "normed"}
 """lm-eval's metric → how a suite chooses."""
+SCORED = {"mass": "right_mass"}
+"""How a suite chooses → its metric, where that is not whether the choice is right."""
+MC2 = "mc2_targets"
+"""Where a question of TruthfulQA says which of its options are right: they are put first, if they are not."""
 DELIMITER = " "
 
 
@@ -91,7 +95,9 @@ def write_task(folder: Path, task: str, *, items: int = ITEMS, shots: int | None
         "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in cases), encoding="utf-8"
     )
     said = f"lm-eval's {Path(task).stem}, {len(cases)} fixed questions: what the base model knew must not be forgotten."
-    text = SUITE.format(description=json.dumps(said, ensure_ascii=False), choice_by=next(iter(kinds.values())))
+    kind = next(iter(kinds.values()))
+    described = json.dumps(said, ensure_ascii=False)
+    text = SUITE.format(description=described, choice_by=kind, metric=SCORED.get(kind, "exact_match"))
     (folder / "suite.toml").write_text(text, encoding="utf-8")
     return Written(folder, len(cases), len(loaded), left_out)
 
@@ -145,9 +151,19 @@ def _own() -> Path:
 
 
 def _own_file(task: str) -> Path | None:
-    """The file of a task of lm-eval's own, where it is called like the task."""
-    named = [found for name in (f"{task}.yaml", f"_{task}.yaml") for found in sorted(_own().rglob(name))]
-    return next((found for found in named if _name_in(found) == task), None)
+    """The file of a task of lm-eval's own, where it, or its folder, is called like the task."""
+    own = _own()
+    named = [found for name in (f"{task}.yaml", f"_{task}.yaml") for found in sorted(own.rglob(name))]
+    inside = sorted((own / task).glob("*.yaml")) if (own / task).is_dir() else []
+    return next((found for found in (*named, *inside) if _called(found, task)), None)
+
+
+def _called(yaml: Path, task: str) -> bool:
+    """Whether a file is of that task; what others include names none."""
+    try:
+        return _name_in(yaml) == task
+    except BadInput:
+        return False
 
 
 def _name_in(yaml: Path) -> str:
@@ -174,22 +190,29 @@ def _choice_by(task: Any) -> str:
         BadInput: for a task that a suite of choices cannot stand for.
     """
     name, config = task.config.task, task.config
-    if task.OUTPUT_TYPE != "multiple_choice":
+    if task.OUTPUT_TYPE not in ("multiple_choice", "loglikelihood"):
         raise BadInput(
-            f"lm-eval task {name!r} is of the kind {task.OUTPUT_TYPE!r}: a guard chooses among options (multiple_choice); for "
-            "perplexity name a text as a suite of the form 'text', and answers in words are a suite of your own"
-        )
-    if getattr(task, "multiple_input", False):
-        raise BadInput(
-            f"lm-eval task {name!r} puts its options into the question, and scores what follows: that is not supported"
+            f"lm-eval task {name!r} is of the kind {task.OUTPUT_TYPE!r}: a guard chooses among options (multiple_choice), or looks at one "
+            "(loglikelihood); for perplexity name a text as a suite of the form 'text', and answers in words are a suite of your own"
         )
     if callable(config.process_results):
+        if getattr(config.process_results, "__name__", "") == "process_results_mc2":
+            return "mass"
         raise BadInput(
-            f"lm-eval task {name!r} scores its options by a function of its own (process_results), such as TruthfulQA's mc2: that is not "
+            f"lm-eval task {name!r} scores its options by a function of its own (process_results): of these only TruthfulQA's mc2 is "
             "supported"
         )
     metrics = [metric.get("metric") for metric in config.metric_list or ()]
-    known = [name for name in ("acc_norm", "acc") if name in metrics]
+    special = (
+        "greedy"
+        if task.OUTPUT_TYPE == "loglikelihood"
+        else "before"
+        if getattr(task, "multiple_input", False)
+        else None
+    )
+    if special is not None and "acc" in metrics:
+        return special
+    known = [] if special else [name for name in ("acc_norm", "acc") if name in metrics]
     if not known:
         raise BadInput(
             f"lm-eval task {name!r} is scored by {', '.join(map(str, metrics)) or 'nothing'}: acc and acc_norm are supported"
@@ -221,21 +244,37 @@ def _cases(name: str, task: Any, shots: int | None) -> Iterator[dict[str, Any] |
 
 def _case(id: str, task: Any, instances: Sequence[Any], name: str) -> dict[str, Any] | None:
     doc = instances[0].doc
-    count = len(
-        task.doc_to_choice(doc)
-    )  # more instances than choices: acc_mutual_info asks each without its question too
-    contexts = {one.args[0] for one in instances[:count]}
-    options = [one.args[1] for one in instances[:count]]
-    gold = task.doc_to_target(doc)
-    if isinstance(gold, str):
+    kind = _choice_by(task)
+    count = 1 if kind == "greedy" else len(task.doc_to_choice(doc))
+    # more instances than choices: acc_mutual_info asks each without its question too
+    before, after = ([one.args[place] for one in instances[:count]] for place in (0, 1))
+    asked, options = (after, before) if kind == "before" else (before, after)
+    right = _right(kind, task, doc, count)
+    if kind == "mass":
+        options = [
+            option
+            for label in (1, 0)
+            for option, given in zip(options, doc[MC2]["labels"], strict=True)
+            if given == label
+        ]
+    if right is None or len(set(options)) < count or len(set(asked)) > 1 or not asked[0]:
+        return None
+    named = {"subject": name}
+    return {"id": id, "input": asked[0], "reference": options[right], "choices": options, "tags": named}
+
+
+def _right(kind: str, task: Any, doc: Any, count: int) -> int | None:
+    """Which option is right: of several the last; None where nobody says so, or several are right and one is asked for."""
+    if kind == "greedy":
+        return 0
+    if kind == "mass":
+        right = list(doc[MC2]["labels"]).count(1)
+        return right - 1 if right else None
+    gold = task.doc_to_text(doc) if kind == "before" else task.doc_to_target(doc)
+    if isinstance(gold, str) and kind != "before":
         choices = task.doc_to_choice(doc)
         gold = choices.index(gold) if gold in choices else None
-    if not isinstance(gold, int) or not 0 <= gold < count or len(set(options)) < count or len(contexts) > 1:
-        return None
-    context = contexts.pop()
-    if not context:
-        return None
-    return {"id": id, "input": context, "reference": options[gold], "choices": options, "tags": {"subject": name}}
+    return gold if isinstance(gold, int) and 0 <= gold < count else None
 
 
 def _by_content(case: Mapping[str, Any]) -> str:

@@ -32,7 +32,10 @@ NAMES += [f"{name}:extract" for name in EXTRACTING]
 NAMES += ["json_exact:0.01", "json_fields:1%", "json_exact:extract:0.01", "recall:1"]
 # The reference of these is no answer, or is not looked at.
 NOT_AN_ANSWER = (
-    {"regex", "json_valid", "json_schema", "rubric", "stopped", "declines"} | AMOUNTS | LIKELIHOOD | RETRIEVAL
+    {"regex", "json_valid", "json_schema", "rubric", "stopped", "declines", "right_mass"}
+    | AMOUNTS
+    | LIKELIHOOD
+    | RETRIEVAL
 )
 
 ODD = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -221,6 +222,104 @@ def test_a_task_of_lm_evals_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         HarnessError, match=r"'arc_easy': its data cannot be had: ConnectionError: no route; .* copy the folder"
     ):
         write_task(tmp_path / "arc", "arc_easy")
+
+
+SPECIAL = {
+    "truthfulqa_mc2": [
+        {
+            "question": f"Who sails boat {i}?",
+            "mc1_targets": {"choices": ["Mira", "nobody"], "labels": [1, 0]},
+            "mc2_targets": {
+                "choices": ["Mira does", f"she {i}", "the boats", "a lighthouse sails it"][: 3 + i % 2],
+                "labels": [1, 1, 0, 0][: 3 + i % 2],
+            },
+        }
+        for i in range(8)
+    ],
+    "truthfulqa_mc1": [
+        {
+            "question": f"Who sails boat {i}?",
+            "mc1_targets": {"choices": ["Mira" if i % 2 else "the old city", "a boat", "she"], "labels": [1, 0, 0]},
+            "mc2_targets": {"choices": ["Mira", "nobody"], "labels": [1, 0]},
+        }
+        for i in range(8)
+    ],
+    "winogrande": [
+        {
+            "sentence": f"The boat left the city because the _ was {word}.",
+            "option1": "boat",
+            "option2": "city",
+            "answer": "12"[i % 2],
+        }
+        for i, word in enumerate(["old", "large", "near", "blue", "small", "wet", "Mira's", "sold"])
+    ],
+    "lambada_openai": [{"text": f"the old boats of the city {i} {WORDS[i]}"} for i in range(8)],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "chosen"),
+    [
+        ("truthfulqa_mc2", "truthfulqa/truthfulqa_mc2.yaml", "mass"),
+        ("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml", "raw"),
+        ("winogrande", "winogrande/default.yaml", "before"),
+        ("lambada_openai", "lambada/lambada_openai.yaml", "greedy"),
+    ],
+)
+def test_numbers_of_lm_evals_own_tasks(
+    name: str, folder: str, chosen: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As lm-eval declares them, on rows in the form of their data sets; beside lm-eval by itself on the same rows."""
+    import datasets
+    import lm_eval
+    from lm_eval import simple_evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    from harness.metrics import load_metrics
+    from harness.models.base import quiet
+    from harness.regression.choice import silent
+
+    rows, real = SPECIAL[name], datasets.load_dataset
+    if chosen == "greedy":  # half of the words are what the model would write
+        rows = [*rows[:4], *_foretold(base, 4)]
+    made = datasets.Dataset.from_list(rows)
+
+    def load(*given: Any, **named: Any) -> Any:
+        if "json" in (*given, named.get("path")):
+            return real(*given, **named)
+        return datasets.DatasetDict(train=made, validation=made, test=made)
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    one = cell(experiment(tmp_path, base, [name]), name)
+    assert one.suite.choice_by == chosen
+    given = answered(one)
+    metric = load_metrics(one.suite)[one.suite.metric]
+    ours = {case.id: metric(case, given[case.id].text) for case in one.cases}
+    with quiet(), silent():
+        lm = HFLM(pretrained=str(base), batch_size=4, device="cpu", dtype="float32")
+        [file] = Path(str(lm_eval.__file__)).parent.glob(f"tasks/{folder}")
+        manager = TaskManager(include_path=str(file.parent), include_defaults=False)  # all of them take 14 s
+        theirs: Any = simple_evaluate(lm, tasks=[name], task_manager=manager, bootstrap_iters=0, log_samples=True)
+    found = {f"{name}-{sample['doc_id']:05d}": float(sample["acc"]) for sample in theirs["samples"][name]}
+    assert len(ours) == 8
+    assert ours == (pytest.approx(found, abs=1e-6) if chosen == "mass" else found)
+    assert sum(ours.values()) / 8 == pytest.approx(theirs["results"][name]["acc,none"])
+    assert 0 < sum(ours.values()) < 8
+
+
+def _foretold(base: Path, count: int) -> list[dict[str, str]]:
+    """Texts whose last word is what the model itself would write."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base)
+    drawn, found = random.Random(1), list[dict[str, str]]()
+    while len(found) < count:
+        before = " ".join(drawn.choice(WORDS) for _ in range(drawn.randint(2, 9)))
+        ids = tokenizer(before, return_tensors="pt").input_ids
+        if tokenizer.decode(model(ids).logits[0, -1].argmax()) == " the":
+            found.append({"text": f"{before} the"})
+    return found
 
 
 def test_two_of_one_name(base: Path, tmp_path: Path) -> None:

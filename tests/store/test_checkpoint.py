@@ -159,3 +159,13 @@ def test_a_header_that_says_done_of_a_file_that_is_not(logged: Path) -> None:
     logged.write_bytes(content)
     with open_store(logged.parent, write=True) as store:
         assert store.missing(NAMES) == set()
+
+
+def test_nothing_is_folded_but_by_us(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB's own checkpoint, when 16 MB are in the log, keeps no copy of the file."""
+    monkeypatch.setattr(database, "due", lambda path, *, closing: False)
+    with open_store(home, write=True) as store:
+        for part in range(3):
+            store.add_generations([Generation(f"{part}-{n}", text=os.urandom(5000).hex()) for n in range(900)])
+        assert log(store.path).exists()
+        assert log(store.path).stat().st_size > 20 << 20

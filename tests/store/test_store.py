@@ -189,6 +189,7 @@ def test_a_score_replaces_an_error_and_nothing_replaces_a_score(store: Store, tr
     store.add_scores([replace(score, value=0.25)])
     assert store.rows("e", metrics=METRICS)["score"].to_pylist() == [0.5]
     assert store.rows("e", metrics=METRICS)["error"].null_count == 1
+    assert [finding for finding in store.findings() if finding.kind == "twice"] == []
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
