@@ -92,6 +92,7 @@ LAYERS = [
         "tokens",
         "trust",
         "upkeep",
+        "watch",
     },
     {"__init__", "cli", "pytest_plugin"},
 ]

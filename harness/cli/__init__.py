@@ -5,7 +5,7 @@
     harness verdict --require triage=fine-tune
     harness report
 
-Exit codes: 0 decided · 1 ``--require`` unmet, or too many leaks · 2 inconclusive · 3 invalid or incomplete evidence · 4 bad input.
+Exit codes: 0 decided · 1 ``--require`` unmet, too many leaks, or drift · 2 inconclusive · 3 invalid or incomplete evidence · 4 bad input.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli import exchange, judge, run, verdict
+from harness.cli import exchange, judge, run, verdict, watch
 from harness.cli.argument import Asides
 from harness.cli.data import data
 from harness.cli.embedded import embedded
@@ -50,7 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (run, verdict, exchange, judge):
+for part in (run, verdict, exchange, judge, watch):
     app.add_typer(part.app)
 app.add_typer(data, name="data")
 app.add_typer(judge.judge, name="judge")

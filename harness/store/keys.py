@@ -57,6 +57,15 @@ RULES: Mapping[str, Rule] = {
     "runs": Rule(("id",), better="o.finished IS NULL AND t.finished IS NOT NULL"),
     "reviews": Rule(("reviewer", "trial_id", "other_id", "drawn"), "o.score IS NOT DISTINCT FROM t.score"),
     "batches": Rule(("id",), better="o.ended IS NULL AND t.ended IS NOT NULL"),
+    "rounds": Rule(("id",), better="o.finished IS NULL AND t.finished IS NOT NULL"),
+    "reanswers": Rule(
+        ("trial_id",), "t.error IS NOT NULL OR o.error IS NOT NULL OR o.text IS NOT DISTINCT FROM t.text", MEASURED
+    ),
+    "rescores": Rule(
+        ("trial_id", "metric", "metric_hash"),
+        "t.error IS NOT NULL OR o.error IS NOT NULL OR abs(o.value - t.value) < 1e-9",
+        MEASURED,
+    ),
 }
 """Table → its rule, in the order in which rows are taken over: scores hang on answers. ``cells`` and the ledger have ways of their own
 (``harness.store.merge``)."""
