@@ -1,6 +1,6 @@
 """How often rounds that did not drift are called drifted, and how soon a drift is found: by simulation, seeds fixed.
 
-    python benchmarks/drift.py                    # Markdown, 3 to 5 minutes on one core
+    python benchmarks/drift.py                    # Markdown, 5 minutes on one core
     python benchmarks/drift.py --draws 100        # a look
 
 Worlds of 50 rounds after round 0, 200 cases of unequal difficulty:
@@ -172,7 +172,7 @@ def places(draw: Draw, shift: float, draws: int, rounds: int) -> tuple[float, fl
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--draws", type=int, default=2000)
+    parser.add_argument("--draws", type=int, default=1500)
     draws = parser.parse_args().draws
     began = perf_counter()
     print(f"{draws} draws, {ROUNDS} rounds, {CASES} cases, alpha {ALPHA}\n\n| any false alarm | {' | '.join(HEARD)} |")

@@ -9,9 +9,10 @@ Rounds come as ``Heard``: the answers and scores by the ids of round 0's trials.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, pairwise
+from math import isfinite
 
 import numpy as np
 
@@ -176,7 +177,14 @@ def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[st
 def _level(rows: Floats, codes: Codes, alpha: float) -> Interval | None:
     """The mean score, over rounds where there are several."""
     known = ~np.isnan(rows).any(axis=0)
-    return mean(rows[:, known].mean(axis=0), codes[known]).interval(alpha / 2) if known.any() else None
+    if not known.any():
+        return None
+    found = mean(rows[:, known].mean(axis=0), codes[known]).interval(alpha / 2)
+    if not isfinite(found.lower):
+        return found
+    # inside [0, 1] and around the estimate: the pseudo-cases pull its centre to one half
+    lower, upper = max(0.0, min(found.lower, found.estimate)), min(1.0, max(found.upper, found.estimate))
+    return replace(found, lower=lower, upper=upper)
 
 
 def _trend(matrix: Floats, codes: Codes, told: Sequence[Told], alpha: float) -> Interval | None:

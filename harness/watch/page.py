@@ -41,7 +41,7 @@ def to_html(found: Sequence[Drift]) -> str:
         heads=HEADS,
         cells=cells,
         title=headline,
-        sentences=sentences,
+        sentences=lambda one: map(marked, sentences(one)),
         chart=chart,
     )
 
@@ -52,6 +52,13 @@ def answer(found: Sequence[Drift]) -> str:
     if not drifted:
         return f"No drift is shown in {plural(len(found), 'contender')}."
     return f"Drift is shown in {len(drifted)} of {plural(len(found), 'contender')}: {', '.join(drifted)}."
+
+
+def marked(sentence: str) -> Markup:
+    """Commands between backticks as code; all else escaped."""
+    parts = visible(sentence).split("`")
+    kinds = [Markup("{}"), Markup("<code>{}</code>")]
+    return Markup("").join(kinds[place % 2].format(part) for place, part in enumerate(parts))
 
 
 def chart(one: Drift) -> Markup:
@@ -129,6 +136,6 @@ def _dates(rounds: Sequence[Told], at: Sequence[float]) -> Iterator[Markup]:
     for told, x in zip(rounds, at, strict=True):
         if x - last >= room or told is rounds[0]:
             last = x
-            kind = "last" if x > 90 else "mid" if x > 15 else "first"
+            kind = "last" if x > 90 else "mid"
             label = when(told)[5:10] if told.asked else f"round {told.number}"
             yield Markup('<text class="{}" x="{:.2f}%" y="{}">{}</text>').format(kind, x, HEIGHT + 18, label)

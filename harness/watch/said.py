@@ -100,8 +100,7 @@ def reach(one: Drift) -> str:
     """Whether it is shown of other cases too."""
     if one.general is None:
         return "in general: not shown for other cases like these, of which these are too few to tell"
-    shown = one.round(one.general.round).number
-    return f"in general: shown for cases like these at round {shown}, p = {one.general.p:.2g} where at most {one.general.bound:.2g} was asked"
+    return f"in general: shown for other cases like these, p = {one.general.p:.2g} where at most {one.general.bound:.2g} was asked"
 
 
 def place(one: Drift) -> str:
@@ -151,7 +150,7 @@ def notes(one: Drift) -> Iterator[str]:
 
 
 def as_dict(found: Sequence[Drift]) -> dict[str, Any]:
-    """For a program: target → everything. What is not known is null; ``alarm``, ``general`` and ``change`` name rounds by their numbers."""
+    """For a program: target → everything. What is not known is null; rounds are named by their numbers."""
     return {one.named: _dict(one) for one in found}
 
 
@@ -159,7 +158,7 @@ def _dict(one: Drift) -> dict[str, Any]:
     made = asdict(one)
     numbers = [told.number for told in one.rounds]
     for key, places in (
-        ("alarm", ("round", "since")),
+        ("alarm", ("round",)),
         ("general", ("round", "since")),
         ("change", ("at", "earliest", "latest")),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,14 +15,17 @@ import pytest
 
 from harness.evidence import evidence
 from harness.experiment import load_experiment
+from harness.progress import Console
+from harness.run import run
 from harness.store import open_store
-from tests.conftest import Project, Ran, write_rows
+from tests.conftest import Project, Ran, set_up, write_rows
 from tests.models.fake_vendor import Body, Vendor, open_vendor
 
 Harness = Callable[..., Ran]
 CASES = 120
 OLD, NEW = "m-2026-08-07", "m-2026-11-20"
 TARGET = "sums=zero_shot"
+WRONG = set(range(1, CASES, 10))
 START = datetime(2026, 11, 1, 6)
 
 
@@ -66,32 +70,48 @@ class World:
         return str(found.metrics["sums"]["exact_match"].hash)
 
 
-@pytest.fixture
-def world(project: Project, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr("harness.models.throttle.FIRST", 0.02)
-    monkeypatch.setattr("harness.store.submission.now", lambda: START)
-    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-any")
-    wrong: set[int] = set()
-
-    def answer(body: Body) -> str:
-        number = int(re.findall(r"(\d+) \+", str(body["messages"][-1]["content"]))[-1])
-        return "no idea" if number in wrong else str(2 * number)
-
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Vendor]]:
+    """A project whose round 0 is measured, to be copied, and its vendor."""
+    project = set_up(tmp_path_factory.mktemp("watch"))
     rows = [
         {"id": f"s{i}", "input": f"{i} + {i}", "reference": str(2 * i), "split": "dev" if i % 3 == 0 else "test"}
         for i in range(CASES)
     ]
     write_rows(project.folder / "suites/sums/cases.jsonl", rows)
-    with open_vendor(answer, served=OLD) as vendor:
+    with open_vendor(answering(WRONG), served=OLD) as vendor, pytest.MonkeyPatch.context() as patch:
         project.write(
             "experiment.toml",
             f'name = "sums"\nmodels = ["openai:m@{vendor.url}/v1"]\nsuites = ["suites/sums"]\nbaselines = ["baselines"]\n',
         )
-        made = World(project, vendor, harness, monkeypatch, wrong)
-        wrong.update(range(1, CASES, 10))
-        assert harness("run", project.experiment, "--json").code in (0, 2, 3)
-        yield made
+        patch.setenv("OPENAI_API_KEY", "sk-any")
+        patch.delenv("OPENAI_BASE_URL", raising=False)
+        patch.setattr("harness.store.submission.now", lambda: START)
+        run(load_experiment(project.experiment), progress=Console(quiet=True))
+        yield project.folder, vendor
+
+
+def answering(wrong: set[int]) -> Callable[[Body], str]:
+    """Sums, but for those in ``wrong``."""
+
+    def answer(body: Body) -> str:
+        number = int(re.findall(r"(\d+) \+", str(body["messages"][-1]["content"]))[-1])
+        return "no idea" if number in wrong else str(2 * number)
+
+    return answer
+
+
+@pytest.fixture
+def world(measured: tuple[Path, Vendor], tmp_path: Path, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> World:
+    folder, vendor = measured
+    monkeypatch.setattr("harness.vendors.POLLS", (0.01, 0.02))
+    monkeypatch.setattr("harness.models.throttle.FIRST", 0.02)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-any")
+    copy = Project(shutil.copytree(folder, tmp_path / "copy"))
+    made = World(copy, vendor, harness, monkeypatch, set(WRONG))
+    vendor.answer, vendor.served = answering(made.wrong), OLD
+    return made
 
 
 def test_a_vendor_that_changes_its_model_is_found_out(world: World) -> None:
@@ -116,7 +136,7 @@ def test_a_vendor_that_changes_its_model_is_found_out(world: World) -> None:
         ran.out,
         re.M,
     ), ran.out
-    assert "in general: shown for cases like these at round 3, p = " in ran.out
+    assert "in general: shown for other cases like these, p = " in ran.out
     assert "since: round 3 (2026-11-22 06:00); no other place fits" in ran.out
     assert f"model id: from round 3 on answers come from {NEW}, before from {OLD}: −25 (−34 to −14) points" in ran.out
     assert f"do: name {OLD} as the model if it is still served, or measure anew" in ran.out
@@ -295,3 +315,34 @@ def test_the_page_is_whole_escaped_and_without_scripts(world: World, tmp_path: P
     assert "Drift is shown in 1 of 1 contender: sums=zero_shot." in text
     assert text.count('<circle class="dot"') == 1
     assert world.watch("--html", tmp_path / "no/such/drift.html").code == 4
+
+
+JUDGED = "# Sums\n- `right` (1): Gives the sum.\n  5: Exactly.\n  1: Not at all.\n"
+
+
+def test_a_judge_grades_what_is_new_in_a_round_once(world: World) -> None:
+    def answer(body: Body) -> str:
+        if "response_format" not in body:
+            return plain(body)
+        score = 1 if "no idea" in str(body["messages"]) else 5
+        return json.dumps({"right": {"reason": "so", "score": score}})
+
+    plain = world.vendor.answer
+    world.vendor.answer = answer
+    world.project.write("suites/sums/rubric.md", JUDGED)
+    world.project.replace("suites/sums/suite.toml", 'metric = "exact_match"', 'metric = "rubric"\nrubric = "rubric.md"')
+    world.project.write(
+        "experiment.toml", f'{world.project.experiment.read_text()}judge.model = "openai:judge@{world.vendor.url}/v1"\n'
+    )
+    world.harness("run", world.project.experiment, "--json")
+    asked = len(world.vendor.bodies)
+    found = world.drift()
+    assert len(world.vendor.bodies) == asked + 80, "an answer that is word for word round 0's has its grading"
+    assert (found["metric"], found["rounds"][1]["measured"], found["rounds"][1]["difference"]["estimate"]) == ("rubric", 80, 0)  # fmt: skip
+    world.wrong.update(range(2, CASES, 4))
+    ran = world.watch("--max-cost", 0)
+    assert ran.code == 4, "no price is known"
+    found = world.drift("--batch")
+    assert found["rounds"][2]["measured"] == 80
+    assert found["rounds"][2]["difference"]["estimate"] == pytest.approx(-0.25)
+    assert found["drift"] is True
