@@ -237,8 +237,8 @@ def _variance(scores: Floats, codes: NDArray[np.int64], at: int, rss: float) -> 
     if rounds < 3:
         return 0.0
     levels = np.where(np.arange(rounds)[:, None] < at, scores[:at].mean(axis=0), scores[at:].mean(axis=0))
-    of_sources = float((_sums(scores - levels, codes) ** 2).sum()) / ((rounds - 2) * n**2)
-    return max(of_sources, rss / (rounds - 2))
+    of_sources = float(np.square(_sums(scores - levels, codes)).sum()) / float((rounds - 2) * n**2)
+    return max(of_sources, rss / float(rounds - 2))
 
 
 def _places(rss: Floats, variance: float, alpha: float) -> tuple[int, int]:
@@ -262,7 +262,8 @@ def _shuffled(sums: Floats) -> float:
     random = np.random.default_rng(SEED)
     observed = _split(sums.sum(axis=0)[None, :])[0]
     drawn = np.stack([random.permuted(sums, axis=1).sum(axis=0) for _ in range(SHUFFLES)])
-    return (1 + int((_split(drawn) >= observed - 1e-9).sum())) / (SHUFFLES + 1)
+    as_large = int(np.count_nonzero(_split(drawn) >= observed - 1e-9))
+    return (1 + as_large) / (SHUFFLES + 1)
 
 
 def _split(totals: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """What the rounds of one contender show: each round beside round 0, an alarm, a change and a trend; a pure function of rows.
 
     >>> drift(one, rounds)                                                     # doctest: +SKIP
-    Drift(suite='triage', …, alarm=Alarm(round=4, since=3, …), change=Change(at=3, earliest=2, latest=4, …))
+    Drift(suite='triage', …, alarm=Alarm(round=4, …), change=Change(at=3, earliest=2, latest=4, …))
 
 Rounds come as ``Heard``: the answers and scores by the ids of round 0's trials. ``harness.stats.drift`` has the statistics.
 """

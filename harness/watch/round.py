@@ -119,17 +119,30 @@ class _Asking:
     say: Callable[[str], None]
 
     def go(self) -> None:
-        """Ask, score, and finish the round where enough of it is there."""
+        """Ask, score, and finish the round where enough of it is there.
+
+        Raises:
+            Incomplete: when more would cost more than may be spent; what came is kept.
+        """
         self.round = self._due()
         self.trials = {self.round.again(first): first for first in self.one.asked}
-        missing = self._missing()
+        try:
+            self._fill(self._missing())
+        except OutOfMoney:
+            left = plural(len(self._missing()), "answer")
+            raise Incomplete(
+                f"stopped before --max-cost would be passed: round {self.round.number} of {self.one.named} lacks {left}; what "
+                "came is kept, and the next call goes on with this round"
+            ) from None
+        if len(self._missing()) <= MOST * len(self.one.asked):
+            self.here.store.again.finish(self.round)
+
+    def _fill(self, missing: list[Trial]) -> None:
         if missing:
             self.say(f"{self.one.named}: round {self.round.number}, {plural(len(missing), 'answer')} to ask")
             self._ask(missing)
         for round in self.here.store.again.rounds(self.one.series):  # all: the metric may be a new version
             _score(self.here, self.one, round)
-        if len(self._missing()) <= MOST * len(self.one.asked):
-            self.here.store.again.finish(self.round)
 
     def _due(self) -> Round:
         """The round that is under way, or the next."""
@@ -164,15 +177,8 @@ class _Asking:
         if is_local(model):
             self.here.engine.run(list(self._works(model, missing)), self)
             return
-        try:
-            for rows in self.here.vendors.answers(model, missing):
-                self.batch(rows)
-        except OutOfMoney:
-            left = plural(len(self._missing()), "answer")
-            raise Incomplete(
-                f"stopped before --max-cost would be passed: {left} missing of round {self.round.number} of "
-                f"{self.one.named}; what came is kept, and the next call goes on with this round"
-            ) from None
+        for rows in self.here.vendors.answers(model, missing):
+            self.batch(rows)
 
     def _works(self, model: Model, missing: list[Trial]) -> Iterator[Generate]:
         """A piece for each adapter."""

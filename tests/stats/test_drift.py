@@ -10,7 +10,7 @@ from harness.stats import Floats, alarm, change, general, trend
 from harness.stats.drift import contrast, evidence, windows
 from harness.stats.looks import unplanned_alpha
 
-FEW = 60
+FEW = 50
 
 
 def rounds(count: int, *, shift: float = 0.0, at: int = 0, cases: int = 100, seed: int = 0) -> Floats:
