@@ -49,6 +49,8 @@ def watch(
     from harness.watch import watch as ask
 
     named, loaded = [_target(text) for text in targets], load_trusted(experiment)
+    if html is not None and (html.is_dir() or not html.parent.is_dir()):  # before anything is paid for
+        raise BadInput(f"{html}: no file can be written there: choose another one with --html")
     if replay:
         found = seen(loaded, named, model=model, cases=cases)
     else:
@@ -75,8 +77,9 @@ def _write(path: Path, found: list[Drift]) -> None:
     from harness.watch import to_html
 
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    text = to_html(found)
     try:
-        unfinished.write_text(to_html(found), encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror}: choose another file with --html") from error

@@ -99,7 +99,7 @@ def test_the_place_of_a_change_is_found(at: int) -> None:
 
 
 def test_intervals_of_the_place_have_it() -> None:
-    found = [change(rounds(16, shift=0.06, at=8, seed=seed)) for seed in range(FEW)]
+    found = [change(rounds(16, shift=0.06, at=8, seed=seed)) for seed in range(30)]
     inside = [one is not None and one.earliest <= 8 <= one.latest for one in found]
     assert np.mean(inside) >= 0.88
     assert np.mean([one is not None and one.latest - one.earliest < 14 for one in found]) > 0.5, (

@@ -330,7 +330,11 @@ def test_the_page_is_whole_escaped_and_without_scripts(world: World, tmp_path: P
     assert not re.findall(r"(?:src|href)=", text)
     assert "Drift is shown in 1 of 1 contender: sums=zero_shot." in text
     assert text.count('<circle class="dot"') == 1
-    assert world.watch("--html", tmp_path / "no/such/drift.html").code == 4
+    asked = len(world.vendor.bodies)
+    for place in (tmp_path / "no/such/drift.html", tmp_path, "/"):
+        ran = world.watch("--html", place)
+        assert (ran.code, "no file can be written there" in ran.err) == (4, True)
+    assert len(world.vendor.bodies) == asked, "said before anything is paid for"
 
 
 JUDGED = "# Sums\n- `right` (1): Gives the sum.\n  5: Exactly.\n  1: Not at all.\n"
