@@ -122,7 +122,7 @@ def run(
             if rows := where.left(store.add_generations):
                 say(f"{plural(rows, 'answer')} of a run that was killed taken in")
             while True:
-                _fill(_Doing(matrix, store, progress, outcome, metrics, vendors, where))
+                _fill(Doing(matrix, store, progress, outcome, metrics, vendors, where))
                 if settle(declared, store, shares):  # a recipe is found, and what is compared with it may be another
                     declared = expand(experiment, limit=limit)
                     metrics = metrics_of(declared)
@@ -135,12 +135,21 @@ def run(
 @contextmanager
 def asking(matrix: Matrix, store: Store, metrics: Metrics, progress: Progress) -> Iterator[Scoring]:
     """The scoring of a matrix outside a run: its ``replies`` asks a judge and keeps what it says."""
-    vendors = Vendors(matrix.experiment, store, Spending(), progress.waiting)
+    with doing(matrix, store, metrics, progress) as here:
+        yield here.scoring
+
+
+@contextmanager
+def doing(
+    matrix: Matrix, store: Store, metrics: Metrics, progress: Progress, *, spending: Spending | None = None
+) -> Iterator[Doing]:
+    """Vendors, an engine and a scoring on one account, outside a run."""
+    vendors = Vendors(matrix.experiment, store, spending or Spending(), progress.waiting)
     with closing(vendors), open_engine("local", matrix.experiment, say=progress.waiting) as engine:
-        yield _Doing(matrix, store, progress, Outcome(matrix), metrics, vendors, engine).scoring
+        yield Doing(matrix, store, progress, Outcome(matrix), metrics, vendors, engine)
 
 
-def _fill(doing: _Doing) -> None:
+def _fill(doing: Doing) -> None:
     """What is missing of one matrix; nothing is noted where nothing is, or this run would seem to have measured it."""
     matrix, store, experiment = doing.matrix, doing.store, doing.experiment
     store.declare(experiment.name, [cell.row for cell in matrix.cells])
@@ -172,7 +181,7 @@ def _roles(works: Sequence[Work], experiment: Experiment) -> set[Role]:
     return {work.role for work in works}.union(["judge"] if any(map(is_local, judges)) else [])
 
 
-def _stopped(doing: _Doing) -> str:
+def _stopped(doing: Doing) -> str:
     """What was spent and what is missing, when the next request might have passed the limit."""
     store, account = doing.store, doing.vendors.account
     answers = sum(count.missing + count.failed for count in store.counts(doing.experiment.name))
@@ -242,7 +251,7 @@ def _answered(generation: Generation, case: Case, documents: Sequence[str]) -> t
 
 
 @dataclass
-class _Doing:
+class Doing:
     """Training, generation and scoring under way: hands work to the engine, and everything that comes back to the store."""
 
     matrix: Matrix
@@ -287,7 +296,7 @@ class _Doing:
             self.engine.run(works, self)
         self.scoring.rest()
         while self.later:
-            self._graded_in_batches()
+            self.graded_in_batches()
             self.scoring.rest()
 
     def _finished(self, job: Job) -> None:
@@ -309,7 +318,7 @@ class _Doing:
         for batch in self.vendors.answers(model, self._missing([t for cell in cells for t in cell.trials()])):
             self.batch(batch)
 
-    def _graded_in_batches(self) -> None:
+    def graded_in_batches(self) -> None:
         """All questions to judges that wait, a model at a time; whether some have to be asked again shows the next scoring."""
         later, self.later = self.later, {}
         self.asked |= set(later)

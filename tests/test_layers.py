@@ -93,6 +93,7 @@ LAYERS = [
         "tokens",
         "trust",
         "upkeep",
+        "watch",
     },
     {"__init__", "cli", "pytest_plugin"},
 ]

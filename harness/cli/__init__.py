@@ -5,7 +5,8 @@
     harness verdict --require triage=fine-tune
     harness report
 
-Exit codes: 0 decided · 1 ``--require`` unmet, a gate not held, or too many leaks · 2 inconclusive · 3 invalid or incomplete evidence · 4 bad input.
+Exit codes: 0 decided · 1 ``--require`` unmet, a gate not held, drift, or too many leaks · 2 inconclusive · 3 invalid or incomplete evidence ·
+4 bad input.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli import bless, exchange, judge, run, verdict
+from harness.cli import bless, exchange, judge, run, verdict, watch
 from harness.cli.argument import Asides
 from harness.cli.data import data
 from harness.cli.embedded import embedded
@@ -51,7 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (run, verdict, bless, exchange, judge):
+for part in (run, verdict, bless, exchange, judge, watch):
     app.add_typer(part.app)
 app.add_typer(data, name="data")
 app.add_typer(judge.judge, name="judge")

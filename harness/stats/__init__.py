@@ -2,7 +2,7 @@
 
 `crossed` (paired difference over seeds and cases) · `adjusted` (the same at equal length) · `mean` (one contender) ·
 `ppi` (a judge corrected by people) · `bootstrap` (what is no mean) · `accuracy`, `kappa`, `lin`, `fleiss`, `krippendorff`,
-`confusion` (how far graders agree) · `holm` (several claims) · `look_alpha` (several looks) ·
+`confusion` (how far graders agree) · `holm` (several claims) · `look_alpha` (several looks) · `alarm`, `general`, `change`, `trend` (rounds in time) ·
 `cases_needed`, `seeds_needed` (planning)
 """
 
@@ -12,6 +12,7 @@ from harness.stats.bootstrap import bootstrap
 from harness.stats.clusters import Codes, Floats, cluster_variance
 from harness.stats.crossed import DIFFERENCE, Interval, Moments, crossed, seed_variance
 from harness.stats.curve import Doubling, doubling
+from harness.stats.drift import Alarm, Change, General, alarm, change, general, trend
 from harness.stats.holm import holm
 from harness.stats.looks import look_alpha
 from harness.stats.mean import mean
@@ -22,23 +23,29 @@ from harness.stats.statistic import Bounds, Statistic
 __all__ = [
     "DIFFERENCE",
     "Adjusted",
+    "Alarm",
     "Bounds",
+    "Change",
     "Codes",
     "Doubling",
     "Floats",
+    "General",
     "Interval",
     "Moments",
     "Statistic",
     "accuracy",
     "adjusted",
+    "alarm",
     "bootstrap",
     "cases_needed",
+    "change",
     "cluster_variance",
     "concordance",
     "confusion",
     "crossed",
     "doubling",
     "fleiss",
+    "general",
     "holm",
     "kappa",
     "krippendorff",
@@ -49,4 +56,5 @@ __all__ = [
     "seed_variance",
     "seeds_needed",
     "share_seen",
+    "trend",
 ]

@@ -41,22 +41,27 @@ class Rule:
 
 
 MEASURED = "o.error IS NOT NULL AND t.error IS NULL"
+ANSWERS = Rule(
+    ("trial_id",), "t.error IS NOT NULL OR o.error IS NOT NULL OR o.text IS NOT DISTINCT FROM t.text", MEASURED
+)
+SCORES = Rule(
+    ("trial_id", "metric", "metric_hash"),
+    "t.error IS NOT NULL OR o.error IS NOT NULL OR abs(o.value - t.value) < 1e-9",
+    MEASURED,
+)
 
 RULES: Mapping[str, Rule] = {
     "asked": Rule(("cell", "case_id", "repeat"), "o.trial_id = t.trial_id"),
     "prompts": Rule(("trial_id",), "o.messages = t.messages"),
-    "generations": Rule(
-        ("trial_id",), "t.error IS NOT NULL OR o.error IS NOT NULL OR o.text IS NOT DISTINCT FROM t.text", MEASURED
-    ),
-    "scores": Rule(
-        ("trial_id", "metric", "metric_hash"),
-        "t.error IS NOT NULL OR o.error IS NOT NULL OR abs(o.value - t.value) < 1e-9",
-        MEASURED,
-    ),
+    "generations": ANSWERS,
+    "scores": SCORES,
     "trainings": Rule(("adapter",), "o.losses = t.losses"),
     "runs": Rule(("id",), better="o.finished IS NULL AND t.finished IS NOT NULL"),
     "reviews": Rule(("reviewer", "trial_id", "other_id", "drawn"), "o.score IS NOT DISTINCT FROM t.score"),
     "batches": Rule(("id",), better="o.ended IS NULL AND t.ended IS NOT NULL"),
+    "rounds": Rule(("id",), better="o.finished IS NULL AND t.finished IS NOT NULL"),
+    "reanswers": ANSWERS,
+    "rescores": SCORES,
 }
 """Table → its rule, in the order in which rows are taken over: scores hang on answers. ``cells`` and the ledger have ways of their own
 (``harness.store.merge``)."""

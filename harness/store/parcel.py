@@ -28,6 +28,7 @@ MANIFEST = "manifest.json"
 KIND = "tuneworthy store"
 IN_CELLS = "cell IN (SELECT cell FROM cells WHERE experiment = $experiment)"
 IN_TRIALS = "trial_id IN (SELECT trial_id FROM trials WHERE experiment = $experiment)"
+IN_ROUNDS = "round IN (SELECT id FROM rounds WHERE experiment = $experiment)"
 PART: Mapping[str, str] = {
     "cells": "experiment = $experiment",
     "asked": IN_CELLS,
@@ -38,6 +39,9 @@ PART: Mapping[str, str] = {
     "runs": "experiment = $experiment AND ($run IS NULL OR id = $run)",
     "ledger": "(suite, model) IN (SELECT (suite, model) FROM cells WHERE experiment = $experiment)",
     "reviews": IN_TRIALS,
+    "rounds": "experiment = $experiment",
+    "reanswers": IN_ROUNDS,
+    "rescores": f"trial_id IN (SELECT trial_id FROM reanswers WHERE {IN_ROUNDS})",
 }
 """Table → which of its rows are an experiment's. Replies of a judge are not among them, their scores are; batches belong to a key."""
 

@@ -12,6 +12,9 @@ runs         who measured when, with what configuration, versions and hardware
 ledger       what was locked, and what was looked at (see ``ledger``)
 reviews      what people said of answers (see ``reviews``)
 batches      what was submitted to a vendor's batch API (see ``submission``)
+rounds       when the same was asked again, for drift; answers and scores lie apart (see ``again``)
+reanswers    what came back in a round
+rescores     one number for an answer of a round, metric and version of the metric
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from harness.errors import BadInput, StoreBusy
 from harness.store.checkpoint import HEADERS, log
 
 FILE = "results.duckdb"
-VERSION = 4
+VERSION = 5
 
 TABLES = {
     "meta": "key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL",
@@ -69,6 +72,18 @@ TABLES = {
     "batches": """
         id VARCHAR NOT NULL, model VARCHAR NOT NULL, trial_ids VARCHAR[] NOT NULL, submitted TIMESTAMP NOT NULL,
         ended TIMESTAMP""",
+    # What verdicts are made of is joined with ``generations`` and ``scores``; what is asked again is in neither.
+    "rounds": """
+        id VARCHAR NOT NULL, series VARCHAR NOT NULL, number INTEGER NOT NULL, experiment VARCHAR NOT NULL,
+        suite VARCHAR NOT NULL, contender VARCHAR NOT NULL, model VARCHAR NOT NULL, versions VARCHAR NOT NULL,
+        started TIMESTAMP NOT NULL, finished TIMESTAMP""",
+    "reanswers": """
+        round VARCHAR NOT NULL, first VARCHAR NOT NULL, trial_id VARCHAR NOT NULL, text VARCHAR, prompt_tokens BIGINT,
+        output_tokens BIGINT, seconds DOUBLE, finish VARCHAR, error VARCHAR, cost DOUBLE, served VARCHAR, logprob DOUBLE,
+        logprob_tokens BIGINT, stored TIMESTAMP""",
+    "rescores": """
+        trial_id VARCHAR NOT NULL, metric VARCHAR NOT NULL, metric_hash VARCHAR NOT NULL, value DOUBLE, error VARCHAR,
+        scored TIMESTAMP NOT NULL, served VARCHAR[]""",
 }
 
 VIEWS = {"trials": "SELECT * FROM cells JOIN asked USING (cell)"}

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from harness.errors import BadInput, Incomplete, suggest
 from harness.store import cells, check, ledger, merge, origin, parcel, reviews, runs, submission, trainings
+from harness.store.again import Again
 from harness.store.check import Finding
 from harness.store.database import Database
 from harness.store.ledger import Entry
@@ -45,6 +46,7 @@ class Store:
 
     def __init__(self, database: Database, lock: Lock) -> None:
         self.path = database.path
+        self.again = Again(database)
         self._database = database
         self._lock = lock
 

@@ -197,7 +197,7 @@ def test_files_that_other_programs_wrote(tmp_path: Path) -> None:
         (lambda out: (out / "manifest.json").write_text('{"kind": "other", "schema": 3}'), "given 'other'"),
         (
             lambda out: (out / "manifest.json").write_text('{"kind": "tuneworthy store", "schema": 99}'),
-            r"written by a newer harness \(schema 99, this one reads 4\): pip install -U tuneworthy",
+            r"written by a newer harness \(schema 99, this one reads 5\): pip install -U tuneworthy",
         ),
         (lambda out: os.truncate(out / "scores.parquet", 600), "cannot be read or written as a store|scores.parquet"),
         (

@@ -254,7 +254,7 @@ def test_a_truncated_file_is_refused_at_once(made: Path, share: float, write: bo
 @pytest.mark.parametrize(
     ("version", "said"),
     [
-        (99, r"written by a newer harness \(schema 99, this one reads 4\): pip install -U tuneworthy"),
+        (99, r"written by a newer harness \(schema 99, this one reads 5\): pip install -U tuneworthy"),
     ],
 )
 def test_another_version_is_refused(made: Path, version: int, said: str) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ import pytest
 
 from harness.errors import BadInput
 from harness.store import CellRow, Store, open_store
+from harness.store.again import Round
 from harness.store.schema import VERSION
 from harness.trial import Generation, Score
 
@@ -236,3 +238,15 @@ def test_a_damaged_one_stays_as_it_is(home: Path) -> None:
     with pytest.raises(BadInput, match=r"truncated|the file is damaged"):
         open_store(home, write=True)
     assert path.read_bytes() == half
+
+
+def test_an_upgraded_store_takes_rounds(home: Path) -> None:
+    make(home)
+    one = Round("series", 1, "demo", "triage", "sft", "tiny", {}, datetime(2026, 12, 1))
+    with open_store(home, write=True) as store:
+        store.again.begin(one)
+        store.again.add(one, [Generation("again", text="late", served="m-2027")], {"again": "t1"})
+        store.again.finish(one)
+        assert [(found.number, found.finished is None) for found in store.again.rounds("series")] == [(1, False)]
+        assert {first: answer.text for first, answer in store.again.answers(one).items()} == {"t1": "late"}
+        check_whole(store)
