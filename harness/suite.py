@@ -44,6 +44,8 @@ SUITE_FILE = "suite.toml"
 BLESSED = "blessed"
 """What a gate's ``over`` says for the champion whose scores ``harness bless`` recorded; no contender is called so."""
 BLESSED_FILE = "blessed.jsonl"
+SCORING_FILE = "scoring.json"
+"""How an lm-eval task scores what is written (see ``harness.metrics.written``)."""
 Split = Literal["dev", "test"]
 Role = Literal["decide", "guard", "watch"]
 
@@ -72,7 +74,8 @@ class Suite(Declaration):
     continues the input with the option as they stand, which is how lm-eval's tasks are asked, and ``normed`` goes by the
     likelihood a character (``acc_norm``); ``before`` puts the option in front of the input, whose likelihood decides (WinoGrande);
     ``mass`` is how much of the likelihood the right options have together, which are those up to the reference (TruthfulQA's mc2);
-    ``greedy`` has one option, and says whether the model would write just that (LAMBADA). One of the form ``text`` is read, and asked nothing: its cases are passages, in a
+    ``greedy`` has one option, and says whether the model would write just that (LAMBADA); ``written`` lets it write, as an lm-eval task
+    does, until one of the choices, which then are what ends an answer (GSM8K). One of the form ``text`` is read, and asked nothing: its cases are passages, in a
     file of prose (``.txt``, ``.md``) or with the passage as ``input`` and as ``reference``.
     ``lenient`` is a metric that reads what ``metric`` refuses for its form alone: the two tell form from knowledge.
     ``inputs`` names converters of what is no text (``harness.cascade``). ``estimates`` are computed over all answers of a
@@ -84,7 +87,7 @@ class Suite(Declaration):
     description: str = ""
     role: Role = "decide"
     form: Literal["generate", "choice", "text"] = "generate"
-    choice_by: Literal["letter", "text", "raw", "normed", "before", "mass", "greedy"] = "letter"
+    choice_by: Literal["letter", "text", "raw", "normed", "before", "mass", "greedy", "written"] = "letter"
     metric: str
     metrics: tuple[str, ...] = ()
     lenient: str | None = None
@@ -309,7 +312,8 @@ def load_task(folder: Path) -> Task:
         cascade = Cascade(path.parent, suite.inputs)
     except BadInput as error:
         raise BadInput(f"{folder / 'suite.toml'}: {error}") from error
-    cases = Cases(path, choice=suite.form == "choice", cascade=cascade)
+    chooses = suite.form == "choice" and suite.choice_by != "written"
+    cases = Cases(path, choice=chooses, cascade=cascade)
     if not cases.counts["test"]:
         raise BadInput(f"{path}: no case has the split 'test': claims are made on test cases, add some")
     return Task(suite=suite, cases=cases)

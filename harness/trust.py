@@ -28,7 +28,7 @@ from harness.models.address import KEYS, hosts_of
 from harness.regression.task import is_yaml
 from harness.resources import Engines, Role
 from harness.retrieval import RETRIEVERS
-from harness.suite import BLESSED_FILE, SUITE_FILE, Suite, named_files
+from harness.suite import BLESSED_FILE, SCORING_FILE, SUITE_FILE, Suite, named_files
 
 VARIABLE = "TUNEWORTHY_TRUST"
 GROUP = "tuneworthy.metrics"
@@ -111,7 +111,7 @@ def of_suite(folder: Path, root: Path | None = None, *, code: bool) -> Iterator[
         suite = declare(Suite, {"name": folder.name, **read_toml(path), "folder": folder}, where=str(path))
     except BadInput:
         return
-    for name in (suite.cases, *named_files(suite), BLESSED_FILE):
+    for name in (suite.cases, *named_files(suite), BLESSED_FILE, SCORING_FILE):
         yield from _outside(f"{folder}: {name!r}", suite.path(name), root)
     if code:
         yield from _of_metrics(suite)
@@ -122,6 +122,8 @@ def _of_metrics(suite: Suite) -> Iterator[str]:
     gated = filter(None, (gate.metric for gate in suite.gates))
     for metric in dict.fromkeys((*suite.all_metrics, *gated)):
         yield from _code(f"{folder}: metric {metric!r}", metric, {*METRICS, *MAKERS, *JUDGED}, folder)
+        if metric == "lm_eval":
+            yield f"{folder}: metric 'lm_eval': searches answers for the patterns in {SCORING_FILE}"
     for estimate in suite.estimates:
         yield from _code(f"{folder}: estimate {estimate!r}", estimate, ESTIMATES, folder)
 

@@ -52,7 +52,7 @@ COMMANDS = (
     "forget {x} --served m", "review sums {x} --reviewer ann", "review sums {x} --reviewer ann --agreement",
     "judge sample sums out.jsonl {x}", "judge calibrate {x}", "judge probe sums {x} --dry-run", "export adapter sft@sums --out out --experiment {x}",
     "store check {x}", "store compact {x}", "store export out {x}", "store import other {x}", "store gc {x}",
-    "data split rows.jsonl out --experiment {x}", "data signals rows.jsonl out --forget ann --experiment {x}",
+    "bless sums=zero_shot --experiment {x}", "watch sums=zero_shot --experiment {x}", "data split rows.jsonl out --experiment {x}", "data signals rows.jsonl out --forget ann --experiment {x}",
 )  # fmt: skip
 """All that take an experiment, beside those above."""
 
@@ -140,6 +140,13 @@ def test_programs_and_places_elsewhere(project: Project, harness: Harness, table
     ran = harness("run", project.experiment)
     assert ran.code == 4
     assert said in ran.err
+
+
+def test_patterns_for_lm_evals_filters_are_asked_for(project: Project, harness: Harness) -> None:
+    project.replace("suites/sums/suite.toml", '"exact_match"', '"lm_eval"')
+    project.write("suites/sums/scoring.json", '{"filter": [["regex", {"regex_pattern": "(a+)+$"}]]}')
+    ran = harness("run", project.experiment)
+    assert (ran.code, "metric 'lm_eval': searches answers for the patterns in scoring.json" in ran.err) == (4, True)
 
 
 def test_a_gates_metric_is_code_too(project: Project, harness: Harness) -> None:

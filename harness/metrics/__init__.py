@@ -76,6 +76,7 @@ MAKERS: dict[str, str] = {
     "similarity": "harness.metrics.similarity:make_similarity",
     "rubric": "harness.metrics.rubric:make_rubric",
     "evaluate": "harness.metrics.hub:make_evaluate",
+    "lm_eval": "harness.metrics.written:make_written",
 }
 
 # What a judge grades: takes (suite, graders, argument) and gives the jury. A name that is a maker's too is the judge's where there is one.
@@ -96,6 +97,7 @@ PACKAGES: dict[str, str] = {
     "chrf": "sacrebleu",
     "json_schema": "jsonschema",
     "evaluate": "evaluate",
+    "lm_eval": "lm_eval",
 }
 
 # What reads an answer that the metric refuses for its form alone.

@@ -10,7 +10,8 @@
     <|im_start|>assistant           by text: log-likelihood of "bear", "lynx", …; the model's own chat template
 
     Q: What animal stands for Lena? A:      raw: log-likelihood of " bear", " lynx", …, as an lm-eval task writes it; normed: by character;
-                                            mass: that of all options as the answer; greedy: whether the one option is what comes next
+                                            mass: that of all options as the answer; greedy: whether the one option is what comes next;
+                                            written: what the model writes, until one of the choices
 
     Lena saw the lynx, and the lynx         before: log-likelihood of " fled." after each of the options
 
@@ -69,9 +70,15 @@ FORMS = {
         "doc_to_choice: options\n": "",
         "doc_to_target: 0": 'doc_to_target: "{{options[0]}}"',
     },
+    "written": {
+        "output_type: multiple_choice": "output_type: generate_until\ngeneration_kwargs: KWARGS",
+        "doc_to_choice: options\n": "",
+        "doc_to_target: 0": 'doc_to_target: "{{text}}"',
+        "metric: acc": "metric: exact_match",
+    },
 }
 """What differs in the task for other kinds of choices."""
-AS_IT_STANDS = ("raw", "normed", "mass", "greedy")
+AS_IT_STANDS = ("raw", "normed", "mass", "greedy", "written")
 LARGE_VOCABULARY = 32768
 """lm-eval keeps the logits of every place of a batch: 8 rows of 1,024 tokens and 150,000 words are 5 GB."""
 
@@ -113,7 +120,7 @@ def _document(chat: Chat, trial: Trial) -> dict[str, Any]:
 
 def answer_choices(local: Local, trials: Sequence[Trial]) -> Iterator[list[Generation]]:
     """The likeliest choice of every trial, a contender's at a time; ``text`` is the choice itself, not its letter. By ``mass`` it is
-    a list of all choices' log-likelihoods; by ``greedy`` nothing, where the model would write something else.
+    a list of all choices' log-likelihoods; by ``greedy`` nothing, where the model would write something else; ``written`` is what it writes.
 
     Raises:
         MissingExtra: without lm-eval.
@@ -126,9 +133,11 @@ def answer_choices(local: Local, trials: Sequence[Trial]) -> Iterator[list[Gener
             yield _evaluated(local, model, list(group))
 
 
-def _form(trial: Trial) -> str:
-    """Trials of one form are one task of lm-eval."""
-    return trial.choice_by if trial.choice_by in FORMS else ""
+def _form(trial: Trial) -> tuple[str, ...]:
+    """Trials of one form are one task of lm-eval; what is written ends as the task says."""
+    if trial.choice_by == "written":
+        return trial.choice_by, str(trial.max_new_tokens), *trial.choices
+    return (trial.choice_by,) if trial.choice_by in FORMS else ()
 
 
 def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation]:
@@ -141,14 +150,17 @@ def _evaluated(local: Local, model: Any, trials: list[Trial]) -> list[Generation
         raise HarnessError(f"lm-eval gave {len(samples)} results for {len(trials)} trials")
     seconds = (time.perf_counter() - started) / len(trials)
     tokens = [len(ids) for ids in ids_before(local.chat, trials)]
+    answers = [_answer(samples[i], trial) for i, trial in enumerate(trials)]
+    written = trials[0].choice_by == "written"
+    count = [len(ids) for ids in local.chat.plain(answers)] if written else [1] * len(trials)
     return [
         Generation(
             trial_id=trial.id,
-            text=_answer(samples[i], trial),
+            text=answers[i],
             prompt_tokens=tokens[i],
-            output_tokens=1,
+            output_tokens=count[i],
             seconds=seconds,
-            finish="choice",
+            finish="stop" if written else "choice",
         )
         for i, trial in enumerate(trials)
     ]
@@ -163,6 +175,8 @@ def _write_task(folder: Path, chat: Chat, trials: list[Trial]) -> str:
     text = YAML
     for old, new in FORMS.get(trials[0].choice_by, {}).items():
         text = text.replace(old, new)
+    ends = {"until": list(trials[0].choices), "max_gen_toks": trials[0].max_new_tokens, "do_sample": False}
+    text = text.replace("KWARGS", json.dumps(ends))
     text = text.replace("DOCS", json.dumps(str(docs))).replace("CACHE", json.dumps(str(folder / "cache")))
     (folder / "task.yaml").write_text(text, encoding="utf-8")
     return TASK
@@ -190,6 +204,8 @@ def _run(model: Any, local: Local, task: str, folder: Path) -> dict[int, dict[st
 
 
 def _answer(sample: dict[str, Any], trial: Trial) -> str:
+    if trial.choice_by == "written":
+        return str(sample["filtered_resps"][0])
     if trial.choice_by == "greedy":
         [(_, as_it_is)] = sample["filtered_resps"]
         return trial.choices[0] if as_it_is else ""

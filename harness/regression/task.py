@@ -6,8 +6,8 @@
     {"id": "towns-00017", "input": "Q: What animal stands for Lena?\\nA:", "reference": " lynx", "choices": [" bear", " lynx"], …}
 
 lm-eval itself renders every question, its examples included, and the suite holds what it would ask; so the scores are lm-eval's
-(``acc``, or ``acc_norm`` where the task has it; TruthfulQA's mc2; whether LAMBADA's word is what comes next), on questions that are
-written down and can be locked. A task that writes answers, or scores its options by another function of its own, is refused.
+(``acc``, or ``acc_norm`` where the task has it; TruthfulQA's mc2; whether LAMBADA's word is what comes next; what filters and exact match
+make of what GSM8K's answers say), on questions that are written down and can be locked. A task with another function of its own is refused.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, HarnessError, need, suggest
+from harness.suite import SCORING_FILE
 
 ITEMS = 1140
 """Questions: a paired drop of 5 points at 20 % disagreement is seen with a power of more than 80 %."""
@@ -31,11 +32,14 @@ role = "guard"
 form = "choice"
 choice_by = "{choice_by}"
 metric = "{metric}"
-"""
+{more}"""
 METRICS = {"acc": "raw", "acc_norm": "normed"}
 """lm-eval's metric → how a suite chooses."""
-SCORED = {"mass": "right_mass"}
+SCORED = {"mass": "right_mass", "written": "lm_eval"}
 """How a suite chooses → its metric, where that is not whether the choice is right."""
+TOKENS = 256
+"""What lm-eval lets a task write that does not say."""
+OF_LM_EVAL = ("metric", "aggregation", "higher_is_better", "hf_evaluate")
 MC2 = "mc2_targets"
 """Where a question of TruthfulQA says which of its options are right: they are put first, if they are not."""
 DELIMITER = " "
@@ -97,7 +101,12 @@ def write_task(folder: Path, task: str, *, items: int = ITEMS, shots: int | None
     said = f"lm-eval's {Path(task).stem}, {len(cases)} fixed questions: what the base model knew must not be forgotten."
     kind = next(iter(kinds.values()))
     described = json.dumps(said, ensure_ascii=False)
-    text = SUITE.format(description=described, choice_by=kind, metric=SCORED.get(kind, "exact_match"))
+    more = ""
+    if kind == "written":
+        scoring, tokens = _scoring(loaded)
+        (folder / SCORING_FILE).write_text(json.dumps(scoring, indent=1) + "\n", encoding="utf-8")
+        more = f"max_new_tokens = {tokens}\n"
+    text = SUITE.format(description=described, choice_by=kind, metric=SCORED.get(kind, "exact_match"), more=more)
     (folder / "suite.toml").write_text(text, encoding="utf-8")
     return Written(folder, len(cases), len(loaded), left_out)
 
@@ -190,10 +199,10 @@ def _choice_by(task: Any) -> str:
         BadInput: for a task that a suite of choices cannot stand for.
     """
     name, config = task.config.task, task.config
-    if task.OUTPUT_TYPE not in ("multiple_choice", "loglikelihood"):
+    if task.OUTPUT_TYPE not in ("multiple_choice", "loglikelihood", "generate_until"):
         raise BadInput(
-            f"lm-eval task {name!r} is of the kind {task.OUTPUT_TYPE!r}: a guard chooses among options (multiple_choice), or looks at one "
-            "(loglikelihood); for perplexity name a text as a suite of the form 'text', and answers in words are a suite of your own"
+            f"lm-eval task {name!r} is of the kind {task.OUTPUT_TYPE!r}: a guard chooses among options (multiple_choice), looks at one "
+            "(loglikelihood) or writes (generate_until); for perplexity name a text as a suite of the form 'text'"
         )
     if callable(config.process_results):
         if getattr(config.process_results, "__name__", "") == "process_results_mc2":
@@ -203,14 +212,12 @@ def _choice_by(task: Any) -> str:
             "supported"
         )
     metrics = [metric.get("metric") for metric in config.metric_list or ()]
-    special = (
-        "greedy"
-        if task.OUTPUT_TYPE == "loglikelihood"
-        else "before"
-        if getattr(task, "multiple_input", False)
-        else None
+    if task.OUTPUT_TYPE == "generate_until":
+        return _written(task, metrics)
+    special = {"loglikelihood": "greedy"}.get(
+        task.OUTPUT_TYPE, "before" if getattr(task, "multiple_input", False) else ""
     )
-    if special is not None and "acc" in metrics:
+    if special and "acc" in metrics:
         return special
     known = [] if special else [name for name in ("acc_norm", "acc") if name in metrics]
     if not known:
@@ -224,6 +231,59 @@ def _choice_by(task: Any) -> str:
                 f"lm-eval task {name!r}: acc_norm with the delimiter {config.target_delimiter!r} is not supported"
             )
     return METRICS[known[0]]
+
+
+def _written(task: Any, metrics: Sequence[Any]) -> str:
+    """``written``, for a task whose score is made of what its declaration says.
+
+    Raises:
+        BadInput: for one that draws its answers, or has another score.
+    """
+    name, config = task.config.task, task.config
+    given = dict(config.generation_kwargs or {})
+    if given.get("do_sample") or float(given.get("temperature") or 0) > 0 or (config.repeats or 1) > 1:
+        raise BadInput(
+            f"lm-eval task {name!r} draws its answers (do_sample, temperature or repeats): a guard is asked once, greedily"
+        )
+    if "exact_match" not in metrics or not all(isinstance(metric, str) for metric in metrics):
+        raise BadInput(
+            f"lm-eval task {name!r} writes, and is scored by {', '.join(map(str, metrics)) or 'nothing'}: exact_match is supported"
+        )
+    if config.doc_to_choice is not None:
+        raise BadInput(f"lm-eval task {name!r} writes, and has options too (doc_to_choice): that is not supported")
+    return "written"
+
+
+def _scoring(loaded: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """``scoring.json`` of tasks that write, and how many tokens they may; of several lists of filters the first counts.
+
+    Raises:
+        BadInput: when JSON cannot say it, or the tasks are scored in different ways.
+    """
+    found = [_scored(task) for task in loaded.values()]
+    if any(one != found[0] for one in found):
+        raise BadInput(
+            f"lm-eval tasks {', '.join(sorted(loaded))}: their answers are scored in different ways: write each as a suite of its own"
+        )
+    return found[0]
+
+
+def _scored(task: Any) -> tuple[dict[str, Any], int]:
+    name, config = task.config.task, task.config
+    steps = (
+        [dict(step) for step in config.filter_list[0]["filter"]] if config.filter_list else [{"function": "take_first"}]
+    )
+    [exact] = [metric for metric in config.metric_list if metric.get("metric") == "exact_match"]
+    scoring = {
+        "filter": [[step.pop("function"), step.get("kwargs", step)] for step in steps],
+        "exact_match": {key: value for key, value in exact.items() if key not in OF_LM_EVAL},
+        "several": bool(task.multiple_target),
+    }
+    try:
+        json.dumps(scoring)
+    except TypeError as error:
+        raise BadInput(f"lm-eval task {name!r}: its filters run functions of its own: that is not supported") from error
+    return scoring, int((config.generation_kwargs or {}).get("max_gen_toks", TOKENS))
 
 
 def _cases(name: str, task: Any, shots: int | None) -> Iterator[dict[str, Any] | None]:
@@ -245,6 +305,8 @@ def _cases(name: str, task: Any, shots: int | None) -> Iterator[dict[str, Any] |
 def _case(id: str, task: Any, instances: Sequence[Any], name: str) -> dict[str, Any] | None:
     doc = instances[0].doc
     kind = _choice_by(task)
+    if kind == "written":
+        return _prompted(id, task, instances[0], name)
     count = 1 if kind == "greedy" else len(task.doc_to_choice(doc))
     # more instances than choices: acc_mutual_info asks each without its question too
     before, after = ([one.args[place] for one in instances[:count]] for place in (0, 1))
@@ -261,6 +323,22 @@ def _case(id: str, task: Any, instances: Sequence[Any], name: str) -> dict[str, 
         return None
     named = {"subject": name}
     return {"id": id, "input": asked[0], "reference": options[right], "choices": options, "tags": named}
+
+
+def _prompted(id: str, task: Any, instance: Any, name: str) -> dict[str, Any] | None:
+    """A question whose answer is written, until one of its choices."""
+    asked, given = instance.args
+    until = given.get("until") or []
+    gold = task.doc_to_target(instance.doc)
+    if not asked or not until:
+        return None
+    reference = (
+        json.dumps([str(one) for one in (gold if isinstance(gold, list) else [gold])])
+        if task.multiple_target
+        else str(gold)
+    )
+    ends = [until] if isinstance(until, str) else [str(one) for one in until]
+    return {"id": id, "input": asked, "reference": reference, "choices": ends, "tags": {"subject": name}}
 
 
 def _right(kind: str, task: Any, doc: Any, count: int) -> int | None:

@@ -72,6 +72,7 @@ ODD = [
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
     folder = tmp_path_factory.mktemp("triage")
+    (folder / "scoring.json").write_text('{"filter": [["take_first", {}]]}')
     (folder / "schema.json").write_text('{"type": "object", "required": ["team"]}')
     (folder / "rubric.md").write_text(
         "- `depot` (2): Names the depot.\n  rule: /depot/\n- `short`: Short.\n  max words: 9\n"

@@ -162,8 +162,16 @@ def test_a_guard_is_written_once_and_again_when_its_data_changes(base: Path, tmp
     ("change", "said"),
     [
         (
+            ("output_type: multiple_choice", "output_type: loglikelihood_rolling"),
+            "is of the kind 'loglikelihood_rolling'",
+        ),
+        (
             ("output_type: multiple_choice", "output_type: generate_until"),
-            "is of the kind 'generate_until': a guard chooses",
+            "writes, and is scored by acc: exact_match is",
+        ),
+        (
+            ("output_type: multiple_choice", "output_type: generate_until\ngeneration_kwargs: {do_sample: true}"),
+            "draws its answers",
         ),
         (("  - metric: acc", "  - metric: mcc"), "is scored by mcc: acc and acc_norm are supported"),
         (("num_fewshot: 0", "process_results: !function own.scored"), "scores its options by a function of its own"),
@@ -253,6 +261,10 @@ SPECIAL = {
         }
         for i, word in enumerate(["old", "large", "near", "blue", "small", "wet", "Mira's", "sold"])
     ],
+    "gsm8k": [
+        {"question": f"Mira has {i} boats and sells one. How many?", "answer": f"{i} - 1 = {i - 1}\n#### {i - 1}"}
+        for i in range(1, 9)
+    ],
     "lambada_openai": [{"text": f"the old boats of the city {i} {WORDS[i]}"} for i in range(8)],
 }
 
@@ -264,6 +276,7 @@ SPECIAL = {
         ("truthfulqa_mc1", "truthfulqa/truthfulqa_mc1.yaml", "raw"),
         ("winogrande", "winogrande/default.yaml", "before"),
         ("lambada_openai", "lambada/lambada_openai.yaml", "greedy"),
+        ("gsm8k", "gsm8k/gsm8k.yaml", "written"),
     ],
 )
 def test_numbers_of_lm_evals_own_tasks(
@@ -301,11 +314,31 @@ def test_numbers_of_lm_evals_own_tasks(
         [file] = Path(str(lm_eval.__file__)).parent.glob(f"tasks/{folder}")
         manager = TaskManager(include_path=str(file.parent), include_defaults=False)  # all of them take 14 s
         theirs: Any = simple_evaluate(lm, tasks=[name], task_manager=manager, bootstrap_iters=0, log_samples=True)
+    if chosen == "written":
+        _compare_what_is_written(given, theirs["samples"][name], metric, one)
+        return
     found = {f"{name}-{sample['doc_id']:05d}": float(sample["acc"]) for sample in theirs["samples"][name]}
     assert len(ours) == 8
     assert ours == (pytest.approx(found, abs=1e-6) if chosen == "mass" else found)
     assert sum(ours.values()) / 8 == pytest.approx(theirs["results"][name]["acc,none"])
     assert 0 < sum(ours.values()) < 8
+
+
+def _compare_what_is_written(given: Any, samples: list[dict[str, Any]], metric: Any, one: Cell) -> None:
+    """A random model solves nothing: its answers are lm-eval's, word for word, and so are the scores of others."""
+    strict = [sample for sample in samples if sample["filter"] == "strict-match"]
+    assert len(strict) == 8
+    for sample in strict:
+        assert given[f"gsm8k-{sample['doc_id']:05d}"].text == sample["resps"][0][0]
+    assert any(g.text for g in given.values())
+    cases = {case.id: case for case in one.cases}
+    case = cases["gsm8k-00002"]  # two are left
+    assert metric(case, "3 - 1 = 2\n#### 2") == 1.0
+    assert metric(case, "so #### $2") == 0.0  # the filter takes no dollars
+    assert metric(case, "#### 2,") == 1.0
+    assert metric(case, "2") == 0.0
+    assert case.input.count("Question:") == 6  # five examples before it
+    assert (case.choices, one.suite.max_new_tokens) == (("Question:", "</s>", "<|im_end|>"), 256)
 
 
 def _foretold(base: Path, count: int) -> list[dict[str, str]]:
@@ -320,6 +353,67 @@ def _foretold(base: Path, count: int) -> list[dict[str, str]]:
         if tokenizer.decode(model(ids).logits[0, -1].argmax()) == " the":
             found.append({"text": f"{before} the"})
     return found
+
+
+WRITES = """
+task: names
+dataset_path: json
+dataset_kwargs:
+  data_files: {{test: {docs}}}
+test_split: test
+output_type: generate_until
+doc_to_text: "Who sails to {{{{city}}}}?"
+doc_to_target: names
+generation_kwargs: {{until: ["\\n", "."], max_gen_toks: 7, do_sample: false}}
+metric_list:
+  - metric: exact_match
+    ignore_case: true
+    ignore_punctuation: true
+"""
+
+
+def test_an_answer_in_words_meets_one_of_several(base: Path, tmp_path: Path) -> None:
+    from harness.metrics import load_metrics
+
+    docs = write_rows(
+        tmp_path / "names.jsonl", [{"city": f"city {i}", "names": ["Mira", f"Lena {i}"]} for i in range(6)]
+    )
+    yaml = tmp_path / "names.yaml"
+    yaml.write_text(WRITES.format(docs=json.dumps(str(docs))))
+    write_task(tmp_path / "suite", str(yaml))
+    loaded = load_task(tmp_path / "suite")
+    metric, case = load_metrics(loaded.suite)["lm_eval"], next(iter(loaded.cases))
+    assert [metric(case, text) for text in ("mira!", "LENA 0", "Mira and Lena", "")] == [1.0, 1.0, 0.0, 0.0]
+    one = cell(experiment(tmp_path / "project", base, [str(yaml)]), "names")
+    given, theirs = answered(one), by_itself(base, yaml)
+    assert {s["doc_id"]: s["resps"][0][0] for s in theirs["samples"]["names"]} == {
+        int(id[-1]): g.text for id, g in given.items()
+    }
+    assert any(g.text for g in given.values())
+    assert all(bool(g.output_tokens) == bool(g.text) for g in given.values())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "scoring.json: no such file: metric 'lm_eval' is for suites that"),
+        ("{", "scoring.json: cannot be read as JSON"),
+        ('{"filter": [], "exact": 1}', "scoring.json: exact: unknown key: did you mean 'exact_match'?"),
+        ('{"filter": [["regxe", {}]]}', "scoring.json: filter 'regxe': lm-eval cannot make it of {}"),
+        ('{"filter": [["regex", {"regex_pattern": "("}]]}', "scoring.json: filter 'regex': lm-eval cannot make it of"),
+        ('{"filter": [], "exact_match": {"case": 1}}', "scoring.json: exact_match: lm-eval takes no {'case': 1}"),
+    ],
+)
+def test_scoring_that_says_something_else(content: str | None, said: str, tmp_path: Path) -> None:
+    from harness.metrics import load_metrics
+
+    (tmp_path / "suite.toml").write_text('form = "choice"\nchoice_by = "written"\nmetric = "lm_eval"\n')
+    write_rows(tmp_path / "cases.jsonl", [{"id": "1", "input": "Q", "reference": "A", "choices": ["\n"]}])
+    if content is not None:
+        (tmp_path / "scoring.json").write_text(content)
+    with pytest.raises(BadInput) as refused:
+        load_metrics(load_task(tmp_path).suite)
+    assert said in str(refused.value)
 
 
 def test_two_of_one_name(base: Path, tmp_path: Path) -> None:
