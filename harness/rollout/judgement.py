@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from harness.plural import plural
 from harness.rollout.arms import NONE, Difference, between, paired
 from harness.rollout.declaration import Guard, Rollout, Stage
 from harness.rollout.ratings import Floats, Ratings
@@ -157,7 +158,7 @@ def _faults(ratings: Ratings, rollout: Rollout) -> tuple[list[str], float]:
         crossed = len(places) - len(np.unique(places // 2))
         if crossed:
             faults.append(
-                f'{crossed:,} users have answers of both arms in one stage: assign each to one arm, or say assigned_by = "request"'
+                f'{plural(crossed, "user")} with answers of both arms in one stage: assign each to one arm, or say assigned_by = "request"'
             )
     return faults, evidence(total)
 

@@ -308,7 +308,7 @@ def test_users_of_both_arms_make_it_invalid_unless_requests_are_assigned(declare
     code, said = judged(harness, declared, rows)
     assert code == 3
     assert said["reasons"] == [
-        '1 users have answers of both arms in one stage: assign each to one arm, or say assigned_by = "request"'
+        '1 user with answers of both arms in one stage: assign each to one arm, or say assigned_by = "request"'
     ]
     declared.write_text('assigned_by = "request"\n' + DECLARED)
     assert judged(harness, declared, rows)[1]["decision"] == "PROMOTE"
