@@ -40,8 +40,9 @@ from harness.report.gathered import (
 )
 from harness.report.ledger import ledger
 from harness.report.measured import by_seed, curve, deciding, usage, within
+from harness.report.merged import merged
 from harness.report.searched import searched
-from harness.verdict import Claim, Rows, SuiteVerdict, Summary, Verdict, load_rows, summaries
+from harness.verdict import Claim, Rows, SuiteVerdict, Summary, Verdict, load_rows, merge_losses, summaries
 from harness.verdict.describe import touched
 
 if TYPE_CHECKING:
@@ -155,7 +156,11 @@ class _OneModel:
         suites = (*(self._suite(task) for task in tasks), *absent)
         cells = (cell for cell in self.evidence.matrix.cells if cell.model.id == self.model)
         identity = next((cell.identity for cell in cells), "")
-        return Base(self.model, identity, suites, tuple(self._drops()), dict(self.verdict.hashes))
+        policy = self.evidence.policy
+        merges = (
+            merged(merge_losses(self.loaded, policy), policy.merge.parts, policy.alpha) if policy.merge.parts else ()
+        )
+        return Base(self.model, identity, suites, tuple(self._drops()), dict(self.verdict.hashes), merges)
 
     # --- one suite
 

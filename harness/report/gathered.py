@@ -15,6 +15,7 @@ from typing import Any, Literal
 Layer = Literal["prompt", "context", "tuned", "probe"]
 Tone = Literal["prompt", "context", "tuned", "open", "invalid"]
 Shown = Literal["shown", "refuted", "open"]
+Fate = Literal["kept", "reverted", "broken", "not shown", "not compared"]
 
 LAYERS: tuple[Layer, ...] = ("prompt", "context", "tuned", "probe")
 LAYER_OF: Mapping[str, Layer] = {
@@ -136,6 +137,34 @@ class Drop:
     limit: float
     n: int
     state: Literal["holds", "broken", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A part's score minus the merged adapter's on one suite and split (``span``), against the loss no longer tolerable.
+    ``theirs`` is the part's mean and ``ours`` the merged one's.
+    """
+
+    part: str
+    suite: str
+    split: Literal["dev", "test"]
+    theirs: float
+    ours: float
+    span: Span
+    limit: float
+    n: int
+    state: Literal["holds", "broken", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """An adapter that was made of several, beside each of them; ``sentence`` says why it is kept or reverted."""
+
+    name: str
+    parts: tuple[str, ...]
+    state: Fate
+    sentence: str
+    losses: tuple[Lost, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +376,7 @@ class Base:
     suites: tuple[Suite, ...]
     drops: tuple[Drop, ...] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
+    merges: tuple[Merged, ...] = ()
 
     @property
     def deciding(self) -> tuple[Suite, ...]:

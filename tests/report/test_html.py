@@ -139,7 +139,7 @@ def test_a_decided_report_shows_what_was_decided(drawn: Gathered) -> None:
     triage = by_name["triage"]
     assert triage.answer is not None
     assert triage.answer.word == "Fine-tune"
-    assert [len(dict(rung.seeds)) for rung in triage.ladder if rung.layer == "tuned"] == [3, 3]
+    assert [len(dict(rung.seeds)) for rung in triage.ladder if rung.layer == "tuned"] == [3, 3, 3]
     assert [curve.recipe for curve in triage.curves] == ["sft"] * 3 + ["dpo"] * 3
     assert {drop.guard for drop in drawn.models[0].drops} == {"general"}
     cost = triage.cost("dpo")
