@@ -20,24 +20,12 @@ from harness.errors import NotCompared
 from harness.estimates import Estimated, estimates
 from harness.report.beside import amounts, estimated
 from harness.report.browse import browse
+from harness.report.browsed import Browse
 from harness.report.claims import claims
 from harness.report.decided import NOT_COMPARED, answer_of, checks, differences, gap, learning
 from harness.report.fit import fits
-from harness.report.gathered import (
-    LAYERS,
-    Base,
-    Browse,
-    Cost,
-    Drop,
-    Gathered,
-    Judged,
-    Rung,
-    Searched,
-    Setup,
-    Span,
-    Suite,
-    layer_of,
-)
+from harness.report.gathered import Base, Cost, Drop, Gathered, Judged, Rung, Searched, Setup, Span, Suite
+from harness.report.layer import LAYERS, layer_of
 from harness.report.ledger import ledger
 from harness.report.measured import by_seed, curve, deciding, usage, within
 from harness.report.merged import merged

@@ -22,7 +22,8 @@ from markupsafe import Markup
 from harness.plural import plural
 from harness.report import charts, ledger, merged, missing, numbers, payoff
 from harness.report.browse import FLIPPED, RIGHT
-from harness.report.gathered import Attempt, Base, Browse, Gathered
+from harness.report.browsed import Attempt, Browse
+from harness.report.gathered import Base, Gathered
 from harness.report.terminal import price, taken
 from harness.verdict.economics import memo
 from harness.visible import visible

@@ -1,7 +1,7 @@
 """What merged adapters lose beside their parts, as a report's values: one table, parts by tasks.
 
 >>> merged(losses, {"all": ("sft@triage", "sft@extract")}, 0.05)[0].sentence        # doctest: +SKIP
-'all is reverted: sft@extract loses 30.0 % of its score on extract, over the 5 % allowed: retrain for extract …'
+'all, merged from sft@triage and sft@extract, is reverted: sft@extract scores 81.0 on extract, and the merged one loses …'
 
 A merge is reverted on dev, by the estimate; where dev has no rows its losses are claims on test (``harness.verdict.merges``).
 """
@@ -17,6 +17,7 @@ from harness.verdict import Loss
 from harness.verdict.merges import worst
 
 HEAD = ("merge", "part", "task", "cases", "part scores", "merged scores", "loses (interval)", "limit", "state")
+UNKNOWN = "no suite has answers of both, or the part scores nothing that could be lost"
 WORDS = {"holds": "holds", "broken": "too much", "open": "not shown"}
 
 
@@ -74,9 +75,9 @@ def _state(lost: Sequence[Lost]) -> Fate:
 def _sentence(name: str, parts: Sequence[str], state: Fate, losses: Sequence[Loss], lost: Sequence[Lost]) -> str:
     made = f"{name}, merged from {' and '.join(parts)},"
     absent = [part for part in parts if not any(one.part == part for one in lost)]
-    unknown = f" Not compared with {' and '.join(absent)}: no suite has answers of both." if absent else ""
+    unknown = f" Not compared with {' and '.join(absent)}: {UNKNOWN}." if absent else ""
     if not losses:
-        return f"{made} was not compared with its parts: no suite has answers of both."
+        return f"{made} was not compared with its parts: {UNKNOWN}."
     on = [loss for loss in losses if loss.split == "dev"] if state == "reverted" else losses
     most = worst(on)
     said = f"{most.part} scores {points(most.level)} on {most.suite}, and the merged one loses {100 * most.share:.1f} % of that"

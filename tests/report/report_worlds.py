@@ -18,26 +18,22 @@ import pyarrow as pa
 from harness.experiment import Candidate, Experiment
 from harness.question import Account
 from harness.report import Gathered, gather, to_html, to_markdown, to_terminal
+from harness.report.browsed import Asked, Attempt, Browse, Flips, Said
 from harness.report.gathered import (
     Answer,
-    Asked,
-    Attempt,
     Base,
-    Browse,
     Check,
     Cost,
     Curve,
     Difference,
     Drop,
     Fit,
-    Flips,
     Learning,
     Ledger,
     Look,
     Lost,
     Merged,
     Rung,
-    Said,
     Setup,
     Span,
     Suite,

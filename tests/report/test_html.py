@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from harness.report import Gathered, to_html, to_markdown, to_terminal
-from harness.report.gathered import Asked, Attempt, Browse, Flips, Said, Term
+from harness.report.browsed import Asked, Attempt, Browse, Flips, Said
+from harness.report.gathered import Term
 from tests.report.report_worlds import GAPS, HOSTILE, LEDGER, MERGES, MODEL, decided, small
 
 VOID = {"meta", "input", "line", "circle", "rect", "polyline", "br"}

@@ -95,7 +95,9 @@ def test_a_part_that_nothing_was_asked_of_is_named() -> None:
     only = [r for r in table.to_pylist() if (r["suite"], r["contender"]) != ("extract", "all")]
     one = shown(pa.Table.from_pylist(only, schema=table.schema))
     assert [loss.suite for loss in one.losses] == ["triage"]
-    assert one.sentence.endswith("Not compared with sft@extract: no suite has answers of both.")
+    assert one.sentence.endswith(
+        "Not compared with sft@extract: no suite has answers of both, or the part scores nothing that could be lost."
+    )
 
 
 def test_markdown_has_the_table() -> None:
