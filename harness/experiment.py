@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.contender import Contender, Retrieve, expand, load_baselines
 from harness.declaration import Declaration, declare, load_toml
 from harness.errors import BadInput, suggest
+from harness.place import EXPERIMENT
 from harness.recipe import NEEDS, UNTRAINED, Recipe
 from harness.resources import Engines
 from harness.search import Search, Settings, apply, refuse_impossible, said
@@ -165,7 +166,7 @@ class Experiment(Declaration):
 
     name: str
     folder: Path
-    file: str = "experiment.toml"
+    file: str = EXPERIMENT
     seed: int = Field(default=1, ge=0)
     models: tuple[str | Model, ...] = Field(min_length=1)
     suites: tuple[str, ...] = Field(min_length=1)

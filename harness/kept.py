@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harness.place import EXPERIMENT
+
 HOME = ".harness"
 """The folder for it, in that of the experiment."""
 
@@ -22,7 +24,7 @@ def home_of(folder: Path) -> Path:
     where none does.
     """
     around = (folder.resolve(), *folder.resolve().parents)
-    marked = (place for place in around if (place / HOME).is_dir() or (place / "experiment.toml").is_file())
+    marked = (place for place in around if (place / HOME).is_dir() or (place / EXPERIMENT).is_file())
     return next(marked, folder.resolve()) / HOME
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import harness
 from harness.errors import BadInput
+from harness.place import EXPERIMENT
 
-PARTS = ("experiment.toml", "suites", "baselines")
+PARTS = (EXPERIMENT, "suites", "baselines")
 
 
 def template() -> Path:

@@ -14,7 +14,7 @@ import os
 
 import pytest
 
-from harness.gate.place import nearest, paths
+from harness.place import nearest, paths
 
 
 @pytest.hookimpl(tryfirst=True)

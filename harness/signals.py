@@ -18,13 +18,16 @@ from harness.data.alias import Aliases
 from harness.data.feedback import COLUMNS, Reading, scaled
 from harness.data.signals import Row, Signals, Thresholds, derive
 from harness.errors import BadInput, HarnessError, suggest
-from harness.experiment import load_experiment, load_tasks
+from harness.experiment import Experiment, Probes, load_experiment, load_tasks
 from harness.files import look, rows, target, write_all
 from harness.files.draft import folder, refuse_taken
 from harness.files.parse import told
 from harness.matrix import Matrix, expand
 from harness.plural import plural
+from harness.recipe import UNTRAINED
+from harness.share import part
 from harness.suite import Suite
+from harness.training.job import Job
 
 NAMES = ("sft.jsonl", "preferences.jsonl", "golden.jsonl", "skip.jsonl")
 HELD = ("cases", "train", "preferences", "ratings", "golden", "skip")
@@ -158,7 +161,8 @@ def forget(person: str, out: Path, experiment: Path) -> Trace:
     if not experiment.is_file():
         return Trace(who)
     loaded = load_experiment(experiment)
-    held = {file: tuple(_lines(file, who)) for task in load_tasks(loaded) for file in _files(task.suite)}
+    named = [file for task in load_tasks(loaded) for file in _files(task.suite)]
+    held = {file: tuple(_lines(file, who)) for file in dict.fromkeys([*named, *_mixed_in(loaded)])}
     lines = tuple(line for some in held.values() for line in some)
     touched = {file for file, some in held.items() if some}
     try:
@@ -174,6 +178,13 @@ def _files(suite: Suite) -> list[Path]:
     return list(dict.fromkeys([*named, *sorted(suite.folder.glob("*.jsonl"))]))
 
 
+def _mixed_in(experiment: Experiment) -> Iterator[Path]:
+    """The general rows that candidates train on beside a suite's."""
+    for candidate in experiment.candidates.values():
+        if candidate.replay and candidate.replay_file:
+            yield experiment.folder / candidate.replay_file
+
+
 def _lines(file: Path, who: str) -> Iterator[str]:
     """Where a person's pseudonym stands."""
     for where, row in rows(look(file)):
@@ -182,14 +193,36 @@ def _lines(file: Path, who: str) -> Iterator[str]:
 
 
 def _trained(matrix: Matrix, touched: set[Path]) -> Iterator[Path]:
-    """Finished adapters that were trained on these files, or started from such a one, those of searches too."""
+    """Finished adapters that were trained on these files, or made of such ones: started from one, or merged; those of learning
+    curves and searches too.
+    """
     tainted: set[Path] = set()
     for _ in matrix.jobs:
-        tainted |= {job.out for job in matrix.jobs if job.rows in touched or tainted.intersection(job.behind)}
-    yield from sorted(job.out for job in matrix.jobs if job.out in tainted and job.finished)
+        tainted |= {job.out for job in matrix.jobs if _read(job, touched) or tainted.intersection(job.behind)}
+    whole = [job for job in matrix.jobs if job.out in tainted]
+    yield from sorted({job.out for job in (*whole, *_curves(matrix, whole)) if job.finished})
     for sought in matrix.sought:
-        if any(job.rows in touched for job in (*sought.whole, *sought.before)):
+        if any(_read(job, touched) for job in (*sought.whole, *sought.before)):
             yield from sorted(job.out for job in (*sought.before, *sought.trained()) if job.finished)
+
+
+def _read(job: Job, touched: set[Path]) -> bool:
+    return job.rows in touched or (bool(job.recipe.replay) and job.replay in touched)
+
+
+def _curves(matrix: Matrix, whole: Sequence[Job]) -> Iterator[Job]:
+    """The same trainings on shares of the data: of all of them, since only a store knows whom dev chose for a learning curve,
+    and whether or not a share drew the person's rows.
+    """
+    identities = {cell.model.id: cell.identity for cell in matrix.cells}
+    jobs = {job.out: job for job in matrix.jobs}
+    shares = sorted({*Probes().fractions, *(matrix.experiment.probes or Probes()).fractions})
+
+    def made(job: Job, share: float) -> Job:
+        start = made(jobs[job.start_from], share) if job.start_from else None
+        return part(job, share, identity=identities[job.model.id], start=start)
+
+    yield from (made(job, share) for job in whole for share in shares if job.recipe.method not in UNTRAINED)
 
 
 def columns(said: Sequence[str]) -> dict[str, str]:

@@ -39,8 +39,8 @@ from harness.files.parse import strict
 from harness.fingerprint import fingerprint, fingerprint_each
 from harness.formats.portable import case_rows
 from harness.formats.prose import is_prose, passages
+from harness.place import SUITE
 
-SUITE_FILE = "suite.toml"
 BLESSED = "blessed"
 """What a gate's ``over`` says for the champion whose scores ``harness bless`` recorded; no contender is called so."""
 BLESSED_FILE = "blessed.jsonl"
@@ -293,10 +293,10 @@ def load_suite(folder: Path) -> Suite:
     """
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such suite folder")
-    suite = load_toml(Suite, folder / SUITE_FILE, folder=folder, name=folder.name)
+    suite = load_toml(Suite, folder / SUITE, folder=folder, name=folder.name)
     for name in named_files(suite):
         if not suite.path(name).exists():
-            raise BadInput(f"{folder / SUITE_FILE}: {name!r} is named but {suite.path(name)} does not exist")
+            raise BadInput(f"{folder / SUITE}: {name!r} is named but {suite.path(name)} does not exist")
     return suite
 
 

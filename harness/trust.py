@@ -25,10 +25,11 @@ from harness.experiment import Candidate, Experiment, Model, load_experiment, su
 from harness.metrics import JUDGED, MAKERS, METRICS
 from harness.metrics.estimate import ESTIMATES
 from harness.models.address import KEYS, hosts_of
+from harness.place import EXPERIMENT, SUITE
 from harness.regression.task import is_yaml
 from harness.resources import Engines, Role
 from harness.retrieval import RETRIEVERS
-from harness.suite import BLESSED_FILE, SCORING_FILE, SUITE_FILE, Suite, named_files
+from harness.suite import BLESSED_FILE, SCORING_FILE, Suite, named_files
 
 VARIABLE = "TUNEWORTHY_TRUST"
 GROUP = "tuneworthy.metrics"
@@ -103,7 +104,7 @@ def of_suite(folder: Path, root: Path | None = None, *, code: bool) -> Iterator[
     loader says why.
     """
     root = root or project_of(folder)
-    path = folder / SUITE_FILE
+    path = folder / SUITE
     if not path.is_file():
         return
     yield from _outside(str(path), path, root)
@@ -137,7 +138,7 @@ def project_of(folder: Path) -> Path:
     for place in above:
         if (place / ".git").exists():
             return place
-    return next((place for place in above[:4] if (place / "experiment.toml").is_file()), here)
+    return next((place for place in above[:4] if (place / EXPERIMENT).is_file()), here)
 
 
 def _of_model(model: Model) -> Iterator[str]:

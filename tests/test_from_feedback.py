@@ -16,8 +16,9 @@ from harness.files import target, write
 from harness.matrix import expand
 from harness.prompt import Prompter, load_examples
 from harness.search import Course, Try
+from harness.share import part
 from harness.suite import load_suite, load_task
-from harness.training.job import RECORD
+from harness.training.job import RECORD, Job
 from tests.conftest import Ran, write_rows
 
 Harness = Callable[..., Ran]
@@ -156,6 +157,52 @@ def test_a_person_withdraws_and_what_holds_them_is_found(project: Path, harness:
     assert trace["unknown"] == ""
     assert said["withdrawn"] > 50
     assert trace["who"] not in Path("signals/sft.jsonl").read_text()
+
+
+def test_what_is_made_of_adapters_that_hold_a_person_is_found_too(project: Path, harness: Harness) -> None:
+    """Points of a learning curve, of whoever dev chose for it; merges; what started from a tainted one; mixed-in rows of theirs."""
+    shutil.copy("signals/sft.jsonl", "mixed.jsonl")
+    write_rows(Path("others.jsonl"), [{"prompt": "Are you there?", "completion": "Yes."}])
+    recipes = {
+        "sft": 'method = "sft"',
+        "dpo": 'method = "dpo"\nstart_from = "sft"',
+        "both": 'method = "merge"\nparts = ["sft@replies", "dpo@replies"]\ncombination = "linear"',
+        "mixed": 'method = "sft"\nreplay = 0.5\nreplay_file = "mixed.jsonl"\nsuites = ["clean"]',
+        "clean": 'method = "sft"\nreplay = 0.5\nreplay_file = "others.jsonl"\nsuites = ["clean"]',
+    }
+    clean = Path("suites/clean")
+    clean.mkdir()
+    (clean / "suite.toml").write_text('metric = "exact_match"\ntrain = "train.jsonl"\n')
+    for name in ("cases.jsonl", "train.jsonl"):
+        rows = [json.loads(line) for line in Path("suites/replies", name).read_text().splitlines()]
+        write_rows(clean / name, [{key: one for key, one in row.items() if key != "feedback"} for row in rows])
+    for name in ("sft", "dpo", "both"):
+        recipes[name] += '\nsuites = ["replies"]'
+    Path("experiment.toml").write_text(
+        'name = "forgetting"\nmodels = ["embedded:tiny"]\nsuites = ["suites/replies", "suites/clean"]\n'
+        "probes = { samples = 0, fractions = [0.25, 0.5] }\n"
+        + "".join(f"[candidates.{name}]\n{said}\n" for name, said in recipes.items())
+    )
+    matrix = expand(load_experiment(Path("experiment.toml")))
+    by_name: dict[str, list[Job]] = {}
+    for job in matrix.jobs:
+        by_name.setdefault(job.recipe_name, []).append(job)
+    (sft, *_), (dpo, *_), (both, *_) = (by_name[name] for name in ("sft", "dpo", "both"))
+    identity = next(cell.identity for cell in matrix.cells)
+    quarter, half = (part(sft, share, identity=identity, start=None) for share in (0.25, 0.5))
+    started = part(dpo, 0.5, identity=identity, start=half)
+    (mixed, *_), (kept, *_) = by_name["mixed"], by_name["clean"]
+    kept_half = part(kept, 0.5, identity=identity, start=None)
+    theirs = (sft, dpo, both, quarter, half, started, mixed)
+    for job in (*theirs, kept, kept_half):
+        job.out.mkdir(parents=True)
+        (job.out / RECORD).write_text("{}")
+    ran = harness("data", "signals", "feedback", "signals", "--scale", 5, "--forget", STAFF[0], "--json")
+    assert ran.code == 0, ran.err
+    trace = json.loads(ran.out)["forgotten"]
+    assert trace["unknown"] == ""
+    assert any("mixed.jsonl:" in line for line in trace["lines"])
+    assert trace["adapters"] == sorted(str(job.out) for job in theirs)
 
 
 def test_from_feedback_to_a_verdict(project: Path, harness: Harness) -> None:

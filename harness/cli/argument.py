@@ -8,11 +8,17 @@ from typing import Annotated
 
 import typer
 
+from harness.place import EXPERIMENT
 from harness.visible import visible
 
 ExperimentFile = Annotated[Path, typer.Argument(help="The experiment.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-DEFAULT = Path("experiment.toml")
+DEFAULT = Path(EXPERIMENT)
+
+
+def here(given: Path | None) -> Path | None:
+    """The experiment that is named, whether or not it is there, else the one of this folder; None where there is none."""
+    return given or (DEFAULT if DEFAULT.is_file() else None)
 
 
 def say(text: str, *, as_json: bool = False) -> None:

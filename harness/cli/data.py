@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.argument import DEFAULT, Json, aside, say
+from harness.cli.argument import DEFAULT, Json, aside, here, say
 from harness.errors import BadInput
 from harness.files.draft import draft, refuse_taken
 from harness.plural import plural
@@ -170,7 +170,7 @@ def data_distill(
     from harness.vendors import Spending
 
     refuse_suites([suite])
-    if (there := experiment or DEFAULT).is_file():
+    if (there := here(experiment)) is not None:
         load_trusted(there)
     wanted = Wanted(
         teacher=teacher,
@@ -187,7 +187,7 @@ def data_distill(
         partial=partial,
         replace=replace,
     )
-    desk = open_desk(suite, wanted, experiment)
+    desk = open_desk(suite, wanted, there)
     if dry_run:
         done: Any = estimate(desk, batch=batch)
     else:
@@ -225,7 +225,7 @@ def data_check(
     from harness.tokens import Tokens
     from harness.trust import load_trusted, refuse_suites
 
-    there = experiment or (DEFAULT if DEFAULT.is_file() else None)
+    there = here(experiment)
     declared = load_trusted(there) if there else None
     refuse_suites(paths, code=True)
     tokens, limits = Tokens.of(model, declared), allowed(declared, policy)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.argument import DEFAULT, ExperimentFile, Json, aside, say
+from harness.cli.argument import DEFAULT, ExperimentFile, Json, aside, here, say
 from harness.cli.verdict import show_verdicts
 
 app = typer.Typer()
@@ -98,7 +98,7 @@ def plan(
     from harness.outlook import Options, as_dict, forecast, text
     from harness.trust import load_trusted
 
-    path = experiment or (DEFAULT if cases is None and DEFAULT.exists() else None)
+    path = here(experiment) if cases is None else experiment
     if path is not None:
         load_trusted(path)
     found = forecast(path, Options(cases, seeds, margin, gain, power, alpha, case_sd, seed_sd))

@@ -30,14 +30,13 @@ from harness.suite import Case, Task, load_task
 from harness.training.rows import Data
 from harness.trial import Message, Trial, ask_ids
 
-DEFAULT = Path("experiment.toml")
 WARM = 1.0
 """Temperature at which inputs are written: what is likeliest is what there is already."""
 
 
 @dataclass
 class Desk:
-    """One suite and what is wanted for it; ``given`` is the experiment that was named."""
+    """One suite and what is wanted for it; ``given`` is the experiment, where there is one."""
 
     task: Task
     wanted: Wanted
@@ -45,8 +44,7 @@ class Desk:
 
     @cached_property
     def experiment(self) -> Experiment:
-        given = self.given is not None
-        return experiment_of(self.given or DEFAULT, self.task.suite, self.wanted.teacher, given=given)
+        return experiment_of(self.given, self.task.suite, self.wanted.teacher)
 
     @cached_property
     def teacher(self) -> Model:

@@ -71,13 +71,13 @@ def contender_of(wanted: Wanted, suite: Suite) -> Contender:
     return found[0]
 
 
-def experiment_of(path: Path, suite: Suite, teacher: str, *, given: bool) -> Experiment:
+def experiment_of(path: Path | None, suite: Suite, teacher: str) -> Experiment:
     """The experiment, for its store, prices and judge; where there is none, one that is nothing but this.
 
     Raises:
-        BadInput: for one that was ``given`` and is not there, or is broken.
+        BadInput: for one that is not there, or is broken.
     """
-    if given or path.is_file():
+    if path is not None:
         return load_experiment(path)
     folder = kept.home_of(suite.folder).parent
     return Experiment(name="distill", folder=folder, models=(teacher,), suites=(str(suite.folder),))

@@ -29,7 +29,6 @@ from harness.files import Target, target, write
 from harness.files.draft import refuse_taken
 from harness.grade import grade
 from harness.metrics.juror import Subject
-from harness.models.address import public
 from harness.models.flight import OutOfMoney
 from harness.plural import plural
 from harness.progress.meter import Meter
@@ -115,7 +114,7 @@ class _Doing:
         costs = [row["cost"] for _, row in rows if "cost" in row]
         return Distilled(
             out=goal.path,
-            teacher=public(desk.teacher.id),
+            teacher=desk.teacher.id,
             rows=len(rows),
             read=len(desk.read),
             invented=len(new),
@@ -279,7 +278,7 @@ def _told(one: _Answer, teacher: Model) -> dict[str, Any]:
     """A row to train on, which says that it is synthetic, whose it is, since when, and what it cost in USD."""
     cost = None if one.row.cost is None else one.row.cost + (one.input.share or 0.0)
     known = {
-        "teacher": public(teacher.id),
+        "teacher": teacher.id,
         "served": one.row.served,
         "wrote": "input and output" if one.input.invented else "output",
         "source": one.input.where,

@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from harness.engine.perform import ENVIRONMENT, Asked, Performer, leave_with
+from harness.engine.perform import ENVIRONMENT, Asked, Performer
 from harness.engine.work import Generate, Sink, Train, Work
 from harness.errors import HarnessError
 from harness.experiment import Experiment
 from harness.machine import cores, devices
+from harness.parent import leave_with
 from harness.resources import Role
 from harness.todo import width, workers
 from harness.training.job import Job

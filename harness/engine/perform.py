@@ -7,12 +7,6 @@ training = performer.train(job, say)
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
-import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +19,6 @@ if TYPE_CHECKING:
     from harness.metrics.juror import Juror
     from harness.training.job import Job, Say
 
-PARENT_CHECK = 1.0
-"""Seconds between looks at whether the parent still lives."""
-PR_SET_PDEATHSIG = 1
-"""Of Linux's ``prctl``: which signal a process gets when its parent dies."""
 ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     # glibc gives freed memory back after every training step, and faults it in again: 2–5× slower without these
@@ -87,20 +77,3 @@ class Performer:
                 self._held[1].close()
             self._held = key, Local(asked.model, home=asked.home, batch_tokens=asked.batch_tokens)
         return self._held[1]
-
-
-def leave_with(parent: int) -> None:
-    """End this process with its parent: a run that is taken up at once would train beside what was left of the killed one, in
-    the same folder. Linux kills it at once; elsewhere it looks every second whether its parent is gone.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_CHECK)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

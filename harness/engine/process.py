@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from harness.engine.order import execute
-from harness.engine.perform import leave_with
+from harness.parent import leave_with
 
 
 def main(given: str, out: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from harness.gate.node import CouldNotMeasure, bench_of, ensure
-from harness.gate.place import SUITE, nearest
+from harness.place import SUITE, nearest
 
 if TYPE_CHECKING:
     from harness.gate.bench import Answered, Bench

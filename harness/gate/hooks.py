@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.gate.node import CouldNotMeasure, GateItem, SuiteFile, bench_of, draws
-from harness.gate.place import SUITE, nearest, paths
+from harness.place import SUITE, nearest, paths
 from harness.plural import plural
 
 ERRORED = "could_not_measure"

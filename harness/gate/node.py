@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.gate.place import SUITE, nearest, paths
+from harness.place import SUITE, nearest, paths
 
 if TYPE_CHECKING:
     from harness.gate.bench import Answered, Bench, Wanted

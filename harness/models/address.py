@@ -19,7 +19,7 @@ from harness.fingerprint import fingerprint
 
 KEYS = {"openai": ("OPENAI_API_KEY",), "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")}
 """Variables of each scheme's key, the first that is set."""
-CREDENTIALS = re.compile(r"(https?://)[^/@\s]*@")
+CREDENTIALS = re.compile(r"(\w+://)[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,9 @@ def find_address(model: Model, *, variable: str) -> Address:
     given = list(dict.fromkeys(one.rstrip("/") for one in model.base_url or (url or os.environ.get(variable, ""),)))
     for one in filter(None, given):
         if urlsplit(one).scheme not in ("http", "https"):
-            raise BadInput(f"model {model.id!r}: given the address {one!r}: write http://… or https://…")
+            raise BadInput(
+                f"model {public(model.id)!r}: given the address {public(one)!r}: write http://… or https://…"
+            )
         if "@" in urlsplit(one).netloc:
             raise BadInput(
                 f"model {name!r} at {public(one)}: the address holds a password, which would be kept with every result: "
@@ -92,7 +94,7 @@ def find_key(model: Model, address: Address) -> tuple[str, str]:
 
 
 def public(name: str) -> str:
-    """A model's id without the user and password that its address may carry.
+    """A model's id without the user and password that its address may carry, for the message that refuses it.
 
     >>> public("openai:m@https://ann:word@example.org/v1")
     'openai:m@https://example.org/v1'

@@ -23,7 +23,6 @@ from typing import Any
 from harness.declaration import parse_json
 from harness.errors import BadInput, HarnessError, Incomplete
 from harness.models.account import Terms, tokens
-from harness.models.address import public
 from harness.models.balance import Balance
 from harness.models.failure import Failure, causes, failure_of
 from harness.models.flight import TRIES, Flight
@@ -67,7 +66,7 @@ class Served:
         """``concurrency`` is the most requests in flight at each server."""
         self.name, self.hash = name, identity
         self.clients, self.terms, self._key, self._lost = clients, terms, key, sdk.APIConnectionError
-        servers = [f"model {name!r} at {public(str(client.base_url).rstrip('/'))}" for client in clients]
+        servers = [f"model {name!r} at {str(client.base_url).rstrip('/')}" for client in clients]
         self.loop, self._balance, self._tries = Loop(), Balance(servers, concurrency, terms.say), tries
 
     @property

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.plural import plural
-from harness.report.gathered import LAYERS, Asked, Attempt, Browse, Flips, Said, layer_of
+from harness.report.browsed import Asked, Attempt, Browse, Flips, Said
+from harness.report.layer import LAYERS, layer_of
 from harness.retrieval import load_documents
 
 if TYPE_CHECKING:

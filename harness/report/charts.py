@@ -9,13 +9,13 @@ A chart of contenders is a list of rows; each row draws its own strip of the plo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, log2
 
 from markupsafe import Markup
 
 from harness.plural import plural
-from harness.report.gathered import Curve, Difference, Drop, Learning, Rung, Span, Suite
+from harness.report.gathered import Curve, Difference, Drop, Learning, Lost, Rung, Span, Suite
 from harness.report.numbers import decimals, ends, gain, points, score
 from harness.visible import visible
 
@@ -140,6 +140,13 @@ def _drop(drop: Drop, shared: Scale) -> Row:
     drawn = strip(said, "tuned", worth, grid(shared), edge, _zero(shared), _bar(shared, drop.span), dot)
     value = points(drop.span.estimate, decimals(drop.span), sign=True)
     return Row(drop.contender, "", "tuned", drawn, value, ends(drop.span), STATES[drop.state])
+
+
+def merges(found: Sequence[Lost]) -> tuple[list[Row], Markup]:
+    """What a merged adapter lost beside each of its parts, each strip against its own limit."""
+    as_drops = [Drop(one.suite, one.suite, one.part, one.span, one.limit, one.n, one.state) for one in found]
+    strips, scale = drops(as_drops)
+    return [replace(row, note=f"on {one.suite}") for row, one in zip(strips, found, strict=True)], scale
 
 
 def sparks(suites: Sequence[Suite]) -> list[Markup | None]:

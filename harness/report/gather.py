@@ -20,28 +20,17 @@ from harness.errors import NotCompared
 from harness.estimates import Estimated, estimates
 from harness.report.beside import amounts, estimated
 from harness.report.browse import browse
+from harness.report.browsed import Browse
 from harness.report.claims import claims
 from harness.report.decided import NOT_COMPARED, answer_of, checks, differences, gap, learning
 from harness.report.fit import fits
-from harness.report.gathered import (
-    LAYERS,
-    Base,
-    Browse,
-    Cost,
-    Drop,
-    Gathered,
-    Judged,
-    Rung,
-    Searched,
-    Setup,
-    Span,
-    Suite,
-    layer_of,
-)
+from harness.report.gathered import Base, Cost, Drop, Gathered, Judged, Rung, Searched, Setup, Span, Suite
+from harness.report.layer import LAYERS, layer_of
 from harness.report.ledger import ledger
 from harness.report.measured import by_seed, curve, deciding, usage, within
+from harness.report.merged import merged
 from harness.report.searched import searched
-from harness.verdict import Claim, Rows, SuiteVerdict, Summary, Verdict, load_rows, summaries
+from harness.verdict import Claim, Rows, SuiteVerdict, Summary, Verdict, load_rows, merge_losses, summaries
 from harness.verdict.describe import touched
 
 if TYPE_CHECKING:
@@ -155,7 +144,11 @@ class _OneModel:
         suites = (*(self._suite(task) for task in tasks), *absent)
         cells = (cell for cell in self.evidence.matrix.cells if cell.model.id == self.model)
         identity = next((cell.identity for cell in cells), "")
-        return Base(self.model, identity, suites, tuple(self._drops()), dict(self.verdict.hashes))
+        policy = self.evidence.policy
+        merges = (
+            merged(merge_losses(self.loaded, policy), policy.merge.parts, policy.alpha) if policy.merge.parts else ()
+        )
+        return Base(self.model, identity, suites, tuple(self._drops()), dict(self.verdict.hashes), merges)
 
     # --- one suite
 

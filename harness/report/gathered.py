@@ -12,24 +12,12 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
-Layer = Literal["prompt", "context", "tuned", "probe"]
+from harness.report.browsed import Browse
+from harness.report.layer import Layer
+
 Tone = Literal["prompt", "context", "tuned", "open", "invalid"]
 Shown = Literal["shown", "refuted", "open"]
-
-LAYERS: tuple[Layer, ...] = ("prompt", "context", "tuned", "probe")
-LAYER_OF: Mapping[str, Layer] = {
-    "prompt": "prompt",
-    "constrain": "prompt",
-    "rag": "context",
-    "golden": "context",
-    "tune": "tuned",
-    "tune+rag": "tuned",
-}
-
-
-def layer_of(technique: str) -> Layer:
-    """The layer of a technique; ``probe`` for those that only diagnose."""
-    return LAYER_OF.get(technique, "probe")
+Fate = Literal["kept", "reverted", "broken", "not shown", "not compared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +127,34 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A part's score minus the merged adapter's on one suite and split (``span``), against the loss no longer tolerable.
+    ``theirs`` is the part's mean and ``ours`` the merged one's.
+    """
+
+    part: str
+    suite: str
+    split: Literal["dev", "test"]
+    theirs: float
+    ours: float
+    span: Span
+    limit: float
+    n: int
+    state: Literal["holds", "broken", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """An adapter that was made of several, beside each of them; ``sentence`` says why it is kept or reverted."""
+
+    name: str
+    parts: tuple[str, ...]
+    state: Fate
+    sentence: str
+    losses: tuple[Lost, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """Means an answer; None where the run measured none. ``training_seconds`` are of all seeds together."""
 
@@ -224,62 +240,6 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One distinct answer to a case and the training seeds that gave it (none for an untrained contender)."""
-
-    text: str
-    seeds: tuple[int, ...]
-    score: float | None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One contender's answers to one case: mean score, prompt as (role, content), retrieved documents as (id, text)."""
-
-    contender: str
-    case: str
-    score: float | None
-    said: tuple[Said, ...]
-    prompt: tuple[tuple[str, str], ...]
-    documents: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A case to browse."""
-
-    id: str
-    split: str
-    input: str
-    expected: str
-
-
-@dataclass(frozen=True, slots=True)
-class Flips:
-    """How many cases a contender fixes (right where the baseline is wrong) and breaks, of those that both answered."""
-
-    contender: str
-    layer: Layer
-    fixed: int
-    broken: int
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Browse:
-    """A bounded choice of cases with the attempts at them; ``flips`` compare everybody with ``baseline``."""
-
-    contenders: tuple[tuple[str, Layer], ...] = ()
-    cases: tuple[Asked, ...] = ()
-    attempts: tuple[Attempt, ...] = ()
-    tuned: str | None = None
-    baseline: str | None = None
-    total: int = 0
-    flips: tuple[Flips, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Judged:
     """How far the judge of a metric can be believed, in sentences."""
 
@@ -330,7 +290,7 @@ class Suite:
     ledger: Ledger | None = None
     economics: Mapping[str, Any] = field(default_factory=dict)
     costs: tuple[Cost, ...] = ()
-    browse: Browse = Browse()
+    browse: Browse = field(default_factory=Browse)
     judged: tuple[Judged, ...] = ()
 
     def cost(self, contender: str | None) -> Cost | None:
@@ -347,6 +307,7 @@ class Base:
     suites: tuple[Suite, ...]
     drops: tuple[Drop, ...] = ()
     hashes: Mapping[str, str] = field(default_factory=dict)
+    merges: tuple[Merged, ...] = ()
 
     @property
     def deciding(self) -> tuple[Suite, ...]:

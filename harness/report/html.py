@@ -20,9 +20,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.plural import plural
-from harness.report import charts, ledger, missing, numbers, payoff
+from harness.report import charts, ledger, merged, missing, numbers, payoff
 from harness.report.browse import FLIPPED, RIGHT
-from harness.report.gathered import Attempt, Base, Browse, Gathered
+from harness.report.browsed import Attempt, Browse
+from harness.report.gathered import Base, Gathered
 from harness.report.terminal import price, taken
 from harness.verdict.economics import memo
 from harness.visible import visible
@@ -142,7 +143,9 @@ def environment() -> Environment:
         sentence=_sentence,
         label=memo.label, amount=memo.amount, bare=memo.bare,
     )  # fmt: skip
-    made.globals.update(charts=charts, ledger=ledger, missing=missing, payoff=payoff, price=price, taken=taken)
+    made.globals.update(
+        charts=charts, ledger=ledger, merged=merged, missing=missing, payoff=payoff, price=price, taken=taken
+    )
     return made
 
 

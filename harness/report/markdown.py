@@ -11,6 +11,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from harness.report import merged
 from harness.report.gathered import Base, Fit, Gathered, Suite
 from harness.report.numbers import beside, count, duration, ends, gain, points, score
 from harness.report.terminal import HEAD, price, taken
@@ -56,6 +57,7 @@ def _base(base: Base) -> Iterator[str]:
     for suite in base.deciding:
         yield from _reasons(suite)
     yield from _fold("General ability", _guards(base)) if base.drops else ()
+    yield from _fold("Merged adapters", _merges(base)) if base.merges else ()
     for suite in base.deciding:
         yield from _fold(f"{suite.name}: every contender", _details(suite)) if suite.ladder else ()
 
@@ -110,6 +112,13 @@ def _guards(base: Base) -> Iterator[str]:
         for d in base.drops
     )
     yield from table(("guard", "tuned contender", "drop (interval)", "limit", "state"), rows)
+
+
+def _merges(base: Base) -> Iterator[str]:
+    rows = ((escaped(cell) for cell in row) for row in merged.rows(base.merges))
+    yield from table(merged.HEAD, map(tuple, rows), right=4)
+    yield ""
+    yield from (f"- {escaped(one.sentence)}" for one in base.merges)
 
 
 def _details(suite: Suite) -> Iterator[str]:

@@ -23,6 +23,8 @@ TALL, OVER = 34, 20
 """Height of the bar, and the room over it for the name of the tuned contender; pixels."""
 LABELLED = 0.12
 """From this share on a part has room for its number, on a phone too."""
+NAMED = 18
+"""Characters of a name that half of the bar has room for on a phone, 390 pixels wide."""
 SHARES = Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
 IN_THE_BAR = {"format_loss", "format_gap", "knowledge_gap", "skill_residual"}
 NAMES: Mapping[str, str] = {"format": "form", "knowledge": "knowledge"}
@@ -216,7 +218,8 @@ def _block(part: Part, start: float, width: float) -> Markup:
 def _mark(tuned: Rung) -> Markup:
     """An upright line with the contender's name over it, turned to where there is more room."""
     x, left = SHARES.at(tuned.span.estimate), tuned.span.estimate > 0.5
+    name = tuned.contender if len(tuned.contender) <= NAMED else f"{tuned.contender[: NAMED - 1]}…"
     text = Markup('<text class="{}" x="{}" dx="{}" y="12">{}</text>').format(
-        "last" if left else "first", x, -5 if left else 5, visible(f"{tuned.contender} {points(tuned.span.estimate)}")
+        "last" if left else "first", x, -5 if left else 5, visible(f"{name} {points(tuned.span.estimate)}")
     )
     return Markup('<line class="edge" x1="{}" x2="{}" y1="0" y2="{}"/>').format(x, x, OVER + 6) + text

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
+from harness.report import merged
 from harness.report.gathered import Base, Cost, Gathered, Suite
 from harness.report.numbers import beside, duration, gain, money
 from harness.visible import line
@@ -51,6 +52,9 @@ def _base(base: Base) -> str:
     lines.append(head)
     for suite, row in zip(suites, rows, strict=True):
         lines += [row, *_why(suite)]
+    if base.merges:
+        lines += ["", *_table([merged.HEAD, *(tuple(map(line, row)) for row in merged.rows(base.merges))])]
+        lines += [f"    {line(one.sentence)}" for one in base.merges]
     return "\n".join(lines)
 
 

@@ -15,7 +15,8 @@ Three forms are fitted to the means by least squares, on a grid of what makes th
     a + b·log n          through the last three shares alone: slower, after whatever came first
 
 Four points often cannot tell them apart, so the interval is the union of those that fit; where neither of the first two
-does, nothing is said: a curve that turns inside what was measured cannot be carried on. In each form it is a parametric
+does, nothing is said: a curve that turns inside what was measured cannot be carried on. Where a doubling is shown to bring more
+than the one before, as in the first half of an S, the lower end is at most zero: it will bend, and no share says where. In each form it is a parametric
 bootstrap: the means are drawn again, by the covariance over cases (the same cases are answered at every share; clustered
 where they are) and by the spread between trainings (pooled over shares but for one that has clearly more, t with its degrees of freedom). Percentiles of few
 trainings are too near; two thirds of alpha go to each end. How often the ends err is measured in ``tests/stats/test_curve.py``.
@@ -47,6 +48,8 @@ LATE = 3
 """Shares through which the late line goes."""
 NARROW = 2 / 3
 """Of alpha, what each end gets."""
+RISING = 0.05
+"""Level at which a doubling is held to bring more than the one before."""
 APART = 2.0
 """How many times the pooled variance a share's own is, when it is taken instead."""
 DRAWS, SEED = 1000, 20261126
@@ -138,9 +141,20 @@ def doubling(
     if estimate > room:
         return None
     ends = min(np.quantile(one, level) for one in drawn), min(max(np.quantile(one, 1 - level) for one in drawn), room)
+    if _rising(np.asarray(shares), means, noise):
+        ends = min(ends[0], 0.0), ends[1]
     estimate, lower, upper = (round(float(value), DIGITS) + 0.0 for value in (estimate, *ends))
     df = float((counts - 1).sum())
     return Doubling(estimate, lower, upper, alpha, df, n, count, _curve(whole, means, shares))
+
+
+def _rising(shares: Floats, means: Floats, noise: Floats) -> bool:
+    """Whether a doubling is shown to bring more than the one before it, by the draws of the means' errors: the first half of an S,
+    of which no share says where it will bend.
+    """
+    slopes = np.diff(np.eye(shares.size), axis=0) / np.diff(np.log2(shares))[:, None]
+    steeper = np.diff(slopes, axis=0)
+    return bool((steeper @ means > np.quantile(noise @ steeper.T, 1 - RISING, axis=0)).any())
 
 
 def _noise(scores: Sequence[Floats], codes: Codes, count: int) -> Floats:

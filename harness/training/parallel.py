@@ -17,7 +17,6 @@ import pickle
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 
 from harness.errors import BadInput, HarnessError
 from harness.machine import cores, devices, gpus
+from harness.parent import leave_with
 from harness.recipe import ELSEWHERE, Recipe
 from harness.training.job import Job, Say, read_training
 from harness.trial import Step, Training
@@ -148,7 +148,7 @@ def main(name: str, parent: str) -> None:
     """One of the processes."""
     from harness.training.job import train as train_here
 
-    threading.Thread(target=_leave_with, args=(int(parent),), daemon=True).start()
+    leave_with(int(parent))  # torchrun does not look whether whoever started it lives
     folder = Path(name)
     steps = folder / STEPS
 
@@ -164,13 +164,6 @@ def main(name: str, parent: str) -> None:
         draft.write_bytes(pickle.dumps(error))
         draft.replace(folder / ERROR)
         sys.exit(1)
-
-
-def _leave_with(pid: int) -> None:
-    """torchrun does not look whether whoever started it lives."""
-    while Path(f"/proc/{pid}").exists() if Path("/proc").exists() else True:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def decide(
     declared = declared.model_copy(update={"kinship": declared.kinship.joined(kinship or Kinship())})
     guards = {name: _board(loaded, name, declared) for name in roles.guard}
     unknown = History(looks=(Look(),) * (look - 1))
-    beside = _losses(loaded, roles.decide, guards, declared)
+    beside = _losses(loaded, roles, declared)
     known = {name: (history or {}).get(name, unknown) for name in roles.decide}
     suites = {
         name: _suite(loaded, name, guards, declared, history=known[name], hashes=hashes, losses=beside)
@@ -183,13 +183,18 @@ def _said(policy: Policy) -> dict[str, Any]:
     return policy.model_dump(mode="json", exclude={"data"} if policy.merge.parts else {"data", "merge"})
 
 
-def _losses(rows: Rows, deciding: Sequence[str], guards: Guards, policy: Policy) -> tuple[Loss, ...]:
+def merge_losses(rows: Rows, policy: Policy) -> tuple[Loss, ...]:
+    """What every merge loses beside every part, on all suites that decide or guard: on dev, where dev has rows."""
+    return _losses(rows, assign(rows, policy), policy) if policy.merge.parts else ()
+
+
+def _losses(rows: Rows, roles: Roles, policy: Policy) -> tuple[Loss, ...]:
     """What merges lose beside their parts: recipes are compared, whatever the estimand, as dev chooses them."""
     if not policy.merge.parts:
         return ()
     _refuse_unknown_parts(rows, policy.merge.parts)
     recipes = policy.model_copy(update={"estimand": "recipe"})
-    boards = [_board(rows, name, recipes) for name in (*deciding, *guards)]
+    boards = [_board(rows, name, recipes) for name in (*roles.decide, *roles.guard)]
     return losses([board for board in boards if board is not None], policy.merge)
 
 

@@ -47,7 +47,7 @@ class MergePolicy(Declaration):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A part's score minus the merge's on one suite and split; ``level`` is the part's own mean, above zero."""
+    """A part's score minus the merge's on one suite and split; ``level`` is the part's own mean, above zero, ``merged`` the merge's."""
 
     merge: str
     part: str
@@ -55,6 +55,7 @@ class Loss:
     split: Literal["dev", "test"]
     moments: Moments
     level: float
+    merged: float
     max_loss: float
 
     @property
@@ -71,6 +72,11 @@ class Loss:
     def over(self) -> bool:
         """Whether it is too much; rounded, since sums in another order differ from the 15th digit on."""
         return round(self.moments.estimate - self.limit, 12) > 0
+
+    @property
+    def remedy(self) -> str:
+        """What may be done where it is too much."""
+        return f"retrain for {self.suite} with its rows beside those of the other parts, give {self.part} more weight, or serve the parts as they are"
 
 
 def losses(boards: Iterable[Board], policy: MergePolicy) -> tuple[Loss, ...]:
@@ -89,6 +95,11 @@ def reverted(found: Iterable[Loss]) -> frozenset[str]:
     return frozenset(loss.merge for loss in found if loss.split == "dev" and loss.over)
 
 
+def worst(found: Iterable[Loss]) -> Loss:
+    """The one that decides: a merge is reverted for that, or for nothing."""
+    return max(found, key=lambda loss: (round(loss.share, 12), loss.suite, loss.part))
+
+
 def _compared(board: Board, merge: str, part: str, max_loss: float) -> Iterator[Loss]:
     split: Literal["dev", "test"]
     for split, scores in (("dev", board.dev), ("test", board.test)):
@@ -97,7 +108,7 @@ def _compared(board: Board, merge: str, part: str, max_loss: float) -> Iterator[
             continue
         moments, level = compare(board, theirs, ours), theirs.mean
         if moments is not None and level > 0:
-            yield Loss(merge, part, board.suite, split, moments, level, max_loss)
+            yield Loss(merge, part, board.suite, split, moments, level, ours.mean, max_loss)
         return
 
 

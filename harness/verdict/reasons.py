@@ -13,7 +13,7 @@ from harness.plural import plural
 from harness.verdict.board import difference
 from harness.verdict.candidate import Candidate, Drop
 from harness.verdict.evidence import Evidence
-from harness.verdict.merges import Loss
+from harness.verdict.merges import Loss, worst
 from harness.verdict.recommend import DOUBLINGS, Ladder
 from harness.verdict.verdict import Answer, Claim, Gate, Reason, Recommendation
 
@@ -124,26 +124,25 @@ def _merges(evidence: Evidence) -> Iterator[Reason]:
         on_dev = [loss for loss in evidence.losses if loss.merge == merge and loss.split == "dev"]
         if not on_dev or (merge not in board.dev and merge not in board.test):
             continue
-        worst = max(on_dev, key=lambda loss: (round(loss.share, 12), loss.suite, loss.part))
-        yield _merge(worst, " and ".join(parts), evidence.alpha)
+        yield _merge(worst(on_dev), " and ".join(parts), evidence.alpha)
 
 
-def _merge(worst: Loss, parts: str, alpha: float) -> Reason:
-    """``worst`` decides: it is reverted for that, or for nothing."""
-    seen = worst.moments.interval(alpha)
-    bounds = {name: value / worst.level for name, value in (("lower", seen.lower), ("upper", seen.upper))}
-    numbers = {"loss": worst.share, **bounds, "limit": worst.max_loss}
+def _merge(loss: Loss, parts: str, alpha: float) -> Reason:
+    seen = loss.moments.interval(alpha)
+    bounds = {name: value / loss.level for name, value in (("lower", seen.lower), ("upper", seen.upper))}
+    numbers = {"loss": loss.share, **bounds, "limit": loss.max_loss}
     between = f" ({bounds['lower']:.0%} to {bounds['upper']:.0%})" if all(map(isfinite, bounds.values())) else ""
-    on = f"of what {worst.part} scores on dev of {worst.suite} it loses {worst.share:.1%}{between}"
-    said = f"{worst.merge}, merged from {parts}"
-    if worst.over:
-        advice = f"retrain for {worst.suite} with its rows beside those of the other parts, give {worst.part} more weight, or serve the parts as they are"
+    on = f"of what {loss.part} scores on dev of {loss.suite} it loses {loss.share:.1%}{between}"
+    said = f"{loss.merge}, merged from {parts}"
+    if loss.over:
         return Reason(
-            "merge_reverted", f"{said}, is reverted: {on}, over the {worst.max_loss:.0%} allowed: {advice}.", numbers
+            "merge_reverted",
+            f"{said}, is reverted: {on}, over the {loss.max_loss:.0%} allowed: {loss.remedy}.",
+            numbers,
         )
     return Reason(
         "merge_kept",
-        f"{said}, stands in their place: at worst, {on}, within the {worst.max_loss:.0%} allowed.",
+        f"{said}, stands in their place: at worst, {on}, within the {loss.max_loss:.0%} allowed.",
         numbers,
     )
 

@@ -274,6 +274,9 @@ def test_identity_is_model_and_server_never_a_password() -> None:
     with pytest.raises(BadInput, match="set OPENAI_API_KEY") as caught:
         of("openai:m@http://user:pw@h/v1")
     assert "pw" not in str(caught.value)
+    with pytest.raises(BadInput, match="'ftp://h'") as caught:
+        of("openai:m@ftp://user:pw@h")
+    assert "pw" not in str(caught.value)
     assert find_address(Model(id="openai:sft@triage@http://h/v1"), variable="OPENAI_BASE_URL").model == "sft@triage"
     assert len({of("openai:m"), of("openai:n"), of("openai:m@http://h/v1"), of("anthropic:m")}) == 4
 

@@ -18,24 +18,22 @@ import pyarrow as pa
 from harness.experiment import Candidate, Experiment
 from harness.question import Account
 from harness.report import Gathered, gather, to_html, to_markdown, to_terminal
+from harness.report.browsed import Asked, Attempt, Browse, Flips, Said
 from harness.report.gathered import (
     Answer,
-    Asked,
-    Attempt,
     Base,
-    Browse,
     Check,
     Cost,
     Curve,
     Difference,
     Drop,
     Fit,
-    Flips,
     Learning,
     Ledger,
     Look,
+    Lost,
+    Merged,
     Rung,
-    Said,
     Setup,
     Span,
     Suite,
@@ -65,6 +63,19 @@ GAPS = (
     ("retrieval_gap", Difference("gold", "rag_bm25", Span(0.03, 0.011, 0.05), 400, 0)),
     ("latent_ability", Difference("tries", "few_shot", Span(0.013, -0.01, 0.036), 400, 0)),
     ("interaction", Difference("(sft+rag - rag)", "(sft - few_shot)", Span(-0.04, -0.07, -0.01), 400, 3)),
+)
+MERGES = (
+    Merged(
+        "all",
+        ("sft@triage", "sft@reply"),
+        "reverted",
+        "all, merged from sft@triage and sft@reply, is reverted: sft@reply scores 60.0 on reply.",
+        (
+            Lost("sft@triage", "triage", "dev", 0.835, 0.84, Span(-0.005, -0.02, 0.01), 0.0418, 80, "holds"),
+            Lost("sft@reply", "reply", "dev", 0.6, 0.48, Span(0.12, 0.08, 0.16), 0.03, 40, "broken"),
+        ),
+    ),
+    Merged("pair", ("sft@triage", "dpo@reply"), "not compared", "pair was not compared with its parts.", ()),
 )
 LEDGER = Ledger(
     "changed",
@@ -237,6 +248,8 @@ PROBED = {
     },
 }
 SHARES = {"sft_eighth": 0.125, "sft_quarter": 0.25, "sft_half": 0.5}
+MERGED = {"triage": 0.52, "coin": 0.0}
+"""What the merged adapter adds to the prompts where its parts are at home."""
 TRIES: tuple[dict[str, float], ...] = (
     {"learning_rate": 2e-4, "lora_rank": 16},
     {"learning_rate": 5e-4, "lora_rank": 16},
@@ -294,9 +307,13 @@ class _Drawn:
         for name in SUITES:
             self._suite(name)
         self._guard()
+        self._merge()
         rows = pa.Table.from_pylist(self.rows)
         policy = Policy.model_validate(
-            {"suites": {t.suite.name: {"metric": t.suite.metric, "role": t.suite.role} for t in self.tasks}}
+            {
+                "suites": {t.suite.name: {"metric": t.suite.metric, "role": t.suite.role} for t in self.tasks},
+                "merge": {"parts": {"all": [f"sft@{name}" for name in MERGED]}},
+            }
         )
         candidates = {"sft": Candidate(method="sft"), "dpo": Candidate(method="dpo", start_from="sft")}
         experiment = Experiment(
@@ -386,6 +403,13 @@ class _Drawn:
                 for training in SEEDS:
                     also = [*wrong, self.draw.randrange(len(cases))]
                     self._answered(suite, cases, f"{contender}@{name}", "tune", training, 0.9, fixed=also)
+
+    def _merge(self) -> None:
+        """One adapter of two that keeps one task and loses the other."""
+        for task in self.tasks:
+            for training in SEEDS if task.suite.name in MERGED else ():
+                skill, more = SUITES[task.suite.name][0], MERGED[task.suite.name]
+                self._answered(task.suite, task.cases, "all", "tune", training, skill + more)
 
     def _answered(
         self,

@@ -6,15 +6,18 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.report import Gathered, to_html, to_markdown, to_terminal
-from harness.report.gathered import Asked, Attempt, Browse, Flips, Said, Term
-from tests.report.report_worlds import GAPS, HOSTILE, LEDGER, decided, small
+from harness.report.browsed import Asked, Attempt, Browse, Flips, Said
+from harness.report.gathered import Term
+from tests.report.report_worlds import GAPS, HOSTILE, LEDGER, MERGES, MODEL, decided, small
 
 VOID = {"meta", "input", "line", "circle", "rect", "polyline", "br"}
 
@@ -139,7 +142,7 @@ def test_a_decided_report_shows_what_was_decided(drawn: Gathered) -> None:
     triage = by_name["triage"]
     assert triage.answer is not None
     assert triage.answer.word == "Fine-tune"
-    assert [len(dict(rung.seeds)) for rung in triage.ladder if rung.layer == "tuned"] == [3, 3]
+    assert [len(dict(rung.seeds)) for rung in triage.ladder if rung.layer == "tuned"] == [3, 3, 3]
     assert [curve.recipe for curve in triage.curves] == ["sft"] * 3 + ["dpo"] * 3
     assert {drop.guard for drop in drawn.models[0].drops} == {"general"}
     cost = triage.cost("dpo")
@@ -209,6 +212,45 @@ def test_page_in_a_browser(width: int, drawn: Gathered, tmp_path: Path) -> None:
     assert seen["fits"]
     assert seen["owned"]
     assert seen["cards"] > 0
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """The same values with every text that is one of the names replaced."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{one.name: _renamed(getattr(value, one.name), names) for one in fields(value)})
+    if isinstance(value, tuple):
+        return tuple(_renamed(one, names) for one in value)
+    if isinstance(value, Mapping):
+        return {names.get(key, key): _renamed(one, names) for key, one in value.items()}
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+LONG = {name: f"{name}_{'w' * 70}" for name in ("sft", "few_shot", "few_shot_4", "all", "triage", "json_exact")}
+LONG |= {MODEL: f"hf:organisation/{'M' * 80}", "sft@triage": f"sft@triage_{'w' * 70}"}
+
+
+@needs_chromium
+@pytest.mark.parametrize("names", [{}, LONG], ids=["names", "long names"])
+def test_nothing_is_wider_than_a_phone(names: Mapping[str, str], drawn: Gathered, tmp_path: Path) -> None:
+    """With everything unfolded, at 390 pixels: only what has a box of its own to scroll in reaches over the edge."""
+    models = (replace(drawn.models[0], merges=MERGES), *small().models)
+    probe = """<script>addEventListener("load", () => {
+      document.querySelectorAll("details").forEach(one => one.open = true);
+      const scrolls = one => one && (["auto", "scroll"].includes(getComputedStyle(one).overflowX) || scrolls(one.parentElement));
+      const over = [...document.querySelectorAll("main *, header *, nav, svg text")].filter(one => {
+        const box = one.getBoundingClientRect(), drawing = one.ownerSVGElement && one.tagName !== "text";
+        return box.width > 1 && box.right > 0 && !drawing && (box.left < -0.5 || box.right > innerWidth + 0.5) && !scrolls(one.parentElement)});
+      document.title = JSON.stringify({width: innerWidth, seen: document.querySelectorAll("main *").length > 500,
+        over: over.map(one => `${one.tagName.toLowerCase()} ${one.textContent.trim().slice(0, 40)}`)})})</script></body>"""
+    whole = to_html(_renamed(replace(drawn, models=models), names))
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", whole).replace("</body>", probe)
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    frame = """<!doctype html><iframe src="page.html" style="border:0;width:390px;height:900px"
+      onload="document.title = this.contentDocument.title"></iframe>"""
+    (tmp_path / "frame.html").write_text(frame, encoding="utf-8")
+    found = re.search(r"<title>(\{.*?\})</title>", _dom(tmp_path / "frame.html"))
+    assert found is not None
+    assert json.loads(found[1]) == {"width": 390, "seen": True, "over": []}
 
 
 @needs_chromium

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from benchmarks.planted.curves import CURVES, MARGIN, SHARES, drawn
+from benchmarks.planted.curves import CURVES, MARGIN, SHARES, TURNING, drawn
 from harness.stats import Doubling, doubling
 
 
@@ -15,7 +15,7 @@ def found(name: str, *, draws: int, n: int, k: int, sd: float, size: int = 1) ->
     return [
         doubling(
             SHARES[:-1].tolist(),
-            drawn(rng, CURVES[name], cases=n, trainings=k, seed_sd=sd, cluster=size),
+            drawn(rng, {**CURVES, **TURNING}[name], cases=n, trainings=k, seed_sd=sd, cluster=size),
             clusters=clusters,
             alpha=0.05,
         )
@@ -60,6 +60,16 @@ def test_what_is_clear_is_said() -> None:
     assert sum(one.upper < MARGIN for one in flat) >= 12
     rising = [one for one in found("straight", draws=15, n=800, k=5, sd=0.01) if one]
     assert sum(one.lower > 0 for one in rising) >= 13
+
+
+def test_the_first_half_of_an_s_does_not_say_that_it_goes_on() -> None:
+    """Doublings that bring more and more will bend, and no share says where: no gain is promised, and none is ruled out."""
+    truth = TURNING["S-shaped"][-1] - TURNING["S-shaped"][-2]
+    told = [one for one in found("S-shaped", draws=15, n=800, k=5, sd=0.01) if one]
+    assert told
+    assert all(one.lower <= 0 and one.upper > truth for one in told)
+    clear = [one for one in found("power", draws=15, n=800, k=5, sd=0.01) if one]
+    assert sum(one.lower > 0 for one in clear) >= 13, "one that brings less and less is carried on as ever"
 
 
 def test_the_curve_goes_through_the_points_and_on_to_the_estimate() -> None:
