@@ -36,6 +36,7 @@ SEED = 4100
 SHOTS = (0, 1, 2, 4, 8)
 WARM = 8
 OURS, SINGLE, LM_EVAL = "batched (ours)", "one by one", "lm-eval HFLM"
+CONTINUOUS = "continuous batching (transformers)"
 
 Answer = Callable[[Sequence[Trial]], list[str]]
 
@@ -97,6 +98,32 @@ def one_by_one(local: Local, model: Any) -> Answer:
             )
             texts.append(local.chat.decode(out[0, ids.shape[1] :].tolist()))
         return texts
+
+    return answer
+
+
+def continuous(local: Local, model: Any, *, tokens: int | None = None) -> Answer:
+    """The continuous batching of ``transformers``: a row that ends makes room for the next. ``tokens`` is what its cache holds; None
+    leaves that to it, which is nearly all memory.
+    """
+    from transformers import GenerationConfig
+    from transformers.generation.configuration_utils import ContinuousBatchingConfig
+
+    page = 16
+    blocks = None if tokens is None else tokens // page
+    sizes = ContinuousBatchingConfig(page_size=page, num_blocks=blocks, max_batch_tokens=tokens)
+
+    def answer(trials: Sequence[Trial]) -> list[str]:
+        ids = local.chat.prompts([trial.messages for trial in trials])
+        config = GenerationConfig(
+            max_new_tokens=max(trial.max_new_tokens for trial in trials),
+            do_sample=False,
+            eos_token_id=sorted(local.chat.stops),
+            pad_token_id=local.chat.pad,
+        )
+        found = model.generate_batch(ids, generation_config=config, continuous_batching_config=sizes)
+        outs = sorted(found.items(), key=lambda item: int(item[0].rpartition("_")[2]))
+        return [local.chat.decode(out.generated_tokens) for _, out in outs]
 
     return answer
 
@@ -216,6 +243,12 @@ def main() -> None:
     parser.add_argument(
         "--lm-eval-batch", type=int, nargs="+", default=[64], help="batch sizes that lm-eval is tried with"
     )
+    parser.add_argument(
+        "--continuous",
+        type=int,
+        metavar="TOKENS",
+        help="transformers' continuous batching too, with a cache of so many",
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for generation.md and generation.json")
     given = parser.parse_args()
@@ -225,6 +258,8 @@ def main() -> None:
     lengths = sorted(local.count(trial.messages) for trial in trials)
     with local.wearing(None) as model:
         ways = {OURS: batched(local), SINGLE: one_by_one(local, model)}
+        if given.continuous:
+            ways[CONTINUOUS] = continuous(local, model, tokens=given.continuous)
         ways |= {f"{LM_EVAL}, batch {size}": with_lm_eval(local, model, size) for size in given.lm_eval_batch}
         result: dict[str, Any] = {
             "model": f"{given.model} ({given.quantization})",

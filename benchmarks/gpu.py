@@ -69,12 +69,33 @@ def _trainings() -> list[Measurement]:
     return found
 
 
+def _defaults() -> list[Measurement]:
+    """What each default of a training wins, and what it does in little memory."""
+    found = []
+    for short, shape, seconds in (("1.5b", "qwen-1.5b", 90), ("8b", "llama-8b", 150)):
+        for method in ("sft", "dpo"):
+            ours = (("shape", shape), ("method", method), ("arm", "ours"))
+            found.append(
+                Measurement(f"{method}-{short}-twice", "training:measure", seconds, (*ours, ("without", "room")))
+            )
+            if short == "8b":
+                small = (*ours, ("memory_gb", 24))
+                found.append(Measurement(f"{method}-8b-24gb", "training:measure", seconds, small))
+    sft: tuple[tuple[str, Any], ...] = (("shape", "qwen-1.5b"), ("method", "sft"))
+    return [
+        *found,
+        Measurement("sft-1.5b-drawn", "training:measure", 90, (*sft, ("arm", "ours"), ("without", "length"))),
+        Measurement("sft-1.5b-masked", "training:measure", 90, (*sft, ("arm", "ours"), ("without", "mask"))),
+        Measurement("sft-1.5b-packed", "training:measure", 90, (*sft, ("arm", "packed"))),
+    ]
+
+
 def _answers() -> list[Measurement]:
     small = ("shape", "qwen-1.5b")
     return [
         *(
             Measurement(f"generate-{way}", "answering:measure", 120, (small, ("way", way)))
-            for way in ("batched", "single", "lm-eval")
+            for way in ("batched", "single", "lm-eval", "continuous")
         ),
         *(Measurement(f"choices-{way}", "answering:choices", 90, (small, ("way", way))) for way in ("ours", "lm-eval")),
         Measurement("adapters", "adapters:measure", 150, (small,)),
@@ -93,6 +114,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement("fault-together", "faults:together", 120, (("shape", "qwen-1.5b"),)),
     Measurement("demo", "matrix:demo", 60, resumes=True),
     Measurement("matrix", "matrix:whole", 60, (("shape", "qwen-1.5b"),), resumes=True),
+    *_defaults(),
 )
 
 

@@ -84,6 +84,8 @@ OF_WHOLE: tuple[Combination, ...] = ("linear", "ties", "dare_ties")
 """Combinations of whole models."""
 ONLINE: tuple[Method, ...] = ("grpo", "rloo", "rlhf")
 """Methods that write answers while they train, and are rewarded for them."""
+PAIRED: tuple[Method, ...] = ("dpo", "orpo", "simpo", "rlhf")
+"""Methods that train on pairs of answers, rows of about one length together."""
 FROM_CHAT: tuple[Method, ...] = ("dpo", "kto", "grpo", "rloo", "rlhf")
 """Methods that shape what a model does already: they start from an adapter, or from a base that was tuned to chat."""
 SEVERAL: tuple[Method, ...] = ("sft", "dpo")

@@ -33,6 +33,7 @@ def test_the_count_is_that_of_the_model_that_is_built():
 def test_docs_have_the_tables_that_are_reckoned():
     text = (ROOT / "docs/gpu.md").read_text(encoding="utf-8")
     assert fits.training_table() in text
+    assert fits.once_table() in text
     assert fits.answering_table() in text
 
 
@@ -78,12 +79,15 @@ def test_a_measurement_that_fails_says_why(tmp_path):
 
 def test_the_table_says_what_was_reached_and_what_was_not_measured():
     known = {
-        "sft-8b-ours": {"tokens_per_second": 3000.0, "peak_gib": 25.0},
+        "sft-8b-ours": {"tokens_per_second": 3000.0, "peak_gib": 60.0},
+        "sft-8b-twice": {"tokens_per_second": 2500.0, "peak_gib": 25.0},
+        "sft-8b-24gb": {"tokens_per_second": 2600.0, "peak_gib": 25.0},
         "sft-8b-trl": {"tokens_per_second": 1000.0, "peak_gib": 20.0},
     }
     text = page.table(known, {"adapters": {"failed": "no room"}}, FULL)
     assert "| sft 8b: times plain TRL | 3.00 × | ≥ 2 | yes |" in text
-    assert "| sft 8b: peak memory | 25.00 GiB | ≤ 24 | **missed** |" in text
+    assert "| sft 8b in 24 GB: peak memory | 26.84 GB | ≤ 24 | **missed** |" in text
+    assert "| sft 8b: times all computed twice | 1.20 × |  |  |" in text
     assert "| generation | not measured |  |  |" in text
     assert "- adapters: not measured: no room" in text
     drawn = page.plot(known)
@@ -99,6 +103,21 @@ def test_padding_does_not_count():
     ids = torch.zeros(2, 5, dtype=torch.long)
     assert _real({"input_ids": ids, "attention_mask": torch.tensor([[1, 1, 0, 0, 0], [1, 1, 1, 1, 1]])}) == 7
     assert _real({"input_ids": ids[:1], "position_ids": ids[:1]}) == 5
+
+
+def test_what_is_left_out_comes_back():
+    """A measurement without one of the defaults has it out for as long as it trains."""
+    from benchmarks.cuda.training import WITHOUT
+    from harness.training import lean, sft
+
+    def defaults():
+        return sft.BY_LENGTH, lean.SHARE, lean._hides_nothing
+
+    before = defaults()
+    for name, without in WITHOUT.items():
+        with without():
+            assert (defaults() == before) == (name == "")
+        assert defaults() == before
 
 
 @pytest.mark.exhaustive

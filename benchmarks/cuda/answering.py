@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.cuda.base import model_of
 from benchmarks.cuda.scale import Scale, Shape
-from benchmarks.generation import batched, one_by_one, prompts, with_lm_eval
+from benchmarks.generation import batched, continuous, one_by_one, prompts, with_lm_eval
 from harness.experiment import Model
 from harness.models.batch import order, pack
 from harness.models.local import Local
@@ -26,6 +26,8 @@ ROOT = Path(__file__).parent.parent.parent
 BYTES = 2
 """Of a weight in bf16."""
 WARM = 8
+SMALL_CACHE = 8192
+"""Tokens that the cache of continuous batching holds in a rehearsal."""
 
 
 def measure(scale: Scale, work: Path, *, shape: str, way: str, batch: int = 64) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def measure(scale: Scale, work: Path, *, shape: str, way: str, batch: int = 64) 
             "batched": lambda: batched(local),
             "single": lambda: one_by_one(local, model),
             "lm-eval": lambda: with_lm_eval(local, model, batch),
+            "continuous": lambda: continuous(local, model, tokens=SMALL_CACHE if scale.small else None),
         }[way]()
         asked = trials[: scale.single] if way == "single" else trials
         answer(trials[-WARM:])

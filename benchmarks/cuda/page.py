@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from benchmarks.cuda.scale import Scale
 
 Figures = Mapping[str, Any]
+GIB = 2**30
 TRAININGS = [(method, size) for size in ("1.5b", "8b") for method in ("sft", "dpo")]
 
 
@@ -55,13 +56,17 @@ def _lines() -> list[Line]:
         Line("bf16 matrix product", ("ceilings",), lambda c: c["bf16_tflops"], "TFLOP/s"),
     ]
     for method, size in TRAININGS:
-        ours, plain, unsloth = (f"{method}-{size}-{arm}" for arm in ("ours", "trl", "unsloth"))
+        ours, plain, unsloth, twice = (f"{method}-{size}-{arm}" for arm in ("ours", "trl", "unsloth", "twice"))
         found += [
             Line(f"{method} {size}: real tokens trained", (ours,), lambda o: o["tokens_per_second"], "tokens/s"),
             Line(f"{method} {size}: times plain TRL", (ours, plain), _faster, "×", 2.0),
             Line(f"{method} {size}: times Unsloth", (ours, unsloth), _faster, "×"),
-            Line(f"{method} {size}: peak memory", (ours,), lambda o: o["peak_gib"], "GiB", 24.0 if size == "8b" else None, True),
-            Line(f"{method} {size}: memory, plain TRL = 1", (ours, plain), lambda o, p: o["peak_gib"] / p["peak_gib"], "×", 1.0, True),
+            Line(f"{method} {size}: peak memory", (ours,), lambda o: o["peak_gib"], "GiB"),
+            Line(f"{method} {size}: all computed twice, times plain TRL", (twice, plain), _faster, "×"),
+            Line(
+                f"{method} {size}: all computed twice, memory, plain TRL = 1", (twice, plain),
+                lambda o, p: o["peak_gib"] / p["peak_gib"], "×", 1.0, True,
+            ),
             Line(
                 f"{method} {size}: last quarter's loss less plain TRL's", (ours, plain),
                 lambda o, p: o["loss_last_quarter"] - p["loss_last_quarter"], "",
@@ -70,7 +75,29 @@ def _lines() -> list[Line]:
                 f"{method} {size}: share of the bf16 peak", (ours, "ceilings"), lambda o, c: 100 * o["tflops"] / c["bf16_tflops"],
                 "%",
             ),
+            Line(f"{method} {size}: times all computed twice", (ours, twice), _faster, "×"),
         ]  # fmt: skip
+        if size == "8b":
+            little = f"{method}-8b-24gb"
+            found += [
+                Line(
+                    f"{method} 8b in 24 GB: peak memory",
+                    (little,),
+                    lambda o: o["peak_gib"] * GIB / 1e9,
+                    "GB",
+                    24.0,
+                    True,
+                ),
+                Line(f"{method} 8b in 24 GB: times plain TRL", (little, plain), _faster, "×"),
+            ]
+    found += [
+        Line(f"sft 1.5b: {what}", ("sft-1.5b-ours", f"sft-1.5b-{arm}"), _faster, "×")
+        for arm, what in (
+            ("drawn", "times rows drawn at random"),
+            ("masked", "times attention with a mask"),
+            ("packed", "times packed rows"),
+        )
+    ]
     return [
         *found,
         Line("70B: peak memory of five steps", ("memory-70b",), lambda m: m["peak_gib"], "GiB", 80.0, True),
@@ -81,6 +108,10 @@ def _lines() -> list[Line]:
         ),
         Line(
             "generation: times one by one", ("generate-batched", "generate-single"),
+            _faster, "×",
+        ),
+        Line(
+            "generation: times continuous batching of transformers", ("generate-batched", "generate-continuous"),
             _faster, "×",
         ),
         Line(

@@ -1,6 +1,7 @@
 """One training of mixed-length rows: by the harness, by the plain script of TRL's documentation, or by Unsloth.
 
     measure(scale, shape="llama-8b", method="sft", arm="ours", work=…)
+    measure(scale, shape="llama-8b", method="sft", arm="ours", without="room", work=…)      # what one of our defaults wins
 
 All arms get the same rows, rank, rate, rows an update and number of updates, and their tokens are counted alike (``meter``).
 """
@@ -9,7 +10,8 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,16 +72,41 @@ class NotHere(Exception):
     """Something that a measurement needs is not on this machine."""
 
 
-def measure(scale: Scale, work: Path, *, shape: str, method: str, arm: str, profile: bool = False) -> dict[str, Any]:
-    """Tokens a second, share of the peak and peak memory of one training."""
+def measure(
+    scale: Scale,
+    work: Path,
+    *,
+    shape: str,
+    method: str,
+    arm: str,
+    profile: bool = False,
+    without: str = "",
+    memory_gb: float | None = None,
+) -> dict[str, Any]:
+    """Tokens a second, share of the peak and peak memory of one training.
+
+    Args:
+        without: Of the harness's defaults, the one that is left out (``WITHOUT``).
+        memory_gb: All that the process may take of the GPU, in 10⁹ bytes.
+    """
+    if memory_gb is not None and device() == "cuda":
+        import torch
+
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, memory_gb * 1e9 / total))
     folder = model_of(scale.shape(shape), work)
     rows = demonstrations(scale, folder, pairs=method == "dpo")
     micro = min(MICRO, scale.rows)
-    arms: dict[str, Callable[[Work], Callable[[], Any]]] = {"ours": _ours, "trl": _plain, "unsloth": _unsloth}
+    arms: dict[str, Callable[[Work], Callable[[], Any]]] = {
+        "ours": _ours,
+        "packed": _packed,
+        "trl": _plain,
+        "unsloth": _unsloth,
+    }
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         given = Work(scale, folder, rows, method, micro, Path(scratch))
         train = arms[arm](given)
-        with Meter(scale.warm, given.accumulate) as meter:
+        with WITHOUT[without](), Meter(scale.warm, given.accumulate) as meter:
             table = _profiled(train) if profile else (train(), "")[1]
     found = meter.figures()
     flops = scale.shape(shape).training_flops(scale.median) * found["tokens_per_second"]
@@ -92,7 +119,11 @@ def measure(scale: Scale, work: Path, *, shape: str, method: str, arm: str, prof
     }
 
 
-def _ours(work: Work) -> Callable[[], Any]:
+def _packed(work: Work) -> Callable[[], Any]:
+    return _ours(work, packing=True)
+
+
+def _ours(work: Work, *, packing: bool = False) -> Callable[[], Any]:
     from harness.experiment import Model
     from harness.recipe import Adapter, Recipe
     from harness.training import train
@@ -108,6 +139,7 @@ def _ours(work: Work) -> Callable[[], Any]:
         max_length=work.scale.longest,
         from_base=work.method == "dpo",
         save_steps=10**6,
+        packing=packing,
     )
     job = Job(
         adapter="measured",
@@ -164,6 +196,43 @@ def _unsloth(work: Work) -> Callable[[], Any]:
         model=model, args=work.config(trl), train_dataset=work.dataset(), processing_class=tokenizer
     )
     return trainer.train
+
+
+@contextmanager
+def _changed(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def _drawn() -> AbstractContextManager[None]:
+    from harness.training import sft
+
+    return _changed(sft, "BY_LENGTH", "random")
+
+
+def _masked() -> AbstractContextManager[None]:
+    from harness.training import lean
+
+    return _changed(lean, "_hides_nothing", lambda *_: False)
+
+
+def _no_room() -> AbstractContextManager[None]:
+    from harness.training import lean
+
+    return _changed(lean, "SHARE", 0.0)
+
+
+WITHOUT: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "": nullcontext,
+    "length": _drawn,
+    "mask": _masked,
+    "room": _no_room,
+}
+"""What is left out: rows of one length together (SFT), attention without a mask, activations computed once where they have room."""
 
 
 def _as_chat(row: dict[str, str]) -> dict[str, Any]:

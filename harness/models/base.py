@@ -73,6 +73,11 @@ def load_base(
     return base.eval()
 
 
+def bare(model: Any) -> Any:
+    """The causal model inside a PEFT one."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def window(config: Any, tokenizer: Any) -> int:
     """How many tokens, prompt and answer together, the model takes."""
     declared = getattr(config.get_text_config(), "max_position_embeddings", None)

@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 import torch
 
+from harness.models.base import bare
+from harness.models.cache import grown
+
 SHARED = 16
 """Prompts that begin with at least so many equal tokens (instructions, examples) have them read once for the batch."""
 KEPT = 0.75
@@ -166,7 +169,7 @@ class _Batch:
         if self.adapters:
             extra["adapter_names"] = self.adapters
         out = self.model(input_ids=ids, attention_mask=self.mask, past_key_values=self.cache, use_cache=True, **extra)
-        self.cache = out.past_key_values
+        self.cache = grown(out.past_key_values)
         logits: torch.Tensor = out.logits[:, -1]
         return logits
 
@@ -195,11 +198,6 @@ class _Batch:
         self.mask, self.next = self.mask[places], self.next[places]
         self.rows = [self.rows[place] for place in alive]
         self.adapters = [self.adapters[place] for place in alive] if self.adapters else []
-
-
-def bare(model: Any) -> Any:
-    """The causal model inside a PEFT one."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def has_prefix(model: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from harness.models.decode import bare
+from harness.models.base import bare
 
 LOGITS = 1 << 27
 """Logits that may be in memory at once, of all rows: 0.5 GiB in float32."""

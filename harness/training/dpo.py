@@ -13,6 +13,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.training.job import Job, Say
 from harness.training.lessons import Lesson
+from harness.training.sampler import BY_LENGTH
 from harness.training.session import Session
 from harness.training.start import policy
 from harness.trial import Training
@@ -52,7 +53,13 @@ def _trainer(session: Session) -> Any:
     recipe = session.job.recipe
     return session.trainer("DPOTrainer")(
         model=policy(session),
-        args=DPOConfig(**session.arguments(), loss_type=recipe.loss.split("+"), beta=recipe.strength, max_length=None),
+        args=DPOConfig(
+            **session.arguments(),
+            loss_type=recipe.loss.split("+"),
+            beta=recipe.strength,
+            max_length=None,
+            train_sampling_strategy=BY_LENGTH,
+        ),
         train_dataset=session.dataset([_row(lesson) for lesson in session.lessons]),
         processing_class=session.chat.tokenizer,
     )

@@ -13,6 +13,7 @@ from typing import Any
 from harness.errors import BadInput
 from harness.training.job import Job, Say
 from harness.training.lessons import Lesson
+from harness.training.sampler import BY_LENGTH
 from harness.training.session import Session
 from harness.training.start import policy
 from harness.trial import Training
@@ -65,7 +66,12 @@ def _trainer(session: Session, module: str, name: str, options: dict[str, Any]) 
 
     return session.trainer(Tokenised)(
         model=policy(session),
-        args=config(**session.arguments(), **options, max_length=session.job.recipe.max_length),
+        args=config(
+            **session.arguments(),
+            **options,
+            max_length=session.job.recipe.max_length,
+            train_sampling_strategy=BY_LENGTH,
+        ),
         train_dataset=session.dataset([_row(lesson) for lesson in session.lessons]),
         processing_class=session.chat.tokenizer,
     )

@@ -17,7 +17,7 @@ from typing import Any
 from harness.errors import BadInput, Diverged, HarnessError
 from harness.experiment import Model
 from harness.fingerprint import fingerprint
-from harness.recipe import ONLINE, Recipe
+from harness.recipe import ONLINE, PAIRED, Recipe
 from harness.suite import Case
 from harness.training.rows import READERS, Data, Example, Row, Rows, apart, demonstrations, read_rows
 from harness.trial import DIVERGED, Look, Message, Step, Training
@@ -189,6 +189,8 @@ def adapter_fingerprint(
         del said["optimizer"]
     if not recipe.packing:
         del said["packing"]
+    if recipe.method in PAIRED:
+        said["batches"] = "by length"  # adapters of before were trained on rows drawn at random
     if exam is not None and recipe.keep == "best":
         said["exam"] = exam.content
     mixed = _content(replay) if replay is not None and recipe.replay else None

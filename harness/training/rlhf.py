@@ -19,6 +19,7 @@ from harness.recipe import Adapter
 from harness.training.job import Job, Say, read_training
 from harness.training.lessons import Lesson
 from harness.training.online import Pay, trainer
+from harness.training.sampler import BY_LENGTH
 from harness.training.session import Session
 from harness.training.start import config_of
 from harness.trial import Training
@@ -59,7 +60,7 @@ def _reward_trainer(session: Session) -> Any:
     set_seed(session.job.seed)
     return session.trainer("RewardTrainer")(
         model=get_peft_model(base, config_of(Adapter(), task="SEQ_CLS")),
-        args=RewardConfig(**session.arguments(), max_length=None),
+        args=RewardConfig(**session.arguments(), max_length=None, train_sampling_strategy=BY_LENGTH),
         train_dataset=session.dataset([_row(lesson) for lesson in session.lessons]),
         processing_class=session.chat.tokenizer,
     )

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+BY_LENGTH = "group_by_length"
+"""What transformers calls rows of about one length together."""
+
+
+def by_length(tokens: Sequence[int], arguments: Any) -> Any:
+    """Rows of about one length go into an update, drawn from the seed; ``tokens`` are those of each row's longest text. The trainers
+    of pairs have no such column to go by.
+    """
+    from transformers.trainer_pt_utils import LengthGroupedSampler
+
+    return LengthGroupedSampler(
+        arguments.train_batch_size * arguments.gradient_accumulation_steps, lengths=list(tokens)
+    )
 
 
 def repeated(sampler: Any) -> Any:

@@ -22,23 +22,22 @@ from typing import Any
 
 from harness.errors import HarnessError, need
 from harness.machine import room
-from harness.models.base import load_base, on_gpu, quiet, release, window
+from harness.models.base import bare, load_base, on_gpu, quiet, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
 from harness.recipe import Optimizer
 from harness.training import parallel
 from harness.training.checkpoint import STATE, last_checkpoint, spent
 from harness.training.job import Job, Say, examples, publish
+from harness.training.lean import Lean
 from harness.training.lessons import Lesson, kept, lessons
 from harness.training.looks import Looks
-from harness.training.sampler import repeated
+from harness.training.sampler import BY_LENGTH, by_length, repeated
 from harness.training.told import Pace, losses, progress
 from harness.training.track import forget, named, tracking
 from harness.trial import Training
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
-LARGE = 500_000_000
-"""Parameters from which activations are computed twice (checkpointing) to save a GPU's memory."""
 OPTIMIZERS: dict[Optimizer, str] = {
     "adamw_8bit": "adamw_bnb_8bit",
     "paged_adamw": "paged_adamw_32bit",
@@ -75,6 +74,7 @@ class Session:
         self.batch, self.accumulate = job.recipe.batch_size, job.recipe.accumulate
         self.notes: list[str] = []
         self.pace = Pace()
+        self.lean = Lean()
 
     def run(self, make: Callable[[], Any]) -> Training:
         """Train with the trainer that ``make`` gives, from a checkpoint when there is one; returns the record.
@@ -150,7 +150,8 @@ class Session:
                         f"{self.job.named}: out of memory with batches of {self.share}: raise processes"
                     ) from error
                 del trainer
-                self._halve(error)
+                if not self.lean.save():
+                    self._halve(error)
                 release()
             else:
                 trainer.accelerator.wait_for_everyone()
@@ -225,7 +226,7 @@ class Session:
             "weight_decay": recipe.weight_decay,
             "use_cpu": not self.on_gpu,
             "bf16": self.on_gpu,
-            "gradient_checkpointing": self.on_gpu and self._parameters >= LARGE and recipe.adapter.kind != "prefix",
+            "gradient_checkpointing": self.on_gpu and recipe.adapter.kind != "prefix",  # where it is needed: Lean
             "logging_steps": 1,
             "logging_nan_inf_filter": False,
             "save_strategy": "steps",
@@ -259,7 +260,10 @@ class Session:
 
             def _get_train_sampler(self, *given: Any) -> Any:
                 updates = ceil(ceil(len(session.lessons) / session.batch) / session.accumulate)
-                sampler = repeated(super()._get_train_sampler(*given))
+                if self.args.train_sampling_strategy == BY_LENGTH:
+                    sampler = by_length([lesson.tokens for lesson in session.lessons], self.args)
+                else:
+                    sampler = repeated(super()._get_train_sampler(*given))
                 return parallel.in_step(sampler, session.job.seed, lambda: self.state.global_step // updates)
 
             def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
@@ -281,19 +285,16 @@ class Session:
             # TRL turns adapters of a base that says so to bfloat16: in it a late learning rate's small steps are lost,
             # and DPO's policy is rounded but not its reference
             model.is_loaded_in_4bit = False
+            if not bare(model).supports_gradient_checkpointing:
+                options["args"].gradient_checkpointing = False
             made = Quiet(model=model, **options)
             made.model.create_or_update_model_card = lambda *_: None
             made.remove_callback(PrinterCallback)
             made.add_callback(progress(self))
+            session.lean.watch(made.model, recompute=made.args.gradient_checkpointing)
             return made
 
         return make
-
-    @property
-    def _parameters(self) -> int:
-        """About how many the base has."""
-        text = self._config.get_text_config()
-        return int(12 * text.num_hidden_layers * text.hidden_size**2 + text.vocab_size * text.hidden_size)
 
     def write(self, model: Any, folder: Path) -> None:
         """The weights as a candidate's, whole or not at all; of several processes the first writes."""

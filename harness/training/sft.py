@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.training.job import Job, Say
 from harness.training.lessons import Lesson
+from harness.training.sampler import BY_LENGTH
 from harness.training.session import Session
 from harness.training.start import policy
 from harness.trial import Training
@@ -32,7 +33,7 @@ def _trainer(session: Session) -> Any:
             **session.arguments(),
             max_length=None,
             shuffle_dataset=False,
-            train_sampling_strategy="group_by_length",
+            train_sampling_strategy=BY_LENGTH,
             padding_free=session.job.recipe.packing,
             dataset_kwargs={"skip_prepare_dataset": True},
         ),
@@ -47,5 +48,4 @@ def _row(lesson: Lesson) -> dict[str, Any]:
     return {
         "input_ids": lesson.prompt + answer,
         "labels": [IGNORED] * len(lesson.prompt) + answer,
-        "length": lesson.tokens,
     }
