@@ -115,6 +115,7 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement("demo", "matrix:demo", 60, resumes=True),
     Measurement("matrix", "matrix:whole", 60, (("shape", "qwen-1.5b"),), resumes=True),
     *_defaults(),
+    Measurement("matrix-two", "matrix:whole", 60, (("shape", "qwen-1.5b"), ("workers", 2)), resumes=True),
 )
 
 

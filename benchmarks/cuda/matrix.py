@@ -73,15 +73,17 @@ def demo(scale: Scale, work: Path, *, seconds: float) -> dict[str, Any]:
     return took | {"verdicts": got, "right": right}
 
 
-def whole(scale: Scale, work: Path, *, shape: str, seconds: float) -> dict[str, Any]:
-    """Wall time, idle share, cost at ``PRICE``, and the net present value that the verdict makes of the measured rows."""
+def whole(scale: Scale, work: Path, *, shape: str, seconds: float, workers: int = 1) -> dict[str, Any]:
+    """Wall time, idle share, cost at ``PRICE``, and the net present value that the verdict makes of the measured rows. Of several
+    ``workers`` on one GPU, one computes while another loads, keeps or begins.
+    """
     folder = model_of(scale.shape(shape), work)
     text = (
         f'name = "whole"\nmodels = [{json.dumps(str(folder))}]\nsuites = {json.dumps([f"suites/{s}" for s in SUITES])}\n'
         f"baselines = {json.dumps([f'baselines/{b}.toml' for b in BASELINES])}\ntraining_seeds = {scale.seeds}\n"
-        f"gpu_hour_usd = {PRICE}\n{CANDIDATES}"
+        f"gpu_hour_usd = {PRICE}\nworkers = {workers}\n{CANDIDATES}"
     )
-    project = _project(work / "whole", text, scale)
+    project = _project(work / f"whole-{workers}", text, scale)
     took = _run(project, seconds)
     return took | {"cost_usd": round(took["seconds"] / 3600 * PRICE, 2), "gpu_hour_usd": PRICE} | _money(project)
 

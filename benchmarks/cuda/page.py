@@ -125,6 +125,8 @@ def _lines() -> list[Line]:
         Line("eight adapters: one base, eight loads = 1", ("adapters",), lambda a: a["ratio"], "×", 0.3, True),
         Line("the whole matrix", ("matrix",), lambda m: m["seconds"], "s"),
         Line("the whole matrix: GPU idle", ("matrix",), lambda m: 100 * m["idle_share"], "%", 10.0, True),
+        Line("the whole matrix by two workers on the GPU", ("matrix-two",), lambda m: m["seconds"], "s"),
+        Line("the whole matrix by two workers: GPU idle", ("matrix-two",), lambda m: 100 * m["idle_share"], "%", 10.0, True),
         Line("the whole matrix: cost", ("matrix",), lambda m: m["cost_usd"], "USD"),
     ]  # fmt: skip
 

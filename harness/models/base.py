@@ -17,7 +17,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal
 
-from harness.errors import BadInput, need
+from harness.errors import BadInput, HarnessError, need
 from harness.experiment import Model
 from harness.models.weights import locate, revision
 
@@ -48,9 +48,10 @@ def load_base(
 
     Raises:
         BadInput: when ``transformers`` cannot read it.
+        HarnessError: when the GPU has no room for it.
         MissingExtra: without torch, transformers or bitsandbytes.
     """
-    need("torch", extra="train")
+    torch = need("torch", extra="train")
     transformers = need("transformers", extra="train")
     source, commit = locate(model), revision(model)
     options: dict[str, Any] = {"revision": commit or "main", "dtype": _dtype(model), "use_safetensors": True}
@@ -67,6 +68,11 @@ def load_base(
             )
         except (OSError, ValueError, ImportError, KeyError) as error:
             raise BadInput(f"model {model.id!r}: transformers cannot load it: {error}") from error
+        except torch.OutOfMemoryError as error:
+            raise HarnessError(
+                f"model {model.id!r}: the GPU has no room for it: end what else uses its memory (nvidia-smi shows it), take "
+                f'quantization = "nf4", a smaller model or a GPU with more memory ({str(error).splitlines()[0][:120]})'
+            ) from error
         if model.quantization == "nf4":
             base = _settled(base, unpack=not on_gpu() if unpack is None else unpack)
     base.requires_grad_(False)

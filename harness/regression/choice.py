@@ -183,12 +183,34 @@ def _write_task(folder: Path, chat: Chat, trials: list[Trial]) -> str:
 
 
 def _run(model: Any, local: Local, task: str, folder: Path) -> dict[int, dict[str, Any]]:
-    """lm-eval's samples by number of trial."""
+    """lm-eval's samples by number of trial, in smaller batches where a GPU is too small for the usual ones.
+
+    Raises:
+        HarnessError: when it is too small for one row.
+    """
+    import torch
+
+    from harness.models.base import release
+
+    size = 8 if len(local.chat.tokenizer) > LARGE_VOCABULARY else 32
+    while True:
+        try:
+            return _asked(model, local, task, folder, size)
+        except torch.OutOfMemoryError as error:
+            if size == 1:
+                raise HarnessError(
+                    f"model {local.name!r}: the GPU's memory is too small for one question with its choices: shorten them, or take "
+                    f"a GPU with more memory ({str(error).splitlines()[0][:120]})"
+                ) from error
+            size //= 2
+        release()
+
+
+def _asked(model: Any, local: Local, task: str, folder: Path, size: int) -> dict[int, dict[str, Any]]:
     from lm_eval.evaluator import evaluate
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
-    size = 8 if len(local.chat.tokenizer) > LARGE_VOCABULARY else 32
     lm = HFLM(
         pretrained=model,
         tokenizer=local.chat.tokenizer,
