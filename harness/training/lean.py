@@ -22,8 +22,8 @@ SHARE = 0.6
 cannot use.
 """
 OF_HIDDEN, OF_INNER = 10, 4
-"""Numbers kept of a token and a layer for the backward pass, as multiples of the layer's two widths: counted on a CPU with bfloat16
-autocast and adapters on every linear map, 8.4 to 9.9 and 4 (benchmarks/activations.py).
+"""Numbers kept of a token and a layer for the backward pass, as multiples of the layer's two widths: with bfloat16 autocast and
+adapters on every linear map 8.4 to 8.6 and 4 were counted on a CPU (benchmarks/steps.py).
 """
 BYTES = 2
 
@@ -108,7 +108,8 @@ def free() -> int:
 
 def _hides_nothing(config: Any, mask: Any) -> bool:
     """Whether a mask [rows, tokens] has zeros only behind the ones of its row, before a kernel that is faster without."""
-    if config._attn_implementation != "sdpa" or mask is None or mask.dim() != 2:
+    both_ways = getattr(config.get_text_config(), "use_bidirectional_attention", None)
+    if config._attn_implementation != "sdpa" or both_ways or mask is None or mask.dim() != 2:
         return False
     return bool((mask[:, 1:] <= mask[:, :-1]).all())
 

@@ -17,8 +17,8 @@ from harness.training.lean import Lean, free, kept_bytes
 pytest.importorskip("trl")
 pytest.importorskip("peft")
 
-from tests.models.tiny_models import build_tiny
-from tests.training.test_training import DPO, RECIPE, job, preferences
+from tests.models.tiny_models import KINDS, build_tiny
+from tests.training.test_training import DPO, RECIPE, job, preferences, weights
 
 ROWS = [[5, 6, 7, 8, 9, 10], [5, 6, 7]]
 
@@ -96,6 +96,30 @@ def test_padding_on_the_right_needs_no_mask(base: Path, monkeypatch: pytest.Monk
     assert ours == pytest.approx(loss, rel=1e-6)
     for one, other in zip(found, gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "llama"])
+def test_other_families_give_the_same_gradients(kind: str, tmp_path: Path) -> None:
+    """Gemma's windows too, which are masks of their own."""
+    import torch
+
+    model = adapted(build_tiny(kind, tmp_path / kind))
+    loss, gradients = learnt(model, batch())
+    Lean().watch(model, recompute=False)
+    ours, found = learnt(model, batch())
+    assert ours == pytest.approx(loss, rel=1e-5)
+    for one, other in zip(found, gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+
+
+def test_a_model_that_looks_both_ways_keeps_its_mask(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = adapted(base)
+    model.config.use_bidirectional_attention = True
+    Lean().watch(model, recompute=False)
+    with masks(monkeypatch) as seen:
+        learnt(model, batch())
+    assert seen
+    assert all(mask is not None for mask in seen)
 
 
 def test_padding_on_the_left_keeps_its_mask(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +267,42 @@ def trained(method: str, base: Path, home: Path, name: str) -> Job:
     )
     more: dict[str, Any] = {"rows": preferences(), "data": "preferences"} if method == "dpo" else {}
     return job(base, home, adapter=name, recipe=recipe, **more)
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_as_on_a_gpu_what_is_computed_twice_is_what_was_computed_once(
+    method: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trainer's own arguments of a GPU, bfloat16 and checkpointing, with room for every batch, for some of them and for none."""
+    import torch
+
+    from harness.models import base as bases
+    from harness.training.session import Session
+
+    arguments, load = Session.arguments, bases.load_base
+    monkeypatch.setattr(
+        Session, "arguments", lambda session: {**arguments(session), "bf16": True, "gradient_checkpointing": True}
+    )
+    runs: list[int] = []
+
+    def watched(*given: Any, **more: Any) -> Any:
+        loaded = load(*given, **more)
+        loaded.model.layers[0].mlp.register_forward_pre_hook(lambda *_: runs.append(1))
+        return loaded
+
+    monkeypatch.setattr("harness.training.session.load_base", watched)
+    found, counted = [], []
+    for name, tokens in (("once", 10**6), ("some", 150 if method == "sft" else 300), ("twice", 0)):
+        monkeypatch.setattr(lean, "free", lambda tokens=tokens: tokens * 2 * 2 * 1000)
+        monkeypatch.setattr(lean, "kept_bytes", lambda config: 2 * 2 * 1000 * lean.SHARE)
+        runs.clear()
+        training = train(trained(method, base, tmp_path, name))
+        found.append((training.losses, weights(tmp_path / name)))
+        counted.append(len(runs))
+    assert counted[0] < counted[1] < counted[2]
+    for losses, adapter in found[1:]:
+        assert losses == found[0][0]
+        assert all(torch.equal(adapter[key], weight) for key, weight in found[0][1].items())
 
 
 def test_memory_is_saved_before_the_batch_is_halved(
