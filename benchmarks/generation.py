@@ -109,9 +109,12 @@ def continuous(local: Local, model: Any, *, tokens: int | None = None) -> Answer
     from transformers import GenerationConfig
     from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
-    page = 16
-    blocks = None if tokens is None else tokens // page
-    sizes = ContinuousBatchingConfig(page_size=page, num_blocks=blocks, max_batch_tokens=tokens)
+    told = (
+        {}
+        if tokens is None
+        else {"num_blocks": tokens // ContinuousBatchingConfig().page_size, "max_batch_tokens": tokens}
+    )
+    sizes = ContinuousBatchingConfig(**told)
 
     def answer(trials: Sequence[Trial]) -> list[str]:
         ids = local.chat.prompts([trial.messages for trial in trials])

@@ -16,22 +16,21 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from overhead import Machine
 
-from benchmarks.cuda.base import SEED, demonstrations, model_of
+from benchmarks.cuda.base import SEED, changed, demonstrations, model_of
 from benchmarks.cuda.meter import Meter
 from benchmarks.cuda.scale import FULL, SHAPES, Shape
 from harness.experiment import Model
 from harness.recipe import Adapter, Recipe
 from harness.training import dpo, sft
 from harness.training.job import Job
-from harness.training.lean import OF_HIDDEN, OF_INNER, Lean
+from harness.training.lean import BYTES, Lean, kept_bytes
 from harness.training.session import Session
 
 RESULTS = Path(__file__).parent / "results"
@@ -108,51 +107,19 @@ def _train(method: str, way: str, folder: Path) -> tuple[Way, list[float]]:
     )  # fmt: skip
     rows = demonstrations(SCALE, folder, pairs=method == "dpo")
     data = "preferences" if method == "dpo" else "train"
-    places: list[int] = []
-    with tempfile.TemporaryDirectory() as scratch, Meter(0) as meter, _batches(METHODS[method], way), _places(places):
+    with tempfile.TemporaryDirectory() as scratch, Meter(0) as meter, ExitStack() as changes:
+        if way == "drawn":
+            changes.enter_context(changed(METHODS[method], "BY_LENGTH", "random"))
+        if way != "no mask":
+            changes.enter_context(changed(Lean, "watch", lambda *_, **__: None))
         model = Model(id=str(folder), quantization="none")
         session = Session(
             Job("measured", model, recipe, way, "steps", SEED, rows, Path(scratch, "adapter"), data=data), _silent
         )
-        if way != "no mask":
-            session.lean = _Nothing()
         session.run(lambda: METHODS[method]._trainer(session))
         real, seconds = sum(meter.tokens[1:]), meter.ends[-1] - meter.ends[0]
-        padding = 1 - sum(meter.tokens) / sum(places)
+        padding = 1 - sum(meter.tokens) / sum(meter.places)
     return Way(method, way, padding, real / seconds, None), meter.losses
-
-
-class _Nothing(Lean):
-    def watch(self, model: Any, *, recompute: bool) -> None: ...
-
-
-@contextmanager
-def _batches(module: Any, way: str) -> Iterator[None]:
-    """Rows drawn at random, where the way says so."""
-    before = module.BY_LENGTH
-    module.BY_LENGTH = "random" if way == "drawn" else before
-    try:
-        yield
-    finally:
-        module.BY_LENGTH = before
-
-
-@contextmanager
-def _places(seen: list[int]) -> Iterator[None]:
-    """How many tokens each batch has, padding among them."""
-    from transformers import Trainer
-
-    before = Trainer.training_step
-
-    def step(trainer: Any, model: Any, inputs: dict[str, Any], *given: Any, **more: Any) -> Any:
-        seen.append(inputs["input_ids"].numel())
-        return before(trainer, model, inputs, *given, **more)
-
-    Trainer.training_step = step  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        Trainer.training_step = before  # type: ignore[method-assign]
 
 
 def _kept(shape: Shape) -> Kept:
@@ -160,7 +127,7 @@ def _kept(shape: Shape) -> Kept:
     ours, widened = (
         (_bytes(shape, 2, lean=lean) - _bytes(shape, 1, lean=lean)) / (2 * TOKENS) for lean in (True, False)
     )
-    return Kept(shape.name, ours, widened, OF_HIDDEN * shape.hidden + OF_INNER * shape.inner)
+    return Kept(shape.name, ours, widened, kept_bytes(shape.config(context=TOKENS)) // (BYTES * shape.layers))
 
 
 def _bytes(shape: Shape, layers: int, *, lean: bool) -> int:

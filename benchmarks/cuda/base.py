@@ -14,6 +14,8 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,17 @@ def ended(process: subprocess.Popen[bytes]) -> None:
     """
     if process.wait():
         raise RuntimeError(f"{process.args}: ended with {process.returncode}")
+
+
+@contextmanager
+def changed(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Something of the harness is otherwise for as long as this is entered."""
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
 
 
 def model_of(shape: Shape, work: Path) -> Path:

@@ -8,11 +8,12 @@ recomputed; a tenth is added for what an allocator cannot use, and 0.6 GiB for C
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import floor
 
 from benchmarks.cuda.scale import SHAPES, Shape
-from harness.training.lean import OF_HIDDEN, OF_INNER, SHARE
+from harness.training.lean import SHARE, kept_bytes
 
 GIB = 2**30
 NF4 = (4 + 8 / 64 + 32 / (64 * 256)) / 8
@@ -43,7 +44,7 @@ class Need:
         """With activations computed twice: what goes into each layer is kept, and one layer's own activations with their gradients."""
         shape = self.shape
         kept = shape.layers * TOKENS * shape.hidden * BF16
-        layer = TOKENS * (self.of_layer + shape.hidden + 2 * shape.inner) * BF16
+        layer = TOKENS * (self.kept / shape.layers + (shape.hidden + 2 * shape.inner) * BF16)
         unpacked = shape.hidden * shape.inner * BF16 if each < BF16 else 0
         places, words = TILE
         logits = min(TOKENS, places) * min(shape.vocabulary, words) * BF16 + TOKENS * shape.hidden * 4
@@ -51,65 +52,58 @@ class Need:
         return (self.weights(each) + (kept + layer + unpacked + logits + adapter) / GIB) * WASTE + CONTEXT
 
     @property
-    def of_layer(self) -> int:
-        """Numbers that one layer keeps of a token (harness/training/lean.py)."""
-        return OF_HIDDEN * self.shape.hidden + OF_INNER * self.shape.inner
+    def kept(self) -> int:
+        """Bytes of a token's activations in all layers, as a training counts them."""
+        return kept_bytes(self.shape.config(context=TOKENS))
+
+    def free(self, each: float, card: float) -> float:
+        """Bytes beside the weights."""
+        return (card * USABLE - self.weights(each) * WASTE - CONTEXT) * GIB
 
     def once(self, each: float, card: float) -> int:
         """Tokens of a batch whose activations are kept, and not computed twice."""
-        free = card * USABLE - self.weights(each) * WASTE - CONTEXT
-        return max(0, floor(SHARE * free * GIB / (self.shape.layers * self.of_layer * BF16)))
+        return max(0, floor(SHARE * self.free(each, card) / self.kept))
 
     def cached(self, each: float, card: float) -> int:
         """Tokens of prompts and answers whose keys and values fit beside the weights, in the half that the backend takes."""
-        free = card * USABLE - self.weights(each) * WASTE - CONTEXT
-        return max(0, floor(free / 2 * GIB / self.shape.kv_bytes()))
+        return max(0, floor(self.free(each, card) / 2 / self.shape.kv_bytes()))
 
 
 def training_table() -> str:
-    lines = [
-        "| shape | weights | QLoRA | LoRA on bf16 | smallest card for QLoRA |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for shape in SHAPES.values():
-        need = Need(shape)
+    def row(need: Need) -> list[str]:
         quantised = need.training(NF4)
         fits = next((f"{card} GB" for card in CARDS if quantised <= card * USABLE), "none")
-        lines.append(
-            f"| {shape.name} | {shape.parameters / 1e9:.1f} B | {quantised:.1f} | {need.training(BF16):.1f} | {fits} |"
-        )
-    return "\n".join(lines)
+        return [f"{need.shape.parameters / 1e9:.1f} B", f"{quantised:.1f}", f"{need.training(BF16):.1f}", fits]
+
+    return _table(["weights", "QLoRA", "LoRA on bf16", "smallest card for QLoRA"], row)
 
 
 def once_table() -> str:
-    lines = [
-        f"| shape | {' | '.join(f'{card} GB' for card in CARDS)} |",
-        f"|---|{'---:|' * len(CARDS)}",
-    ]
-    for shape in SHAPES.values():
-        need = Need(shape)
-        lines.append(f"| {shape.name} | {' | '.join(_hundreds(need.once(NF4, card)) for card in CARDS)} |")
-    return "\n".join(lines)
-
-
-def _hundreds(count: int) -> str:
-    return f"{count // 100 * 100:,}" if count >= 100 else "–"
+    return _table(_cards(), lambda need: [_rounded(need.once(NF4, card), 100) for card in CARDS])
 
 
 def answering_table() -> str:
-    lines = [
-        f"| shape | NF4 | bf16 | {' | '.join(f'{card} GB' for card in CARDS)} |",
-        f"|---|---:|---:|{'---:|' * len(CARDS)}",
-    ]
-    for shape in SHAPES.values():
-        need = Need(shape)
-        room = [_tokens(need.cached(NF4, card)) for card in CARDS]
-        lines.append(f"| {shape.name} | {need.weights(NF4):.1f} | {need.weights(BF16):.1f} | {' | '.join(room)} |")
-    return "\n".join(lines)
+    def row(need: Need) -> list[str]:
+        room = [_rounded(need.cached(NF4, card), 1000, " k") for card in CARDS]
+        return [f"{need.weights(NF4):.1f}", f"{need.weights(BF16):.1f}", *room]
+
+    return _table(["NF4", "bf16", *_cards()], row)
 
 
-def _tokens(count: int) -> str:
-    return f"{count // 1000:,} k" if count >= 1000 else "–"
+def _table(heads: Sequence[str], row: Callable[[Need], Sequence[str]]) -> str:
+    """Markdown with a line a shape."""
+    lines = [f"| shape | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
+    return "\n".join([*lines, *(f"| {name} | {' | '.join(row(Need(shape)))} |" for name, shape in SHAPES.items())])
+
+
+def _cards() -> list[str]:
+    return [f"{card} GB" for card in CARDS]
+
+
+def _rounded(count: int, step: int, unit: str = "") -> str:
+    """Rounded down to a whole ``step``, or in steps where they have a ``unit``."""
+    whole = count // step
+    return "–" if not whole else f"{whole:,}{unit}" if unit else f"{whole * step:,}"
 
 
 if __name__ == "__main__":

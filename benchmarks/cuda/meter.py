@@ -19,12 +19,13 @@ GIB = 2**30
 
 @dataclass
 class Meter:
-    """Wraps ``Trainer.training_step`` while it is entered; ``warm`` updates are not counted."""
+    """Wraps ``Trainer.training_step`` while it is entered; ``warm`` updates are not counted. ``places`` are tokens with what is padded."""
 
     warm: int
     accumulate: int = 1
     ends: list[float] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -36,6 +37,7 @@ class Meter:
 
         def step(trainer: Any, model: Any, inputs: dict[str, Any], *given: Any, **more: Any) -> Any:
             meter.tokens.append(_real(inputs))
+            meter.places.append(inputs["input_ids"].numel())
             loss = before(trainer, model, inputs, *given, **more)
             meter.losses.append(float(loss.detach()) if hasattr(loss, "detach") else float(loss))
             if torch.cuda.is_available():

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cuda.base import SEED, demonstrations, device, model_of
+from benchmarks.cuda.base import SEED, changed, demonstrations, device, model_of
 from benchmarks.cuda.meter import Meter
 from benchmarks.cuda.scale import Scale
 
@@ -198,32 +198,22 @@ def _unsloth(work: Work) -> Callable[[], Any]:
     return trainer.train
 
 
-@contextmanager
-def _changed(owner: Any, name: str, value: Any) -> Iterator[None]:
-    before = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
-
-
 def _drawn() -> AbstractContextManager[None]:
     from harness.training import sft
 
-    return _changed(sft, "BY_LENGTH", "random")
+    return changed(sft, "BY_LENGTH", "random")
 
 
 def _masked() -> AbstractContextManager[None]:
     from harness.training import lean
 
-    return _changed(lean, "_hides_nothing", lambda *_: False)
+    return changed(lean, "_hides_nothing", lambda *_: False)
 
 
 def _no_room() -> AbstractContextManager[None]:
     from harness.training import lean
 
-    return _changed(lean, "SHARE", 0.0)
+    return changed(lean, "SHARE", 0.0)
 
 
 WITHOUT: dict[str, Callable[[], AbstractContextManager[None]]] = {

@@ -71,12 +71,17 @@ def load_base(
         except torch.OutOfMemoryError as error:
             raise HarnessError(
                 f"model {model.id!r}: the GPU has no room for it: end what else uses its memory (nvidia-smi shows it), take "
-                f'quantization = "nf4", a smaller model or a GPU with more memory ({str(error).splitlines()[0][:120]})'
+                f'quantization = "nf4", a smaller model or a GPU with more memory ({ran_out(error)})'
             ) from error
         if model.quantization == "nf4":
             base = _settled(base, unpack=not on_gpu() if unpack is None else unpack)
     base.requires_grad_(False)
     return base.eval()
+
+
+def ran_out(error: BaseException) -> str:
+    """What torch says of a memory that was too small, in a line: its first one has the amounts, the rest is advice."""
+    return str(error).splitlines()[0][:120]
 
 
 def bare(model: Any) -> Any:

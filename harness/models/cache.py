@@ -2,8 +2,8 @@
 
     grown(out.past_key_values)          # after the first forward; goes on as any cache does
 
-On 40 M weights and one core copying was a quarter of a batch's time; on a GPU, which a step keeps busy with reading memory, it
-reads and writes the whole cache once more. Layers of other kinds (sliding windows, states) stay as they are.
+On 40 M weights copies were a quarter of what the profiler saw of a CPU (benchmarks/RESULTS.md); on a GPU, which a step keeps busy
+with reading memory, they read and write the whole cache once more. Layers of other kinds (sliding windows, states) stay as they are.
 """
 
 from __future__ import annotations

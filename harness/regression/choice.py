@@ -190,7 +190,7 @@ def _run(model: Any, local: Local, task: str, folder: Path) -> dict[int, dict[st
     """
     import torch
 
-    from harness.models.base import release
+    from harness.models.base import ran_out, release
 
     size = 8 if len(local.chat.tokenizer) > LARGE_VOCABULARY else 32
     while True:
@@ -200,7 +200,7 @@ def _run(model: Any, local: Local, task: str, folder: Path) -> dict[int, dict[st
             if size == 1:
                 raise HarnessError(
                     f"model {local.name!r}: the GPU's memory is too small for one question with its choices: shorten them, or take "
-                    f"a GPU with more memory ({str(error).splitlines()[0][:120]})"
+                    f"a GPU with more memory ({ran_out(error)})"
                 ) from error
             size //= 2
         release()

@@ -22,7 +22,7 @@ from typing import Any
 
 from harness.errors import HarnessError, need
 from harness.machine import room
-from harness.models.base import bare, load_base, on_gpu, quiet, release, window
+from harness.models.base import bare, load_base, on_gpu, quiet, ran_out, release, window
 from harness.models.chat import Chat, load_chat
 from harness.models.weights import identity, locate, revision
 from harness.recipe import Optimizer
@@ -166,7 +166,7 @@ class Session:
         if self.batch % 2 or self.batch // 2 < SMALLEST.get(self.job.recipe.method, 1):
             raise HarnessError(
                 f"{self.job.named}: out of memory with batches of {self.batch}: lower max_length, take a smaller model or "
-                f"adapter, or a GPU with more memory ({str(error).splitlines()[0][:120]})"
+                f"adapter, or a GPU with more memory ({ran_out(error)})"
             ) from error
         self.batch, self.accumulate = self.batch // 2, self.accumulate * 2
         forget(self.job)
